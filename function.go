@@ -1,0 +1,59 @@
+package yonder
+
+import "time"
+
+// Kinds of functions.
+const (
+	KindPython = "python"
+)
+
+// Parameter kinds of a signature, named as Python's inspect module does.
+const (
+	ParamPositionalOnly = "positional_only"
+	ParamPositional     = "positional_or_keyword"
+	ParamVarPositional  = "var_positional"
+	ParamKeywordOnly    = "keyword_only"
+	ParamVarKeyword     = "var_keyword"
+)
+
+// Param is one parameter of a function.
+type Param struct {
+	Name     string `json:"name"`
+	Kind     string `json:"kind" enum:"positional_only,positional_or_keyword,var_positional,keyword_only,var_keyword"`
+	Required bool   `json:"required"`
+}
+
+// Signature is what a call's arguments must fit.
+type Signature struct {
+	Params []Param `json:"params"`
+}
+
+// Requirements are what a function needs of the place where it runs.
+type Requirements struct {
+	Python   string   `json:"python,omitempty" doc:"exact minor version, like 3.11; empty: any from 3.9 on"`
+	Packages []string `json:"packages,omitempty" doc:"top-level modules that must be importable"`
+}
+
+// Sharing says who besides the owner may use a thing.
+type Sharing struct {
+	Everyone   bool `json:"everyone,omitempty" doc:"every identity of the service"`
+	Identities []ID `json:"identities,omitempty" doc:"people, service accounts and groups"`
+}
+
+// Function is registered code. A version is immutable; registering other
+// code under the same name and owner makes the next version.
+type Function struct {
+	ID           ID           `json:"id"`
+	Name         string       `json:"name"`
+	Version      int          `json:"version" doc:"counts from 1"`
+	Kind         string       `json:"kind"`
+	Hash         string       `json:"hash" doc:"sha256 of the body, in hex"`
+	Owner        ID           `json:"owner"`
+	OwnerName    string       `json:"owner_name,omitempty"`
+	Description  string       `json:"description,omitempty"`
+	Docstring    string       `json:"docstring,omitempty"`
+	Signature    *Signature   `json:"signature,omitempty"`
+	Requirements Requirements `json:"requirements"`
+	Sharing      Sharing      `json:"sharing"`
+	Created      time.Time    `json:"created"`
+}

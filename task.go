@@ -1,0 +1,42 @@
+package yonder
+
+import "time"
+
+// Outward states of a task: its range's state, or how it ended.
+const (
+	TaskSucceeded State = "succeeded"
+	TaskFailed    State = "failed"
+	TaskCancelled State = "cancelled"
+)
+
+// Task is one invocation of a function.
+type Task struct {
+	ID        ID         `json:"id"`
+	Group     ID         `json:"group"`
+	Function  ID         `json:"function"`
+	Version   int        `json:"version"`
+	Endpoint  ID         `json:"endpoint"`
+	Owner     ID         `json:"owner"`
+	Label     string     `json:"label,omitempty"`
+	State     State      `json:"state" enum:"queued,offered,accepted,started,succeeded,failed,cancelled"`
+	Attempt   int        `json:"attempt" doc:"the current one, or the one that gave the result"`
+	Priority  int        `json:"priority,omitempty"`
+	Submitted time.Time  `json:"submitted"`
+	Started   *time.Time `json:"started,omitempty"`
+	Finished  *time.Time `json:"finished,omitempty"`
+	Code      Code       `json:"code,omitempty" doc:"why it failed"`
+	Message   string     `json:"message,omitempty"`
+	Cancel    bool       `json:"cancel_requested,omitempty"`
+}
+
+// Group is tasks submitted together, or by one executor.
+type Group struct {
+	ID      ID        `json:"id"`
+	Label   string    `json:"label,omitempty"`
+	Owner   ID        `json:"owner"`
+	Tasks   int64     `json:"tasks"`
+	Done    int64     `json:"done"`
+	Failed  int64     `json:"failed"`
+	Cursor  int64     `json:"cursor" doc:"of the newest result"`
+	Created time.Time `json:"created"`
+}

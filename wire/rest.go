@@ -1,0 +1,145 @@
+package wire
+
+import "github.com/yonder-run/yonder"
+
+// Content types of the API besides JSON.
+const (
+	TypeFrames = "application/vnd.yonder.frames" // a sequence of frames
+	TypeBytes  = "application/octet-stream"
+)
+
+// RegisterFunction is the body of POST /v1/functions.
+type RegisterFunction struct {
+	Name         string              `json:"name" minLength:"1" maxLength:"200"`
+	Kind         string              `json:"kind,omitempty" enum:"python" doc:"python by default"`
+	Description  string              `json:"description,omitempty" maxLength:"10000"`
+	Docstring    string              `json:"docstring,omitempty" maxLength:"100000"`
+	Body         []byte              `json:"body" doc:"what the worker loads, base64"`
+	Signature    *yonder.Signature   `json:"signature,omitempty"`
+	Requirements yonder.Requirements `json:"requirements,omitzero"`
+	Sharing      yonder.Sharing      `json:"sharing,omitzero"`
+}
+
+// RegisterEndpoint is the body of POST /v1/endpoints.
+type RegisterEndpoint struct {
+	Name        string         `json:"name" minLength:"1" maxLength:"200"`
+	Description string         `json:"description,omitempty" maxLength:"10000"`
+	Sharing     yonder.Sharing `json:"sharing,omitzero"`
+	Functions   []yonder.ID    `json:"functions,omitempty"`
+}
+
+// RegisteredEndpoint answers it, with the credential of the agent.
+type RegisteredEndpoint struct {
+	yonder.Endpoint
+	Credential string `json:"credential" doc:"token of the endpoint's agent; shown once"`
+}
+
+// ChangeEndpoint is the body of PATCH /v1/endpoints/{id}; absent fields stay.
+type ChangeEndpoint struct {
+	Description *string         `json:"description,omitempty" maxLength:"10000"`
+	Sharing     *yonder.Sharing `json:"sharing,omitempty"`
+	Functions   *[]yonder.ID    `json:"functions,omitempty"`
+}
+
+// CreateIdentity is the body of POST /v1/identities.
+type CreateIdentity struct {
+	Name    string      `json:"name" minLength:"1" maxLength:"200"`
+	Kind    string      `json:"kind" enum:"person,service,group"`
+	Admin   bool        `json:"admin,omitempty"`
+	Members []yonder.ID `json:"members,omitempty"`
+}
+
+// CreateToken is the body of POST /v1/tokens.
+type CreateToken struct {
+	Label    string     `json:"label,omitempty" maxLength:"200"`
+	Scopes   []string   `json:"scopes,omitempty" doc:"all by default"`
+	Seconds  int64      `json:"expires_in_s,omitempty" minimum:"0" doc:"0: never"`
+	Identity *yonder.ID `json:"identity,omitempty" doc:"for whom; only admins may name another"`
+}
+
+// CreateGroup is the body of POST /v1/groups. A group also comes to be with
+// the first bundle that names it.
+type CreateGroup struct {
+	ID    yonder.ID `json:"id,omitzero"`
+	Label string    `json:"label,omitempty" maxLength:"200"`
+}
+
+// Submit is the JSON body of POST /v1/bundles: the same bundle as the binary
+// form, with its payloads in base64 or, for codec json, as Calls.
+type Submit struct {
+	Bundle
+	Payloads [][]byte `json:"payloads,omitempty" doc:"one per task, or one for a chunk"`
+	Calls    []Call   `json:"calls,omitempty" doc:"instead of payloads, for codec json"`
+}
+
+// Call is one task's arguments in JSON.
+type Call struct {
+	Args   []any          `json:"args,omitempty"`
+	Kwargs map[string]any `json:"kwargs,omitempty"`
+}
+
+// Submitted answers POST /v1/bundles: every listed bundle is durable.
+type Submitted struct {
+	Bundles []SubmittedBundle `json:"bundles"`
+}
+
+// SubmittedBundle is one accepted, or earlier accepted, bundle.
+type SubmittedBundle struct {
+	ID        yonder.ID `json:"id"`
+	Group     yonder.ID `json:"group"`
+	Tasks     int       `json:"tasks"`
+	Duplicate bool      `json:"duplicate,omitempty" doc:"it was here already; nothing was added"`
+}
+
+// Cancelled answers a cancel: what happened to each task asked for.
+type Cancelled struct {
+	Cancelled int `json:"cancelled" doc:"ended at once"`
+	Stopping  int `json:"stopping" doc:"given to the agent, which is asked to stop them"`
+	Done      int `json:"done" doc:"had ended before"`
+}
+
+// Result is the JSON form of a result.
+type Result struct {
+	Task    yonder.ID  `json:"task"`
+	Outcome Outcome    `json:"outcome"`
+	Codec   string     `json:"codec"`
+	Payload []byte     `json:"payload,omitempty" doc:"base64"`
+	Value   any        `json:"value,omitempty" doc:"decoded, for codec json"`
+	Blob    *Blob      `json:"blob,omitempty"`
+	Error   *TaskError `json:"error,omitempty"`
+	Stdout  string     `json:"stdout,omitempty"`
+	Stderr  string     `json:"stderr,omitempty"`
+	Attempt int        `json:"attempt"`
+	Cursor  int64      `json:"cursor"`
+}
+
+// Page is one page of a listing.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty" doc:"give as after= for the next page"`
+}
+
+// Stream messages: JSON text over the WebSocket at /v1/stream. The service
+// answers with binary KindResult frames, and a KindError frame for a group
+// that cannot be followed.
+type Subscribe struct {
+	Group  yonder.ID `json:"group"`
+	Cursor int64     `json:"cursor" doc:"the last one seen; 0: from the start"`
+	Stop   bool      `json:"stop,omitempty"`
+}
+
+// VersionInfo answers GET /v1/version.
+type VersionInfo struct {
+	Version    string `json:"version"`
+	WireOldest int    `json:"wire_oldest"`
+	WireNewest int    `json:"wire_newest"`
+	Limits     Limits `json:"limits"`
+}
+
+// Limits tells clients what fits.
+type Limits struct {
+	InlineBytes  int64 `json:"inline_bytes" doc:"larger payloads are uploaded as blobs first"`
+	PayloadBytes int64 `json:"payload_bytes" doc:"largest payload of a task"`
+	RequestBytes int64 `json:"request_bytes" doc:"largest body of POST /v1/bundles"`
+	BundleTasks  int   `json:"bundle_tasks"`
+}

@@ -1,0 +1,361 @@
+// Package lease decides the life of a bundle's task ranges: who may run what,
+// and which result counts. It is pure: the store loads a Bundle inside a
+// transaction, applies one operation, and writes back what changed; no rule
+// about ranges exists anywhere else.
+//
+// Every task that is not done lies in exactly one Range. A range carries the
+// number of its current attempt (from 1) and the epoch of the session that it
+// was last given to. Operations split ranges where tasks diverge and join
+// them again where they agree. Spans an operation names may reach over ranges
+// of several states: it acts on the parts that fit and returns the others.
+package lease
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/wire"
+)
+
+// Range is tasks Lo ≤ index < Hi of one state.
+type Range struct {
+	Lo, Hi  int
+	State   yonder.State
+	Attempt int   // the current one, or the next while queued or offered
+	Epoch   int64 // of the session that has it; 0 while queued
+	Grant   int64 // epoch of the offer; stays when a later session adopts it
+	Cancel  bool  // an agent has been asked to stop it
+	// Since is when the state was entered, in Unix microseconds, by the clock
+	// of whoever applied the operation. No decision depends on it.
+	Since int64
+}
+
+// Bundle is the mutable state of a bundle's tasks.
+type Bundle struct {
+	ID          yonder.ID
+	Tasks       int
+	MaxAttempts int
+	Done        Bitmap
+	Ranges      []Range // sorted, apart from each other, covering what is not done
+	Now         int64   // Unix microseconds, given to ranges that change state
+}
+
+// New returns a bundle whose tasks are all queued for their first attempt.
+func New(id yonder.ID, tasks, maxAttempts int, now int64) *Bundle {
+	return &Bundle{ID: id, Tasks: tasks, MaxAttempts: maxAttempts, Done: NewBitmap(tasks), Now: now, Ranges: []Range{
+		{Lo: 0, Hi: tasks, State: yonder.RangeMachine.Start, Attempt: 1, Since: now},
+	}}
+}
+
+// Offer claims the queued tasks of lo..hi for a session and returns their spans.
+func (b *Bundle) Offer(epoch int64, lo, hi int) []wire.Span {
+	var offered []wire.Span
+	b.each(lo, hi, func(r *Range) {
+		if r.State == yonder.RangeQueued {
+			b.step(r, yonder.EventOffer)
+			r.Epoch, r.Grant = epoch, epoch
+			offered = append(offered, b.span(*r))
+		}
+	}, nil)
+	return offered
+}
+
+// Accept records that the session's agent has journalled the span, and
+// returns the parts that it must not start. Accepting twice is harmless.
+func (b *Bundle) Accept(epoch int64, s wire.Span) (refused []wire.Span) {
+	b.each(s.Lo, s.Hi, func(r *Range) {
+		switch {
+		case !given(r, epoch, s.Attempt):
+			refused = append(refused, cut(s, r.Lo, r.Hi))
+		case r.State == yonder.RangeOffered:
+			b.step(r, yonder.EventAccept)
+		}
+	}, func(lo, hi int) { refused = append(refused, cut(s, lo, hi)) })
+	return join(refused)
+}
+
+// Decline takes back tasks that certainly never started; no attempt is spent.
+func (b *Bundle) Decline(epoch int64, s wire.Span) Ended {
+	var ended Ended
+	b.each(s.Lo, s.Hi, func(r *Range) {
+		if given(r, epoch, s.Attempt) && r.State != yonder.RangeStarted {
+			b.lose(r, false, &ended)
+		}
+	}, nil)
+	return ended
+}
+
+// Start records that a worker has the span.
+func (b *Bundle) Start(epoch int64, s wire.Span) {
+	b.each(s.Lo, s.Hi, func(r *Range) {
+		if given(r, epoch, s.Attempt) && r.State == yonder.RangeAccepted {
+			b.step(r, yonder.EventStart)
+		}
+	}, nil)
+}
+
+// Result compares and sets: it returns the parts of the span whose result
+// counts, now and for ever. A result counts if its attempt is the current one
+// and was accepted, or if it is a late one of an earlier attempt and no agent
+// has accepted a newer one yet.
+func (b *Bundle) Result(s wire.Span) (counted []wire.Span) {
+	b.each(s.Lo, s.Hi, func(r *Range) {
+		waiting := r.State == yonder.RangeQueued || r.State == yonder.RangeOffered
+		if late := s.Attempt < r.Attempt; late != waiting || s.Attempt < 1 || s.Attempt > r.Attempt {
+			return
+		}
+		b.step(r, yonder.EventResult)
+		counted = append(counted, cut(s, r.Lo, r.Hi))
+	}, nil)
+	return join(counted)
+}
+
+// Ended is what an operation without a result leaves to be told: tasks that
+// are over, and why.
+type Ended struct {
+	Exhausted []wire.Span // lost, and it was the last allowed attempt
+	Cancelled []wire.Span
+}
+
+// Lose ends an attempt without a result: its worker, manager or node is gone,
+// or the agent stopped it because it was asked to. If no worker can have begun
+// (started is false), no attempt is spent.
+func (b *Bundle) Lose(epoch int64, s wire.Span, started bool) Ended {
+	var ended Ended
+	b.each(s.Lo, s.Hi, func(r *Range) {
+		if given(r, epoch, s.Attempt) {
+			b.lose(r, started, &ended)
+		}
+	}, nil)
+	return ended
+}
+
+func (b *Bundle) lose(r *Range, started bool, ended *Ended) {
+	switch {
+	case r.State == yonder.RangeOffered:
+		b.step(r, yonder.EventReturn)
+	case r.Cancel:
+		ended.Cancelled = append(ended.Cancelled, b.span(*r))
+		b.step(r, yonder.EventCancelled)
+	case !started && r.State == yonder.RangeAccepted:
+		b.step(r, yonder.EventReturn)
+	case r.Attempt >= b.MaxAttempts:
+		ended.Exhausted = append(ended.Exhausted, b.span(*r))
+		b.step(r, yonder.EventExhaust)
+	default:
+		b.step(r, yonder.EventLose)
+		r.Attempt++
+	}
+}
+
+// Cancel ends the tasks of lo..hi that no agent has accepted, and marks the
+// others. Stop names everything that an agent may have seen: offered spans
+// are over already and only dropped there.
+func (b *Bundle) Cancel(lo, hi int) (ended, marked, stop []wire.Span) {
+	b.each(lo, hi, func(r *Range) {
+		switch r.State {
+		case yonder.RangeAccepted, yonder.RangeStarted:
+			r.Cancel = true
+			marked = append(marked, b.span(*r))
+			stop = append(stop, b.span(*r))
+		case yonder.RangeOffered:
+			stop = append(stop, b.span(*r))
+			fallthrough
+		default:
+			ended = append(ended, b.span(*r))
+			b.step(r, yonder.EventCancel)
+		}
+	}, nil)
+	return ended, marked, stop
+}
+
+// Expire ends all tasks of lo..hi; stop names those that an agent has seen.
+func (b *Bundle) Expire(lo, hi int) (ended, stop []wire.Span) {
+	b.each(lo, hi, func(r *Range) {
+		if r.State != yonder.RangeQueued {
+			stop = append(stop, b.span(*r))
+		}
+		ended = append(ended, b.span(*r))
+		b.step(r, yonder.EventExpire)
+	}, nil)
+	return ended, stop
+}
+
+// Adopt moves what a new session's agent holds to its epoch, and returns the
+// parts that the agent must drop. An offer that the agent had journalled and
+// not yet heard back about is accepted by this.
+func (b *Bundle) Adopt(epoch int64, h wire.Holding) (drop []wire.Span) {
+	b.each(h.Lo, h.Hi, func(r *Range) {
+		if r.State == yonder.RangeQueued || r.Attempt != h.Attempt || r.Grant != h.Grant {
+			drop = append(drop, cut(h.Span, r.Lo, r.Hi))
+			return
+		}
+		if r.State == yonder.RangeOffered {
+			b.step(r, yonder.EventAccept)
+		}
+		if r.State == yonder.RangeAccepted && h.State == yonder.RangeStarted {
+			b.step(r, yonder.EventStart)
+		}
+		r.Epoch = epoch
+	}, func(lo, hi int) { drop = append(drop, cut(h.Span, lo, hi)) })
+	return join(drop)
+}
+
+// Orphan ends what sessions older than epoch had and its agent does not hold:
+// an offer returns, anything accepted may have started and is lost.
+func (b *Bundle) Orphan(epoch int64) Ended {
+	var ended Ended
+	b.each(0, b.Tasks, func(r *Range) {
+		if r.State != yonder.RangeQueued && r.Epoch < epoch {
+			b.lose(r, true, &ended)
+		}
+	}, nil)
+	return ended
+}
+
+// Release returns the session's offers to the queue: it says goodbye.
+func (b *Bundle) Release(epoch int64) {
+	b.each(0, b.Tasks, func(r *Range) {
+		if r.State == yonder.RangeOffered && r.Epoch == epoch {
+			b.step(r, yonder.EventReturn)
+		}
+	}, nil)
+}
+
+// Remaining is the number of tasks that are not done.
+func (b *Bundle) Remaining() int {
+	n := 0
+	for _, r := range b.Ranges {
+		n += r.Hi - r.Lo
+	}
+	return n
+}
+
+// Outstanding is the number of tasks given to the session.
+func (b *Bundle) Outstanding(epoch int64) int {
+	n := 0
+	for _, r := range b.Ranges {
+		if r.State != yonder.RangeQueued && r.Epoch == epoch {
+			n += r.Hi - r.Lo
+		}
+	}
+	return n
+}
+
+// Check returns an error if the bundle breaks an invariant: it is called in
+// tests and by the store before it writes.
+func (b *Bundle) Check() error {
+	next := 0
+	for _, r := range b.Ranges {
+		if r.Lo < next || r.Hi <= r.Lo || r.Hi > b.Tasks {
+			return fmt.Errorf("bundle %s: range %d..%d out of place", b.ID, r.Lo, r.Hi)
+		}
+		if r.Attempt < 1 || r.Attempt > max(b.MaxAttempts, 1) {
+			return fmt.Errorf("bundle %s: attempt %d of %d", b.ID, r.Attempt, b.MaxAttempts)
+		}
+		for i := next; i < r.Hi; i++ {
+			if b.Done.Has(i) == (i >= r.Lo) {
+				return fmt.Errorf("bundle %s: task %d is both done and in a range, or neither", b.ID, i)
+			}
+		}
+		next = r.Hi
+	}
+	if b.Done.Count()+b.Remaining() != b.Tasks {
+		return fmt.Errorf("bundle %s: %d done and %d in ranges of %d tasks", b.ID, b.Done.Count(), b.Remaining(), b.Tasks)
+	}
+	return nil
+}
+
+func (b *Bundle) span(r Range) wire.Span {
+	return wire.Span{Bundle: b.ID, Attempt: r.Attempt, Lo: r.Lo, Hi: r.Hi}
+}
+
+// step moves the range along the state table. A step that the table does not
+// have is a bug in this package and must not reach the store.
+func (b *Bundle) step(r *Range, event yonder.Event) {
+	next, err := yonder.RangeMachine.Next(r.State, event)
+	if err != nil {
+		panic(err)
+	}
+	r.State, r.Since = next, b.Now
+	if next == yonder.RangeQueued {
+		r.Epoch, r.Grant, r.Cancel = 0, 0, false
+	}
+}
+
+// each visits the parts of ranges that lie in lo..hi, splitting ranges at its
+// ends, and the gaps of done tasks between them. Done parts leave the list.
+func (b *Bundle) each(lo, hi int, visit func(*Range), gap func(lo, hi int)) {
+	next := lo
+	out := make([]Range, 0, len(b.Ranges)+2)
+	for _, r := range b.Ranges {
+		if r.Hi <= lo || r.Lo >= hi {
+			out = append(out, r)
+			continue
+		}
+		before, inside, after := r, r, r
+		before.Hi, after.Lo = max(r.Lo, lo), min(r.Hi, hi)
+		inside.Lo, inside.Hi = before.Hi, after.Lo
+		if gap != nil && inside.Lo > next {
+			gap(next, inside.Lo)
+		}
+		next = inside.Hi
+		visit(&inside)
+		if before.Hi > before.Lo {
+			out = append(out, before)
+		}
+		if inside.State == yonder.RangeDone {
+			b.Done.Set(inside.Lo, inside.Hi)
+		} else {
+			out = append(out, inside)
+		}
+		if after.Hi > after.Lo {
+			out = append(out, after)
+		}
+	}
+	if gap != nil && next < hi {
+		gap(next, hi)
+	}
+	b.Ranges = merge(out)
+}
+
+// merge joins neighbours that agree in everything.
+func merge(ranges []Range) []Range {
+	out := ranges[:0]
+	for _, r := range ranges {
+		if n := len(out); n > 0 && out[n-1].Hi == r.Lo {
+			last := out[n-1]
+			last.Lo, last.Hi = r.Lo, r.Hi
+			if last == r {
+				out[n-1].Hi = r.Hi
+				continue
+			}
+		}
+		out = append(out, r)
+	}
+	return slices.Clip(out)
+}
+
+// given says whether the range was given to the session for the attempt.
+func given(r *Range, epoch int64, attempt int) bool {
+	return r.State != yonder.RangeQueued && r.Epoch == epoch && r.Attempt == attempt
+}
+
+func cut(s wire.Span, lo, hi int) wire.Span {
+	s.Lo, s.Hi = lo, hi
+	return s
+}
+
+// join merges neighbouring spans.
+func join(spans []wire.Span) []wire.Span {
+	var out []wire.Span
+	for _, s := range spans {
+		if n := len(out); n > 0 && out[n-1].Hi == s.Lo && out[n-1].Attempt == s.Attempt {
+			out[n-1].Hi = s.Hi
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}

@@ -1,0 +1,282 @@
+// Package store is the seam to the one source of truth: metadata, task state,
+// queue and results. Drivers: sqlite and postgres, which share one
+// implementation (sqldb) and pass one conformance suite (storetest).
+//
+// Contract for every method: it is safe for concurrent use, by several
+// replicas over one database too; it returns *yonder.Error with
+// CodeNotFound, CodeConflict, CodeSessionFenced, CodeStorageFull and so on
+// where a caller can act, any other error for a fault of the store; when it
+// returns nil what it wrote is durable (committed and fsynced in the default
+// mode); when it returns an error nothing was changed. Times are UTC with
+// microseconds.
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/wire"
+)
+
+// Store is all of the seam; its users declare the parts they need.
+type Store interface {
+	Identities
+	Tokens
+	Functions
+	Endpoints
+	Sessions
+	Tasks
+	Results
+	Blobs
+	Upkeep
+	Replicas
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// Page asks for a part of a listing, newest first.
+type Page struct {
+	Limit int
+	After yonder.ID // zero: from the start
+}
+
+// Viewer is who asks, for listings and checks of visibility.
+type Viewer struct {
+	Identity yonder.ID
+	Groups   []yonder.ID // that it is a member of
+	Admin    bool
+}
+
+// Identities are people, service accounts and groups. Names are unique.
+type Identities interface {
+	CreateIdentity(ctx context.Context, identity yonder.Identity) error
+	Identity(ctx context.Context, id yonder.ID) (yonder.Identity, error)
+	IdentityByName(ctx context.Context, name string) (yonder.Identity, error)
+	ListIdentities(ctx context.Context, page Page) ([]yonder.Identity, error)
+	// DeleteIdentity revokes its tokens. An identity that owns endpoints or
+	// functions is in conflict.
+	DeleteIdentity(ctx context.Context, id yonder.ID) error
+	AddMember(ctx context.Context, group, member yonder.ID) error
+	RemoveMember(ctx context.Context, group, member yonder.ID) error
+	// Viewer returns the identity with its groups.
+	Viewer(ctx context.Context, id yonder.ID) (Viewer, error)
+}
+
+// TokenRecord is a token with what is needed to check it in one look-up.
+type TokenRecord struct {
+	Token  yonder.Token
+	Hash   []byte // SHA-256 of the secret
+	Viewer Viewer
+	Name   string // of the identity
+}
+
+// Tokens are stored hashed.
+type Tokens interface {
+	CreateToken(ctx context.Context, token yonder.Token, hash []byte) error
+	TokenRecord(ctx context.Context, id yonder.ID) (TokenRecord, error)
+	ListTokens(ctx context.Context, identity yonder.ID, page Page) ([]yonder.Token, error)
+	RevokeToken(ctx context.Context, id yonder.ID, at time.Time) error
+	// ReplaceAgentToken revokes every agent token of the endpoint and stores
+	// the new one, in one transaction.
+	ReplaceAgentToken(ctx context.Context, token yonder.Token, hash []byte) error
+	// TouchTokens records when tokens were last used; losing it loses nothing.
+	TouchTokens(ctx context.Context, used map[yonder.ID]time.Time) error
+}
+
+// FunctionFilter selects functions that the viewer may see.
+type FunctionFilter struct {
+	Viewer Viewer
+	Query  string // words, all of which must occur in name, description or docstring
+	Owner  yonder.ID
+	Name   string
+	Page   Page
+}
+
+// Functions are immutable versions under a mutable head (sharing, deletion).
+type Functions interface {
+	// PutFunction stores the body as a version. The same owner, name and hash
+	// return the version that is there; another hash makes the next version.
+	PutFunction(ctx context.Context, f yonder.Function, body []byte) (yonder.Function, error)
+	// Function returns a version, 0 meaning the newest.
+	Function(ctx context.Context, id yonder.ID, version int) (yonder.Function, error)
+	FunctionVersions(ctx context.Context, id yonder.ID) ([]yonder.Function, error)
+	FunctionBody(ctx context.Context, id yonder.ID, version int) ([]byte, error)
+	// LeasedFunctionBody returns a body by its hash if the endpoint holds a
+	// lease of a function with that body.
+	LeasedFunctionBody(ctx context.Context, endpoint yonder.ID, hash string) ([]byte, error)
+	ListFunctions(ctx context.Context, filter FunctionFilter) ([]yonder.Function, error)
+	SetFunctionSharing(ctx context.Context, id yonder.ID, sharing yonder.Sharing) error
+	DeleteFunction(ctx context.Context, id yonder.ID) error
+}
+
+// EndpointFilter selects endpoints that the viewer may see.
+type EndpointFilter struct {
+	Viewer Viewer
+	Owner  yonder.ID
+	Name   string
+	Page   Page
+}
+
+// Endpoints carry the newest session's state with them.
+type Endpoints interface {
+	// CreateEndpoint stores it with its agent's token. An owner's endpoint
+	// names are unique.
+	CreateEndpoint(ctx context.Context, e yonder.Endpoint, token yonder.Token, hash []byte) error
+	Endpoint(ctx context.Context, id yonder.ID) (yonder.Endpoint, error)
+	ListEndpoints(ctx context.Context, filter EndpointFilter) ([]yonder.Endpoint, error)
+	ChangeEndpoint(ctx context.Context, id yonder.ID, change wire.ChangeEndpoint) (yonder.Endpoint, error)
+	// DeleteEndpoint fences its session, revokes its tokens and fails its
+	// tasks that have no result (CodeNotFound, "endpoint was deleted").
+	DeleteEndpoint(ctx context.Context, id yonder.ID) (Woken, error)
+}
+
+// Woken names groups that have new results: their streams should look.
+type Woken []yonder.ID
+
+// NewBundle is a submission as the API has checked it.
+type NewBundle struct {
+	wire.Bundle
+	Owner       yonder.ID
+	Hash        string // of the function's body
+	Kind        string
+	Requires    wire.Requires
+	MaxAttempts int
+	Payloads    [][]byte // columns, as FormEach or FormChunk say
+	Submitted   time.Time
+}
+
+// Offered is a lease with its payload columns, ready to be sent.
+type Offered struct {
+	Endpoint yonder.ID
+	Epoch    int64
+	Lease    wire.Lease
+	Payloads [][]byte
+}
+
+// TaskFilter selects tasks.
+type TaskFilter struct {
+	Owner    yonder.ID
+	Group    yonder.ID
+	Endpoint yonder.ID
+	Function yonder.ID
+	State    yonder.State
+	Page     Page // After is a task's ID
+}
+
+// Stop asks an endpoint's agent to stop spans.
+type Stop struct {
+	Endpoint yonder.ID
+	Epoch    int64
+	Spans    []wire.Span
+}
+
+// Tasks are submitted in bundles and looked at one by one.
+type Tasks interface {
+	// Submit accepts all bundles or none. A bundle whose ID is there already
+	// with the same owner is a duplicate and adds nothing; another owner's is
+	// a conflict. What a live session has credit for, and nothing older waits
+	// for, is claimed in the same transaction.
+	Submit(ctx context.Context, bundles []NewBundle) ([]wire.SubmittedBundle, []Offered, error)
+	Task(ctx context.Context, id yonder.ID) (yonder.Task, error)
+	ListTasks(ctx context.Context, filter TaskFilter) ([]yonder.Task, error)
+	CreateGroup(ctx context.Context, group yonder.Group) error
+	Group(ctx context.Context, id yonder.ID) (yonder.Group, error)
+	ListGroups(ctx context.Context, owner yonder.ID, page Page) ([]yonder.Group, error)
+	// CancelTask and CancelGroup end what no agent has, and mark the rest,
+	// which the returned stops ask agents to end.
+	CancelTask(ctx context.Context, id yonder.ID) (wire.Cancelled, []Stop, Woken, error)
+	CancelGroup(ctx context.Context, id yonder.ID) (wire.Cancelled, []Stop, Woken, error)
+}
+
+// Sessions are the agents' side. Every method but OpenSession fails with
+// CodeSessionFenced unless epoch is the endpoint's newest.
+type Sessions interface {
+	// OpenSession grants the next epoch and fences the session before. The
+	// instance of the newest session gets its own epoch again. Nothing is
+	// claimed for it before Reconcile with Last.
+	OpenSession(ctx context.Context, endpoint yonder.ID, open wire.SessionOpen, now time.Time) (int64, error)
+	// Reconcile adopts what is held, and with Last ends what older epochs
+	// had and nobody holds.
+	Reconcile(ctx context.Context, endpoint yonder.ID, r wire.Reconcile, now time.Time) (wire.Reconciled, Woken, error)
+	// Claim offers queued tasks to the live session within its credit, at
+	// most maxBytes of payload and header, in the order of the queue.
+	Claim(ctx context.Context, endpoint yonder.ID, maxBytes int, now time.Time) ([]Offered, error)
+	// Unanswered returns offers older than before that were neither accepted
+	// nor returned, to be sent again.
+	Unanswered(ctx context.Context, endpoint yonder.ID, before time.Time, maxBytes int) ([]Offered, error)
+	// Accept returns the spans that must not start.
+	Accept(ctx context.Context, endpoint yonder.ID, a wire.Accept, now time.Time) ([]wire.Span, error)
+	// Report returns the spans of results that were refused.
+	Report(ctx context.Context, endpoint yonder.ID, r wire.Report, columns [][]byte, now time.Time) ([]wire.Span, Woken, error)
+	Heartbeat(ctx context.Context, endpoint yonder.ID, h wire.Heartbeat, now time.Time) (wire.HeartbeatReply, error)
+	// CloseSession returns offered ranges to the queue and keeps the others.
+	CloseSession(ctx context.Context, endpoint yonder.ID, epoch int64, now time.Time) error
+	// EndpointHolds says whether the endpoint's session holds the task now.
+	EndpointHolds(ctx context.Context, endpoint, task yonder.ID) (attempt int, held bool, err error)
+	// Claimable lists live endpoints that have queued tasks and credit, so
+	// that what a lost hint left behind is found.
+	Claimable(ctx context.Context, limit int) ([]yonder.ID, error)
+	// Unsettled lists live endpoints with offers older than before.
+	Unsettled(ctx context.Context, before time.Time, limit int) ([]yonder.ID, error)
+}
+
+// Results are read by cursor: positions in a group's stream, from 1, without
+// gaps between committed results.
+type Results interface {
+	// GroupResults returns results after the cursor, at most limit entries
+	// and about maxBytes of payload (at least one entry if there is one).
+	GroupResults(ctx context.Context, group yonder.ID, cursor int64, limit, maxBytes int) (wire.ResultPage, [][]byte, error)
+	// TaskResult returns one task's entry; CodeNotFound while there is none.
+	// A chunk's entry is returned whole.
+	TaskResult(ctx context.Context, task yonder.ID) (wire.ResultEntry, []byte, error)
+}
+
+// BlobRecord is what is known of a stored body; its bytes are elsewhere.
+type BlobRecord struct {
+	wire.Blob
+	Owner   yonder.ID
+	Created time.Time
+	Bundle  yonder.ID // that refers to it, as payload or result; zero: none yet
+}
+
+// Blobs are records of out-of-line bodies.
+type Blobs interface {
+	CreateBlob(ctx context.Context, blob BlobRecord) error
+	Blob(ctx context.Context, id yonder.ID) (BlobRecord, error)
+	// TaskBlob returns the blob if the task's payload is it.
+	TaskBlob(ctx context.Context, task, blob yonder.ID) (BlobRecord, error)
+	// BundleOwner serves checks of who may read a bundle's blobs.
+	BundleOwner(ctx context.Context, bundle yonder.ID) (yonder.ID, error)
+}
+
+// Upkeep is what time does to rows. Each call does a bounded amount.
+type Upkeep interface {
+	// Silence marks live sessions without a heartbeat since before.
+	Silence(ctx context.Context, before time.Time) (int, error)
+	// ExpireTasks ends tasks whose submitter gave up before now, and returns
+	// agents to be stopped.
+	ExpireTasks(ctx context.Context, now time.Time, limit int) (int, []Stop, Woken, error)
+	// Orphans lists blobs made before the time that nothing refers to.
+	Orphans(ctx context.Context, before time.Time, limit int) ([]BlobRecord, error)
+	DeleteBlob(ctx context.Context, id yonder.ID) error
+	// Counts returns gauges for metrics, by state.
+	Counts(ctx context.Context) (map[yonder.State]int64, error)
+}
+
+// Replica is one service process over a shared database.
+type Replica struct {
+	ID   yonder.ID
+	Addr string // host:port of its fabric routes
+	Seen time.Time
+}
+
+// Replicas find each other through the database they share.
+type Replicas interface {
+	PutReplica(ctx context.Context, r Replica) error
+	DeleteReplica(ctx context.Context, id yonder.ID) error
+	ListReplicas(ctx context.Context, seenAfter time.Time) ([]Replica, error)
+	// Setting returns the value of key, storing value first if there is none:
+	// all replicas get the same.
+	Setting(ctx context.Context, key string, value []byte) ([]byte, error)
+}

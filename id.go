@@ -56,7 +56,7 @@ func malformedID(s string) error {
 
 // Task returns the ID of the bundle's task with the given index.
 func (id ID) Task(index int) ID {
-	binary.BigEndian.PutUint16(id[14:], uint16(index)) //nolint:gosec // an index is below MaxBundleTasks
+	binary.BigEndian.PutUint16(id[14:], uint16(index))
 	return id
 }
 

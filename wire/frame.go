@@ -111,7 +111,7 @@ func (f *Frame) Bytes() []byte { return f.Append(make([]byte, 0, f.Size())) }
 
 // clampU32 makes an oversize length unreadable for the peer instead of wrong;
 // writers check their sizes before they get here.
-func clampU32(n int) uint32 { return uint32(min(n, math.MaxUint32)) } //nolint:gosec // bounded
+func clampU32(n int) uint32 { return uint32(min(n, math.MaxUint32)) }
 
 // Parse decodes one frame that fills data. The frame's slices share data.
 func Parse(data []byte) (Frame, error) {

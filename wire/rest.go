@@ -119,7 +119,7 @@ type Page[T any] struct {
 	Next  string `json:"next,omitempty" doc:"give as after= for the next page"`
 }
 
-// Stream messages: JSON text over the WebSocket at /v1/stream. The service
+// Subscribe is a JSON text over the WebSocket at /v1/stream. The service
 // answers with binary KindResult frames, and a KindError frame for a group
 // that cannot be followed.
 type Subscribe struct {

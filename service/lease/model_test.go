@@ -355,7 +355,7 @@ func (m *model) reconcile(a *agent) {
 		e := a.held[i]
 		state := yonder.RangeStarted
 		if e.state == "journalled" {
-			if e.by != a && !(a.locked && e.by.locked) {
+			if e.by != a && (!a.locked || !e.by.locked) {
 				a.remove(i)
 				continue
 			}

@@ -1,0 +1,58 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/wire"
+)
+
+// Submit sends bundles with their payload columns; when it returns without an
+// error all of them are durable. It is repeated until answered: a bundle's ID
+// makes that harmless.
+func (c *Client) Submit(ctx context.Context, bundles ...BundlePayloads) (wire.Submitted, error) {
+	var body []byte
+	for _, b := range bundles {
+		frame, err := wire.NewFrame(wire.KindBundle, b.Bundle, b.Payloads...)
+		if err != nil {
+			return wire.Submitted{}, fmt.Errorf("encoding bundle: %w", err)
+		}
+		body = frame.Append(body)
+	}
+	return decode[wire.Submitted](c.send(ctx, request{
+		method: http.MethodPost, path: "/v1/bundles", body: body, contentType: wire.TypeFrames, idempotent: true,
+	}))
+}
+
+// BundlePayloads is a bundle with its columns, as its Form says.
+type BundlePayloads struct {
+	wire.Bundle
+	Payloads [][]byte
+}
+
+// SubmitCalls submits calls with JSON arguments.
+func (c *Client) SubmitCalls(ctx context.Context, b wire.Bundle, calls ...wire.Call) (wire.Submitted, error) {
+	if b.ID.IsZero() {
+		b.ID = yonder.NewBundleID()
+	}
+	b.Tasks, b.Form, b.Codec = len(calls), wire.FormEach, "json"
+	body, err := json.Marshal(wire.Submit{Bundle: b, Calls: calls})
+	if err != nil {
+		return wire.Submitted{}, yonder.Errorf(yonder.CodeUnserialisable, "arguments are not JSON: %w", err)
+	}
+	return decode[wire.Submitted](c.send(ctx, request{
+		method: http.MethodPost, path: "/v1/bundles", body: body, contentType: "application/json", idempotent: true,
+	}))
+}
+
+// Result waits up to wait for a task's result; without one the error has
+// CodeNotFound and says what the task is doing.
+func (c *Client) Result(ctx context.Context, task yonder.ID, wait time.Duration) (wire.Result, error) {
+	query := url.Values{"wait": {wait.String()}}
+	return fetch[wire.Result](ctx, c, http.MethodGet, "/v1/tasks/"+task.String()+"/result", query, nil)
+}

@@ -1,0 +1,72 @@
+# What can be done with this checkout. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+MODULE  := github.com/yonder-run/yonder
+CACHE   := $(CURDIR)/.cache
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+LDFLAGS := -s -w -X $(MODULE)/internal/version.Version=$(VERSION) -X $(MODULE)/internal/version.Commit=$(COMMIT)
+# One static binary, the same bytes wherever it is built.
+BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+
+PLATFORMS := linux-amd64 linux-arm64 darwin-arm64 darwin-amd64 windows-amd64
+CROSS     := $(addprefix cross-,$(PLATFORMS))
+
+# Tools that this checkout brought itself come first.
+export PATH := $(CACHE)/bin:$(PATH)
+
+.PHONY: help
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## a service, an endpoint and a first result on this machine
+	tools/demo
+
+.PHONY: build
+build: ## build bin/yonder for this machine
+	$(BUILD) -o bin/ ./cmd/yonder
+
+.PHONY: cross
+cross: $(CROSS) ## build for every platform, into dist/
+
+.PHONY: $(CROSS)
+$(CROSS): cross-%:
+	GOOS=$(word 1,$(subst -, ,$*)) GOARCH=$(word 2,$(subst -, ,$*)) \
+		$(BUILD) -o dist/yonder-$*$(if $(findstring windows,$*),.exe) ./cmd/yonder
+
+.PHONY: wheel
+wheel: ## build the Python wheel into dist/
+	tools/setup --python
+	.cache/venv/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist ./python
+
+.PHONY: test
+test: ## set up what is missing, then run the Go and the Python tests
+	tools/test
+
+.PHONY: test-all
+test-all: ## the same, with the slow tests against real schedulers and containers
+	tools/test --all
+
+.PHONY: lint
+lint: ## check style, types and imports of Go and Python
+	tools/lint
+
+.PHONY: generate
+generate: ## make the generated code again
+	tools/install sqlc
+	go generate ./...
+
+.PHONY: check-generated
+check-generated: ## fail if generate would change anything
+	tools/check-generated
+
+.PHONY: bench
+bench: build ## run all benchmarks
+	bench/run all
+
+.PHONY: clean
+clean: ## remove what was built, but keep downloaded tools
+	rm -rf bin dist

@@ -1,0 +1,164 @@
+// Package postgres is the store in PostgreSQL: for several service processes,
+// or for sites that run a database already.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/service/store"
+	"github.com/yonder-run/yonder/service/store/sqldb"
+	"github.com/yonder-run/yonder/service/store/sqldb/gen"
+)
+
+const (
+	defaultConns = 16
+	// maxTries bounds how often a transaction is begun anew after the server
+	// has ended it in favour of another one.
+	maxTries = 10
+)
+
+// Options say where the database is and what is expected of it.
+type Options struct {
+	// URL or keyword string, as libpq takes it. A password may also come from
+	// PGPASSFILE or PGPASSWORD.
+	URL string
+	// MaxConns is the number of connections at most; 0 means 16.
+	MaxConns int
+	// Relaxed accepts a server that answers commits before they are on disk:
+	// a crash of the server may take the last commits back.
+	Relaxed bool
+	Logger  *slog.Logger
+}
+
+type engine struct {
+	db     *sql.DB
+	server string // for messages, without password
+}
+
+var _ sqldb.Engine = (*engine)(nil)
+
+// Open connects, checks that commits are durable, and brings the schema up to
+// date. Several processes may do so at once.
+func Open(ctx context.Context, opts Options) (store.Store, error) {
+	config, err := pgx.ParseConfig(opts.URL)
+	if err != nil {
+		// The error hides a password by itself.
+		return nil, yonder.Errorf(yonder.CodeInvalidConfig, "the PostgreSQL address is malformed: %w", err)
+	}
+	e := &engine{db: stdlib.OpenDB(*config), server: fmt.Sprintf("%s:%d/%s", config.Host, config.Port, config.Database)}
+	conns := opts.MaxConns
+	if conns <= 0 {
+		conns = defaultConns
+	}
+	e.db.SetMaxOpenConns(conns)
+	e.db.SetMaxIdleConns(conns)
+	if err := e.prepare(ctx, opts); err != nil {
+		return nil, errors.Join(e.explain(err), e.db.Close())
+	}
+	return sqldb.New(e), nil
+}
+
+func (e *engine) prepare(ctx context.Context, opts Options) error {
+	if err := e.checkServer(ctx, opts); err != nil {
+		return err
+	}
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return fmt.Errorf("making the lock of migrations: %w", err)
+	}
+	return sqldb.Migrate(ctx, e.db, goose.DialectPostgres, goose.WithSessionLocker(locker))
+}
+
+// checkServer refuses a server on which an answered commit may not be durable,
+// or which could not hold every text.
+func (e *engine) checkServer(ctx context.Context, opts Options) error {
+	var fsync, commit, encoding string
+	row := e.db.QueryRowContext(ctx,
+		`SELECT current_setting('fsync'), current_setting('synchronous_commit'), current_setting('server_encoding')`)
+	if err := row.Scan(&fsync, &commit, &encoding); err != nil {
+		return fmt.Errorf("asking for the server's settings: %w", err)
+	}
+	if encoding != "UTF8" {
+		return yonder.Errorf(yonder.CodeInvalidConfig, "database %s has encoding %s: create it with ENCODING 'UTF8'", e.server, encoding)
+	}
+	if !opts.Relaxed && (fsync == "off" || commit == "off") {
+		return yonder.Errorf(yonder.CodeInvalidConfig,
+			"PostgreSQL at %s has fsync=%s and synchronous_commit=%s, so a crash could lose accepted tasks: turn both on, or accept that with the relaxed mode",
+			e.server, fsync, commit)
+	}
+	return nil
+}
+
+// Write runs op at READ COMMITTED with the row locks it takes, again if the
+// server had to break a deadlock or a conflict.
+func (e *engine) Write(ctx context.Context, op sqldb.Op) error {
+	for try := 1; ; try++ {
+		err := e.once(ctx, op)
+		if err == nil || !isConflict(err) || try == maxTries {
+			return e.explain(err)
+		}
+		if err := pause(ctx, try); err != nil {
+			return err
+		}
+	}
+}
+
+func (e *engine) once(ctx context.Context, op sqldb.Op) error {
+	tx, err := e.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
+	defer tx.Rollback()
+	if err := sqldb.Run(ctx, op, gen.New(lockRows{tx})); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("committing: %w", err)
+	}
+	return nil
+}
+
+// pause waits longer each time, by chance, so that rivals part.
+func pause(ctx context.Context, try int) error {
+	timer := time.NewTimer(rand.N(time.Millisecond << try))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Read runs op on any connection.
+func (e *engine) Read(ctx context.Context, op sqldb.Op) error {
+	return e.explain(op(ctx, gen.New(e.db)))
+}
+
+// Snapshot runs op in a reading transaction at REPEATABLE READ.
+func (e *engine) Snapshot(ctx context.Context, op sqldb.Op) error {
+	tx, err := e.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return e.explain(fmt.Errorf("beginning to read: %w", err))
+	}
+	defer tx.Rollback()
+	return e.explain(op(ctx, gen.New(tx)))
+}
+
+// Ping asks the server for a sign of life.
+func (e *engine) Ping(ctx context.Context) error { return e.explain(e.db.PingContext(ctx)) }
+
+// Close closes all connections once they are free.
+func (e *engine) Close() error { return e.db.Close() }

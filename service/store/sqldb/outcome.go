@@ -1,0 +1,137 @@
+package sqldb
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/service/lease"
+	"github.com/yonder-run/yonder/service/store/sqldb/gen"
+	"github.com/yonder-run/yonder/wire"
+)
+
+// outcome is an end of tasks that counts: it becomes a row of results.
+type outcome struct {
+	bundle  *bundle
+	entry   wire.Entry // with the span that counts
+	skip    int        // values of the payload that come before the span
+	payload []byte
+	state   yonder.State
+	failure wire.TaskError
+}
+
+// maxMessage bounds the copy of a failure's message that listings show.
+const maxMessage = 1000
+
+// end records a result that an agent reported, for the parts that count.
+func (t *turn) end(b *bundle, entry wire.Entry, counted []wire.Span, payload []byte) {
+	for _, span := range counted {
+		o := outcome{bundle: b, entry: entry, payload: payload, state: yonder.TaskFailed}
+		o.entry.Lo, o.entry.Hi = span.Lo, span.Hi
+		switch entry.Outcome {
+		case wire.OutcomeOK:
+			o.state, o.skip = yonder.TaskSucceeded, span.Lo-entry.Lo
+		case wire.OutcomeException:
+			o.failure.Code = yonder.CodeFunctionFailed
+		default:
+			// A payload that is not a TaskError leaves the code empty.
+			_ = json.Unmarshal(payload, &o.failure)
+		}
+		if o.failure.Code == yonder.CodeTaskCancelled {
+			o.state = yonder.TaskCancelled
+		}
+		t.outcomes = append(t.outcomes, o)
+	}
+}
+
+// fail ends tasks that the service itself gives up.
+func (t *turn) fail(b *bundle, spans []wire.Span, code yonder.Code, message string) {
+	payload := []byte(document(wire.TaskError{Code: code, Message: message}))
+	for _, s := range spans {
+		entry := wire.Entry{Bundle: s.Bundle, Attempt: s.Attempt, Lo: s.Lo, Hi: s.Hi, Outcome: wire.OutcomeFailed, Form: wire.FormEach}
+		if s.Tasks() > 1 {
+			entry.Form = wire.FormChunk
+		}
+		t.end(b, entry, []wire.Span{s}, payload)
+	}
+}
+
+// ended tells what an operation left over, lost for the reason given.
+func (t *turn) ended(b *bundle, ended lease.Ended, code yonder.Code, message string) {
+	for _, s := range ended.Exhausted {
+		t.fail(b, []wire.Span{s}, code, fmt.Sprintf("%s (attempt %d of %d)", message, s.Attempt, b.MaxAttempts))
+	}
+	t.fail(b, ended.Cancelled, yonder.CodeTaskCancelled, cancelled)
+}
+
+// join is tasks that are new in a group.
+type join struct {
+	owner yonder.ID
+	tasks int64
+}
+
+// joinGroups adds new bundles to their groups, which come to be with them.
+func (t *turn) joinGroups(ctx context.Context) error {
+	for _, id := range sortedKeys(t.joins) {
+		j := t.joins[id]
+		owner, err := t.q.AddToGroup(ctx, gen.AddToGroupParams{ID: id, Owner: j.owner, Tasks: j.tasks, Created: t.now})
+		if err != nil {
+			return err
+		}
+		if owner != j.owner {
+			return yonder.FieldErrorf(yonder.CodeForbidden, "group", "group %s belongs to somebody else: use a group of your own", id)
+		}
+	}
+	return nil
+}
+
+// writeOutcomes gives the outcomes their places in their groups' streams. The
+// group's row stays locked until the commit, so places have no gaps and
+// become visible in their order.
+func (t *turn) writeOutcomes(ctx context.Context) error {
+	groups := map[yonder.ID][]outcome{}
+	for _, o := range t.outcomes {
+		groups[o.bundle.GroupID] = append(groups[o.bundle.GroupID], o)
+	}
+	for _, id := range sortedKeys(groups) {
+		add := gen.AdvanceGroupParams{ID: id, Results: int64(len(groups[id]))}
+		for _, o := range groups[id] {
+			tasks := int64(o.entry.Hi - o.entry.Lo)
+			add.Done += tasks
+			if o.state != yonder.TaskSucceeded {
+				add.Failed += tasks
+			}
+		}
+		last, err := t.q.AdvanceGroup(ctx, add)
+		if err != nil {
+			return fmt.Errorf("advancing group %s: %w", id, err)
+		}
+		for i, o := range groups[id] {
+			if err := t.writeOutcome(ctx, o, last-add.Results+int64(i)+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *turn) writeOutcome(ctx context.Context, o outcome, cursor int64) error {
+	blob := ""
+	if o.entry.Blob != nil {
+		blob = document(o.entry.Blob)
+		if _, err := t.q.ReferToBlob(ctx, o.bundle.ID, o.entry.Blob.ID, o.bundle.Owner); err != nil {
+			return err
+		}
+	}
+	message := []rune(text(o.failure.Message))
+	return t.q.InsertResult(ctx, gen.InsertResultParams{
+		GroupID: o.bundle.GroupID, Cursor: cursor, BundleID: o.bundle.ID,
+		Lo: int64(o.entry.Lo), Hi: int64(o.entry.Hi), Skip: int64(o.skip), Attempt: int64(o.entry.Attempt),
+		State: o.state, Outcome: string(o.entry.Outcome), Form: string(o.entry.Form),
+		Code: text(string(o.failure.Code)), Message: string(message[:min(len(message), maxMessage)]),
+		Worker: text(o.entry.Worker), Blob: blob,
+		Started: o.entry.Started, Finished: o.entry.Finished, Accepted: t.now,
+		Stdout: []byte(o.entry.Stdout), Stderr: []byte(o.entry.Stderr), Payload: filled(o.payload),
+	})
+}

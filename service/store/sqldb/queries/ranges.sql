@@ -1,0 +1,53 @@
+-- name: RangesOf :many
+SELECT lo, hi, state, attempt, epoch, grant_epoch, cancel, since FROM ranges WHERE bundle_id = $1 ORDER BY lo;
+
+-- name: PutRange :exec
+INSERT INTO ranges (bundle_id, lo, hi, state, attempt, epoch, grant_epoch, cancel, since, endpoint, priority, submitted)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT (bundle_id, lo) DO UPDATE SET hi = EXCLUDED.hi, state = EXCLUDED.state, attempt = EXCLUDED.attempt,
+    epoch = EXCLUDED.epoch, grant_epoch = EXCLUDED.grant_epoch, cancel = EXCLUDED.cancel, since = EXCLUDED.since;
+
+-- name: DeleteRange :exec
+DELETE FROM ranges WHERE bundle_id = $1 AND lo = $2;
+
+-- name: Queue :many
+SELECT bundle_id, lo, hi, attempt FROM ranges
+WHERE endpoint = $1 AND state = 'queued'
+ORDER BY priority DESC, submitted, bundle_id, lo
+LIMIT $2;
+
+-- name: Unanswered :many
+SELECT r.bundle_id, r.lo, r.hi, r.attempt, r.epoch FROM ranges r
+JOIN sessions s ON s.endpoint = r.endpoint AND s.epoch = r.epoch AND s.state = 'live'
+WHERE r.endpoint = $1 AND r.state = 'offered' AND r.since < $2
+ORDER BY r.since, r.bundle_id, r.lo
+LIMIT $3;
+
+-- name: GivenBundles :many
+-- Bundles with ranges that sessions older than the epoch still have.
+SELECT DISTINCT bundle_id FROM ranges
+WHERE endpoint = $1 AND state <> 'queued' AND epoch < $2
+ORDER BY bundle_id;
+
+-- name: OfferedBundles :many
+SELECT DISTINCT bundle_id FROM ranges
+WHERE endpoint = $1 AND state = 'offered' AND epoch = $2
+ORDER BY bundle_id;
+
+-- name: CancelledRanges :many
+SELECT bundle_id, lo, hi, attempt FROM ranges
+WHERE endpoint = $1 AND cancel AND epoch = $2
+ORDER BY bundle_id, lo;
+
+-- name: HeldRange :one
+SELECT attempt FROM ranges
+WHERE endpoint = sqlc.arg(endpoint) AND bundle_id = sqlc.arg(bundle_id) AND state <> 'queued'
+  AND lo <= sqlc.arg(lo) AND hi > sqlc.arg(lo);
+
+-- name: CountGiven :many
+SELECT state, CAST(sum(hi - lo) AS BIGINT) AS tasks FROM ranges WHERE state <> 'queued' GROUP BY state;
+
+-- name: RangesBelow :many
+SELECT lo, hi, state, attempt, cancel, since FROM ranges
+WHERE bundle_id = sqlc.arg(bundle_id) AND lo < sqlc.arg(upto) AND state = COALESCE(CAST(sqlc.narg(state) AS TEXT), state)
+ORDER BY lo DESC LIMIT sqlc.arg(count);

@@ -1,0 +1,30 @@
+-- name: LockSession :one
+-- Queries named Lock… lock the rows they read: see lockRows.
+SELECT * FROM sessions WHERE endpoint = $1;
+
+-- name: UpdateSession :exec
+UPDATE sessions SET epoch = $2, state = $3, instance = $4, journal = $5, opened = $6, last_seen = $7,
+    capacity_tasks = $8, capacity_bytes = $9, outstanding_tasks = $10, outstanding_bytes = $11,
+    queued_tasks = $12, capabilities = $13, status = $14
+WHERE endpoint = $1;
+
+-- name: SilenceSessions :execrows
+UPDATE sessions SET state = 'silent' WHERE state = 'live' AND last_seen < $1;
+
+-- name: ClaimableSessions :many
+SELECT endpoint FROM sessions
+WHERE state = 'live' AND queued_tasks > 0 AND outstanding_tasks < capacity_tasks
+  AND (outstanding_bytes < capacity_bytes OR outstanding_tasks = 0)
+ORDER BY endpoint LIMIT $1;
+
+-- name: UnsettledSessions :many
+SELECT s.endpoint FROM sessions s
+WHERE s.state = 'live' AND EXISTS (
+    SELECT 1 FROM ranges r WHERE r.endpoint = s.endpoint AND r.state = 'offered' AND r.since < $1)
+ORDER BY s.endpoint LIMIT $2;
+
+-- name: CountSessions :many
+SELECT state, count(*) AS sessions FROM sessions GROUP BY state;
+
+-- name: CountQueued :one
+SELECT CAST(COALESCE(sum(queued_tasks), 0) AS BIGINT) AS tasks FROM sessions;

@@ -1,0 +1,191 @@
+package sqldb
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/service/lease"
+	"github.com/yonder-run/yonder/service/store"
+	"github.com/yonder-run/yonder/service/store/sqldb/gen"
+	"github.com/yonder-run/yonder/wire"
+)
+
+// draft is a submitted bundle as it will be stored: encoded outside of the
+// transaction, which other writers wait for.
+type draft struct {
+	store.NewBundle
+	row   gen.InsertBundleParams
+	pages []page
+	data  [][]byte // of pages
+	isNew bool
+}
+
+func newDraft(b store.NewBundle) (*draft, error) {
+	if err := checkBundle(&b.Bundle, len(b.Payloads)); err != nil {
+		return nil, err
+	}
+	d := &draft{NewBundle: b, pages: paginate(b.Form, b.Tasks, b.Payloads)}
+	for _, p := range d.pages {
+		d.data = append(d.data, p.encode())
+	}
+	blobs := ""
+	if len(b.Blobs) > 0 {
+		blobs = document(b.Blobs)
+	}
+	d.row = gen.InsertBundleParams{
+		ID: b.ID, GroupID: b.Group, Owner: b.Owner, Endpoint: b.Endpoint, FunctionID: b.Function, Version: int64(b.Version),
+		Hash: b.Hash, Kind: b.Kind, Requires: document(b.Requires), Form: string(b.Form), Codec: text(b.Codec), Label: text(b.Label),
+		Tasks: int64(b.Tasks), TaskBytes: int64(math.Ceil(float64(payloadBytes(b.Payloads)) / float64(b.Tasks))),
+		MaxAttempts: int64(max(b.MaxAttempts, 1)), Priority: int64(b.Priority), Walltime: b.Walltime, Blobs: blobs,
+		Submitted: micros(b.Submitted), GiveUpAt: maybeMicros(b.GiveUpAt), Remaining: int64(b.Tasks), Done: lease.NewBitmap(b.Tasks),
+	}
+	return d, nil
+}
+
+// Submit accepts all bundles or none.
+func (s *Store) Submit(
+	ctx context.Context, bundles []store.NewBundle,
+) (submitted []wire.SubmittedBundle, offered []store.Offered, err error) {
+	drafts := make([]*draft, len(bundles))
+	for i, b := range bundles {
+		// Microseconds apart, a request's bundles queue in its order.
+		b.Submitted = b.Submitted.Add(time.Duration(i) * time.Microsecond)
+		if drafts[i], err = newDraft(b); err != nil {
+			return nil, nil, err
+		}
+	}
+	err = s.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
+		if err := insertBundles(ctx, q, drafts); err != nil {
+			return err
+		}
+		offered, err = enqueue(ctx, q, drafts)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, d := range drafts {
+		submitted = append(submitted, wire.SubmittedBundle{ID: d.ID, Group: d.Group, Tasks: d.Tasks, Duplicate: !d.isNew})
+	}
+	return submitted, offered, nil
+}
+
+// insertBundles stores the rows that are new. It comes before any lock, and
+// in the order of ids, because it waits for whoever submits the same bundle.
+func insertBundles(ctx context.Context, q *gen.Queries, drafts []*draft) error {
+	sorted := slices.SortedStableFunc(slices.Values(drafts), func(a, b *draft) int { return compareIDs(a.ID, b.ID) })
+	for _, d := range sorted {
+		n, err := q.InsertBundle(ctx, d.row)
+		if err != nil {
+			return err
+		}
+		if d.isNew = n > 0; d.isNew {
+			continue
+		}
+		there, err := q.GetBundle(ctx, d.ID)
+		if err != nil {
+			return err
+		}
+		if there.Owner != d.Owner {
+			return yonder.FieldErrorf(yonder.CodeConflict, "id", "bundle %s is there already: make a new id", d.ID)
+		}
+		d.Group, d.Tasks = there.GroupID, int(there.Tasks)
+	}
+	return nil
+}
+
+// enqueue gives new bundles their payloads, their ranges and their groups,
+// and claims what nothing older waits for.
+func enqueue(ctx context.Context, q *gen.Queries, drafts []*draft) ([]store.Offered, error) {
+	fresh := slices.DeleteFunc(slices.Clone(drafts), func(d *draft) bool { return !d.isNew })
+	if len(fresh) == 0 {
+		return nil, nil
+	}
+	endpoints := make([]yonder.ID, len(fresh))
+	for i, d := range fresh {
+		endpoints[i] = d.Endpoint
+	}
+	now := slices.MaxFunc(fresh, func(a, b *draft) int { return a.Submitted.Compare(b.Submitted) }).Submitted
+	t, err := begin(ctx, q, now, endpoints...)
+	if err != nil {
+		return nil, err
+	}
+	var offered []store.Offered
+	for _, d := range fresh {
+		claimed, err := t.enqueue(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		offered = append(offered, claimed...)
+	}
+	return offered, t.flush(ctx)
+}
+
+func (t *turn) enqueue(ctx context.Context, d *draft) ([]store.Offered, error) {
+	s, ok := t.sessions[d.Endpoint]
+	if !ok || s.State == yonder.SessionFenced {
+		return nil, yonder.FieldErrorf(yonder.CodeNotFound, "endpoint", "there is no endpoint %s", d.Endpoint)
+	}
+	for i, p := range d.pages {
+		err := t.q.InsertPage(ctx, gen.InsertPageParams{BundleID: d.ID, Lo: int64(p.lo), Hi: int64(p.hi), Data: filled(d.data[i])})
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, blob := range d.Blobs {
+		n, err := t.q.ReferToBlob(ctx, d.ID, blob.ID, d.Owner)
+		if err := changed(n, err, yonder.CodeNotFound, "there is no upload %s of yours", blob.ID); err != nil {
+			return nil, err
+		}
+	}
+	j := t.joins[d.Group]
+	if j == nil {
+		j = &join{owner: d.Owner}
+		t.joins[d.Group] = j
+	}
+	if j.owner != d.Owner {
+		return nil, yonder.FieldErrorf(yonder.CodeForbidden, "group", "bundles of two owners cannot be of one group")
+	}
+	j.tasks += int64(d.Tasks)
+
+	b := &bundle{Bundle: d.bundleRow(), lease: lease.New(d.ID, d.Tasks, int(d.row.MaxAttempts), micros(d.Submitted))}
+	idle := s.State == yonder.SessionLive && s.QueuedTasks == 0
+	t.add(b)
+	t.recount(b)
+	if !idle {
+		return nil, nil
+	}
+	return t.offerAll(ctx, s, b, d)
+}
+
+// offerAll claims what the session has credit for, in leases of a frame each.
+func (t *turn) offerAll(ctx context.Context, s *session, b *bundle, d *draft) ([]store.Offered, error) {
+	left := wire.Span{Bundle: b.ID, Attempt: 1, Lo: 0, Hi: s.credit(b, d.Tasks)}
+	b.lease.Offer(s.Epoch, left.Lo, left.Hi)
+	t.recount(b)
+	var offered []store.Offered
+	for left.Lo < left.Hi {
+		o, err := b.fill(ctx, inMemory(d.Tasks, d.Payloads), left, &budget{left: offerBytes})
+		if err != nil {
+			return nil, err
+		}
+		o.Epoch = s.Epoch
+		offered = append(offered, o)
+		left.Lo = o.Lease.Hi
+	}
+	return offered, nil
+}
+
+// bundleRow is the row that was just inserted.
+func (d *draft) bundleRow() gen.Bundle {
+	r := d.row
+	return gen.Bundle{
+		ID: r.ID, GroupID: r.GroupID, Owner: r.Owner, Endpoint: r.Endpoint, FunctionID: r.FunctionID, Version: r.Version,
+		Hash: r.Hash, Kind: r.Kind, Requires: r.Requires, Form: r.Form, Codec: r.Codec, Label: r.Label,
+		Tasks: r.Tasks, TaskBytes: r.TaskBytes, MaxAttempts: r.MaxAttempts, Priority: r.Priority, Walltime: r.Walltime,
+		Blobs: r.Blobs, Submitted: r.Submitted, GiveUpAt: r.GiveUpAt, Remaining: r.Remaining, Done: r.Done,
+	}
+}

@@ -1,0 +1,138 @@
+package sqldb
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/service/store"
+	"github.com/yonder-run/yonder/service/store/sqldb/gen"
+)
+
+// segment is a run of tasks of one bundle that are alike: a range or a result.
+type segment struct {
+	lo, hi int
+	task   yonder.Task // but for its id
+}
+
+// segments returns a bundle's segments that start below upto, last first, at
+// most count of them.
+func segments(ctx context.Context, q *gen.Queries, b *gen.Bundle, upto int, state yonder.State, count int32) ([]segment, error) {
+	ranges, err := q.RangesBelow(ctx, gen.RangesBelowParams{
+		BundleID: b.ID, Upto: int64(upto), State: orNull(string(state)), Count: count,
+	})
+	if err != nil {
+		return nil, err
+	}
+	results, err := q.ResultsBelow(ctx, gen.ResultsBelowParams{
+		BundleID: b.ID, Upto: int64(upto), State: orNull(string(state)), Count: count,
+	})
+	if err != nil {
+		return nil, err
+	}
+	common := yonder.Task{
+		Group: b.GroupID, Function: b.FunctionID, Version: int(b.Version), Endpoint: b.Endpoint, Owner: b.Owner,
+		Label: b.Label, Priority: int(b.Priority), Submitted: moment(b.Submitted),
+	}
+	list := make([]segment, 0, len(ranges)+len(results))
+	for _, r := range ranges {
+		s := segment{lo: int(r.Lo), hi: int(r.Hi), task: common}
+		s.task.State, s.task.Attempt, s.task.Cancel = r.State, int(r.Attempt), r.Cancel
+		if r.State == yonder.RangeStarted {
+			s.task.Started = momentUnlessZero(r.Since)
+		}
+		list = append(list, s)
+	}
+	for _, r := range results {
+		s := segment{lo: int(r.Lo), hi: int(r.Hi), task: common}
+		s.task.State, s.task.Attempt = r.State, int(r.Attempt)
+		s.task.Code, s.task.Message = yonder.Code(r.Code), r.Message
+		s.task.Started, s.task.Finished = momentUnlessZero(r.Started), momentUnlessZero(cmp.Or(r.Finished, r.Accepted))
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b segment) int { return b.lo - a.lo })
+	return list, nil
+}
+
+// Task returns one task as it is now.
+func (s *Store) Task(ctx context.Context, id yonder.ID) (task yonder.Task, err error) {
+	err = s.engine.Snapshot(ctx, func(ctx context.Context, q *gen.Queries) error {
+		b, err := q.GetBundle(ctx, id.Bundle())
+		if err != nil {
+			return found(err, "there is no task %s", id)
+		}
+		list, err := segments(ctx, q, &b, id.Index()+1, "", 1)
+		if err != nil {
+			return err
+		}
+		for _, seg := range list {
+			if id.Index() < seg.hi {
+				task = seg.task
+				task.ID = id
+				return nil
+			}
+		}
+		return yonder.Errorf(yonder.CodeNotFound, "there is no task %s: its bundle has %d tasks", id, b.Tasks)
+	})
+	return task, err
+}
+
+// ListTasks lists tasks, newest first: by bundle, and within a bundle from
+// the last task to the first.
+func (s *Store) ListTasks(ctx context.Context, filter store.TaskFilter) (list []yonder.Task, err error) {
+	want := int(limit(filter.Page))
+	err = s.engine.Snapshot(ctx, func(ctx context.Context, q *gen.Queries) error {
+		list = []yonder.Task{}
+		next := after(filter.Page) // tasks below this
+		// The first bundle may have nothing below; all others have a task at least.
+		bundles, err := listBundles(ctx, q, filter, next.Bundle(), int32(want)+1)
+		for i := 0; i < len(bundles) && len(list) < want && err == nil; i++ {
+			b := &bundles[i]
+			upto := int(b.Tasks)
+			if b.ID == next.Bundle() {
+				upto = min(upto, next.Index())
+			}
+			list, err = appendTasks(ctx, q, list, b, upto, filter.State, want)
+		}
+		return err
+	})
+	return list, err
+}
+
+// appendTasks adds a bundle's tasks below upto until there are as many as wanted.
+func appendTasks(
+	ctx context.Context, q *gen.Queries, list []yonder.Task, b *gen.Bundle, upto int, state yonder.State, want int,
+) ([]yonder.Task, error) {
+	segs, err := segments(ctx, q, b, upto, state, int32(want-len(list)))
+	if err != nil {
+		return nil, err
+	}
+	for _, seg := range segs {
+		for i := min(seg.hi, upto) - 1; i >= seg.lo && len(list) < want; i-- {
+			task := seg.task
+			task.ID = b.ID.Task(i)
+			list = append(list, task)
+		}
+	}
+	return list, nil
+}
+
+// listBundles picks the query whose index fits the filter.
+func listBundles(ctx context.Context, q *gen.Queries, f store.TaskFilter, upto yonder.ID, count int32) ([]gen.Bundle, error) {
+	state := orNull(string(f.State))
+	switch {
+	case !f.Group.IsZero():
+		return q.ListBundlesOfGroup(ctx, gen.ListBundlesOfGroupParams{
+			GroupID: f.Group, Upto: upto, Owner: f.Owner, Endpoint: f.Endpoint, FunctionID: f.Function, State: state, Count: count,
+		})
+	case !f.Owner.IsZero():
+		return q.ListBundlesOfOwner(ctx, gen.ListBundlesOfOwnerParams{
+			Owner: f.Owner, Upto: upto, Endpoint: f.Endpoint, FunctionID: f.Function, State: state, Count: count,
+		})
+	default:
+		return q.ListBundles(ctx, gen.ListBundlesParams{
+			Upto: upto, Endpoint: f.Endpoint, FunctionID: f.Function, State: state, Count: count,
+		})
+	}
+}

@@ -1,0 +1,252 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/service/lease"
+	"github.com/yonder-run/yonder/service/store"
+	"github.com/yonder-run/yonder/service/store/sqldb/gen"
+	"github.com/yonder-run/yonder/wire"
+)
+
+// turn is one change of ranges inside a transaction: it locks the sessions of
+// the endpoints concerned, loads bundles, lets package lease decide, and in
+// the end writes what is different.
+type turn struct {
+	q        *gen.Queries
+	now      int64
+	sessions map[yonder.ID]*session
+	bundles  map[yonder.ID]*bundle
+	loaded   []*bundle // in the order of loading, which fixes the order of writing
+	outcomes []outcome
+	joins    map[yonder.ID]*join
+}
+
+// session is an endpoint's session row as it was and as it will be.
+type session struct {
+	gen.Session
+	was  gen.Session
+	stop []wire.Span // that the agent is to drop
+}
+
+// bundle is a bundle's row with its ranges as they were and as they will be.
+type bundle struct {
+	gen.Bundle
+	lease   *lease.Bundle
+	was     []lease.Range
+	counted tally // what the session's counters have of it
+	header  *wire.Lease
+	blobs   map[int]wire.Blob
+}
+
+// tally is what a bundle adds to its session's counters.
+type tally struct{ queued, given int64 }
+
+// begin locks the endpoints' sessions. A deleted endpoint has none.
+func begin(ctx context.Context, q *gen.Queries, now time.Time, endpoints ...yonder.ID) (*turn, error) {
+	t := &turn{
+		q: q, now: micros(now),
+		sessions: map[yonder.ID]*session{}, bundles: map[yonder.ID]*bundle{}, joins: map[yonder.ID]*join{},
+	}
+	slices.SortFunc(endpoints, compareIDs)
+	for _, id := range slices.Compact(endpoints) {
+		row, err := q.LockSession(ctx, id)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		t.sessions[id] = &session{Session: row, was: row}
+	}
+	return t, nil
+}
+
+// beginAs is begin for a request of an agent under an epoch.
+func beginAs(ctx context.Context, q *gen.Queries, now time.Time, endpoint yonder.ID, epoch int64) (*turn, *session, error) {
+	t, err := begin(ctx, q, now, endpoint)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, ok := t.sessions[endpoint]
+	switch {
+	case !ok:
+		return nil, nil, yonder.Errorf(yonder.CodeNotFound, "there is no endpoint %s", endpoint)
+	case s.Epoch != epoch:
+		return nil, nil, yonder.Errorf(yonder.CodeSessionFenced, "session %d is over: the endpoint's newest is %d", epoch, s.Epoch)
+	case s.State == yonder.SessionFenced || s.State == yonder.SessionClosed:
+		return nil, nil, yonder.Errorf(yonder.CodeSessionFenced, "session %d is %s: open a new one", epoch, s.State)
+	}
+	return t, s, nil
+}
+
+// load returns a bundle of a locked endpoint. A bundle that is not there or
+// is another endpoint's is not found.
+func (t *turn) load(ctx context.Context, endpoint, id yonder.ID) (*bundle, bool, error) {
+	if b, ok := t.bundles[id]; ok {
+		return b, b.Endpoint == endpoint, nil
+	}
+	row, err := t.q.GetBundle(ctx, id)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && row.Endpoint != endpoint {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	ranges, err := t.q.RangesOf(ctx, id)
+	if err != nil {
+		return nil, false, err
+	}
+	b := &bundle{Bundle: row, was: make([]lease.Range, len(ranges))}
+	for i, r := range ranges {
+		b.was[i] = lease.Range{
+			Lo: int(r.Lo), Hi: int(r.Hi), State: r.State, Attempt: int(r.Attempt),
+			Epoch: r.Epoch, Grant: r.GrantEpoch, Cancel: r.Cancel, Since: r.Since,
+		}
+	}
+	b.lease = &lease.Bundle{
+		ID: id, Tasks: int(row.Tasks), MaxAttempts: int(row.MaxAttempts),
+		Done: slices.Clone(row.Done), Ranges: slices.Clone(b.was), Now: t.now,
+	}
+	b.counted = count(b.lease.Ranges)
+	t.add(b)
+	return b, true, nil
+}
+
+func (t *turn) add(b *bundle) {
+	t.bundles[b.ID] = b
+	t.loaded = append(t.loaded, b)
+}
+
+// find is load for a span that an agent names, which may be nonsense.
+func (t *turn) find(ctx context.Context, endpoint yonder.ID, span wire.Span) (*bundle, bool, error) {
+	b, ok, err := t.load(ctx, endpoint, span.Bundle)
+	if !ok || err != nil {
+		return nil, false, err
+	}
+	return b, span.Lo >= 0 && span.Lo < span.Hi && span.Hi <= b.lease.Tasks, nil
+}
+
+func count(ranges []lease.Range) tally {
+	var n tally
+	for _, r := range ranges {
+		if r.State == yonder.RangeQueued {
+			n.queued += int64(r.Hi - r.Lo)
+		} else {
+			n.given += int64(r.Hi - r.Lo)
+		}
+	}
+	return n
+}
+
+// recount brings the session's counters up to date with the bundle. Bytes are
+// charged at the bundle's mean, so that what is charged and what is released
+// always cancel out.
+func (t *turn) recount(b *bundle) {
+	now := count(b.lease.Ranges)
+	if s := t.sessions[b.Endpoint]; s != nil {
+		s.QueuedTasks += now.queued - b.counted.queued
+		s.OutstandingTasks += now.given - b.counted.given
+		s.OutstandingBytes += (now.given - b.counted.given) * b.TaskBytes
+	}
+	b.counted = now
+}
+
+// flush writes everything that is different now, groups last.
+func (t *turn) flush(ctx context.Context) error {
+	for _, b := range t.loaded {
+		t.recount(b)
+		if err := t.writeBundle(ctx, b); err != nil {
+			return err
+		}
+	}
+	for _, id := range sortedKeys(t.sessions) {
+		if s := t.sessions[id]; s.Session != s.was {
+			if err := t.q.UpdateSession(ctx, updateOf(s)); err != nil {
+				return err
+			}
+		}
+	}
+	if err := t.joinGroups(ctx); err != nil {
+		return err
+	}
+	return t.writeOutcomes(ctx)
+}
+
+func (t *turn) writeBundle(ctx context.Context, b *bundle) error {
+	if slices.Equal(b.was, b.lease.Ranges) {
+		return nil
+	}
+	if err := b.lease.Check(); err != nil {
+		return err
+	}
+	if err := t.writeRanges(ctx, b); err != nil {
+		return err
+	}
+	remaining := int64(b.lease.Remaining())
+	if remaining == b.Remaining {
+		return nil
+	}
+	finished := sql.NullInt64{Int64: t.now, Valid: remaining == 0}
+	return t.q.SetBundleDone(ctx, gen.SetBundleDoneParams{ID: b.ID, Done: b.lease.Done, Remaining: remaining, Finished: finished})
+}
+
+// writeRanges walks both sorted lists and touches only rows that differ.
+func (t *turn) writeRanges(ctx context.Context, b *bundle) error {
+	was := b.was
+	for _, r := range b.lease.Ranges {
+		for len(was) > 0 && was[0].Lo < r.Lo {
+			if err := t.q.DeleteRange(ctx, b.ID, int64(was[0].Lo)); err != nil {
+				return err
+			}
+			was = was[1:]
+		}
+		if len(was) > 0 && was[0].Lo == r.Lo {
+			same := was[0] == r
+			was = was[1:]
+			if same {
+				continue
+			}
+		}
+		if err := t.q.PutRange(ctx, rangeRow(b, r)); err != nil {
+			return err
+		}
+	}
+	for _, r := range was {
+		if err := t.q.DeleteRange(ctx, b.ID, int64(r.Lo)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func rangeRow(b *bundle, r lease.Range) gen.PutRangeParams {
+	return gen.PutRangeParams{
+		BundleID: b.ID, Lo: int64(r.Lo), Hi: int64(r.Hi), State: r.State, Attempt: int64(r.Attempt),
+		Epoch: r.Epoch, GrantEpoch: r.Grant, Cancel: r.Cancel, Since: r.Since,
+		Endpoint: b.Endpoint, Priority: b.Priority, Submitted: b.Submitted,
+	}
+}
+
+func updateOf(s *session) gen.UpdateSessionParams {
+	return gen.UpdateSessionParams{
+		Endpoint: s.Endpoint, Epoch: s.Epoch, State: s.State, Instance: s.Instance, Journal: s.Journal,
+		Opened: s.Opened, LastSeen: s.LastSeen, CapacityTasks: s.CapacityTasks, CapacityBytes: s.CapacityBytes,
+		OutstandingTasks: s.OutstandingTasks, OutstandingBytes: s.OutstandingBytes, QueuedTasks: s.QueuedTasks,
+		Capabilities: s.Capabilities, Status: s.Status,
+	}
+}
+
+// woken lists the groups that the turn gave results to.
+func (t *turn) woken() store.Woken {
+	seen := map[yonder.ID]struct{}{}
+	for _, o := range t.outcomes {
+		seen[o.bundle.GroupID] = struct{}{}
+	}
+	return sortedKeys(seen)
+}

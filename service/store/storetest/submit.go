@@ -1,0 +1,375 @@
+package storetest
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/service/store"
+	"github.com/yonder-run/yonder/wire"
+)
+
+var submits = []behaviour{
+	{"to an endpoint with credit are offered at once", func(b *bench) {
+		epoch := b.live(b.endpoint, 100)
+		n := b.bundle(yonder.NewID(), 3)
+		n.Priority, n.Walltime, n.Requires = 7, 1.5, wire.Requires{Python: "3.11", Packages: []string{"numpy"}}
+		offered := b.submit(n)
+		require.Equal(b, []store.Offered{{
+			Endpoint: b.endpoint, Epoch: epoch, Payloads: n.Payloads,
+			Lease: wire.Lease{
+				Span:  wire.Span{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 3},
+				Owner: b.owner, Function: b.function.ID, Hash: b.function.Hash, Kind: b.function.Kind, Requires: n.Requires,
+				Form: wire.FormEach, Total: 3, Codec: "pickle", Priority: 7, Walltime: 1.5, Columns: 3,
+			},
+		}}, offered)
+		require.Equal(b, yonder.RangeOffered, b.task(n.ID.Task(2)).State)
+	}},
+	{"to an endpoint without a session wait", func(b *bench) {
+		n := b.bundle(yonder.NewID(), 2)
+		require.Empty(b, b.submit(n))
+		require.Equal(b, yonder.RangeQueued, b.task(n.ID.Task(0)).State)
+		require.Empty(b, b.claim())
+	}},
+	{"before reconciling wait", func(b *bench) {
+		b.open(b.endpoint, 10)
+		require.Empty(b, b.submit(b.bundle(yonder.NewID(), 2)))
+		require.Empty(b, b.claim())
+	}},
+	{"are offered as far as credit goes", func(b *bench) {
+		b.live(b.endpoint, 4)
+		first := b.submit(b.bundle(yonder.NewID(), 6))
+		require.Equal(b, 4, first[0].Lease.Hi)
+		require.Empty(b, b.submit(b.bundle(yonder.NewID(), 1)))
+	}},
+	{"do not overtake what waits", func(b *bench) {
+		waiting := b.bundle(yonder.NewID(), 1)
+		b.submit(waiting)
+		b.live(b.endpoint, 10)
+		require.Empty(b, b.submit(b.bundle(yonder.NewID(), 1)))
+		require.Equal(b, waiting.ID, b.claim()[0].Lease.Bundle)
+	}},
+	{"of many tasks come in leases that fit a frame", func(b *bench) {
+		b.live(b.endpoint, 1000)
+		n := b.bundle(yonder.NewID(), 200)
+		for i := range n.Payloads {
+			n.Payloads[i] = bytes.Repeat([]byte{byte(i)}, 10_000)
+		}
+		offered := b.submit(n)
+		require.Greater(b, len(offered), 3)
+		var payloads [][]byte
+		for _, o := range offered {
+			require.Len(b, o.Payloads, o.Lease.Columns)
+			frame, err := wire.NewFrame(wire.KindOffer, wire.Offer{Epoch: o.Epoch, Leases: []wire.Lease{o.Lease}}, o.Payloads...)
+			require.NoError(b, err)
+			require.LessOrEqual(b, frame.Size(), wire.MaxFabricFrame)
+			require.Equal(b, len(payloads), o.Lease.Lo)
+			payloads = append(payloads, o.Payloads...)
+		}
+		require.Equal(b, n.Payloads, payloads)
+	}},
+	{"that are repeated add nothing", func(b *bench) {
+		b.live(b.endpoint, 10)
+		n := b.bundle(yonder.NewID(), 3)
+		b.submit(n)
+		submitted, offered, err := b.replica.Submit(b.Context(), []store.NewBundle{n, b.bundle(n.Group, 1), n})
+		require.NoError(b, err)
+		require.Len(b, offered, 1)
+		require.Equal(b, []bool{true, false, true}, []bool{submitted[0].Duplicate, submitted[1].Duplicate, submitted[2].Duplicate})
+		require.Equal(b, wire.SubmittedBundle{ID: n.ID, Group: n.Group, Tasks: 3, Duplicate: true}, submitted[0])
+		g, err := b.Group(b.Context(), n.Group)
+		require.NoError(b, err)
+		require.EqualValues(b, 4, g.Tasks)
+	}},
+	{"that repeat themselves within a request count once", func(b *bench) {
+		n := b.bundle(yonder.NewID(), 3)
+		submitted, _, err := b.Submit(b.Context(), []store.NewBundle{n, n})
+		require.NoError(b, err)
+		require.Equal(b, []bool{false, true}, []bool{submitted[0].Duplicate, submitted[1].Duplicate})
+		g, err := b.Group(b.Context(), n.Group)
+		require.NoError(b, err)
+		require.EqualValues(b, 3, g.Tasks)
+	}},
+	{"under the id of somebody else's are in conflict, all of them", func(b *bench) {
+		n := b.bundle(yonder.NewID(), 1)
+		b.submit(n)
+		fresh := b.bundle(yonder.NewID(), 1)
+		n.Owner, fresh.Owner = b.other, b.other
+		_, _, err := b.Submit(b.Context(), []store.NewBundle{fresh, n})
+		requireCode(b, yonder.CodeConflict, err)
+		_, err = b.Task(b.Context(), fresh.ID.Task(0))
+		requireCode(b, yonder.CodeNotFound, err)
+	}},
+	{"into somebody else's group are forbidden", func(b *bench) {
+		group := yonder.NewID()
+		b.submit(b.bundle(group, 1))
+		n := b.bundle(group, 1)
+		n.Owner = b.other
+		_, _, err := b.Submit(b.Context(), []store.NewBundle{n})
+		requireCode(b, yonder.CodeForbidden, err)
+		_, err = b.Task(b.Context(), n.ID.Task(0))
+		requireCode(b, yonder.CodeNotFound, err)
+		mixed := b.bundle(yonder.NewID(), 1)
+		n.Group = mixed.Group
+		_, _, err = b.Submit(b.Context(), []store.NewBundle{mixed, n})
+		requireCode(b, yonder.CodeForbidden, err)
+	}},
+	{"make their group, or join it", func(b *bench) {
+		group := yonder.Group{ID: nextID(), Owner: b.owner, Label: "sweep", Created: b.now}
+		require.NoError(b, b.CreateGroup(b.Context(), group))
+		b.submit(b.bundle(group.ID, 2), b.bundle(group.ID, 3))
+		got, err := b.Group(b.Context(), group.ID)
+		require.NoError(b, err)
+		group.Tasks = 5
+		require.Equal(b, group, got)
+	}},
+	{"to an unknown endpoint are refused", func(b *bench) {
+		n := b.bundle(yonder.NewID(), 1)
+		n.Endpoint = yonder.NewID()
+		_, _, err := b.Submit(b.Context(), []store.NewBundle{b.bundle(yonder.NewID(), 1), n})
+		requireCode(b, yonder.CodeNotFound, err)
+	}},
+	{"that make no sense are refused", func(b *bench) {
+		for name, spoil := range map[string]func(n *store.NewBundle){
+			"task's id":     func(n *store.NewBundle) { n.ID = n.ID.Task(1) },
+			"no id":         func(n *store.NewBundle) { n.ID = yonder.ID{} },
+			"no tasks":      func(n *store.NewBundle) { n.Tasks = 0 },
+			"too many":      func(n *store.NewBundle) { n.Tasks = yonder.MaxBundleTasks + 1 },
+			"form":          func(n *store.NewBundle) { n.Form = "some" },
+			"payloads":      func(n *store.NewBundle) { n.Payloads = n.Payloads[:1] },
+			"chunk of many": func(n *store.NewBundle) { n.Form = wire.FormChunk },
+			"blob's column": func(n *store.NewBundle) { n.Blobs = map[int]wire.Blob{2: {ID: nextID()}} },
+		} {
+			n := b.bundle(yonder.NewID(), 2)
+			spoil(&n)
+			_, _, err := b.Submit(b.Context(), []store.NewBundle{n})
+			require.Equal(b, yonder.CodeInvalidRequest, yonder.CodeOf(err), "%s: %v", name, err)
+		}
+	}},
+	{"may have empty payloads, any text and nothing at all", func(b *bench) {
+		b.live(b.endpoint, 10)
+		n := b.bundle(yonder.NewID(), 2)
+		n.Payloads, n.Label = [][]byte{{}, nil}, "nul \x00"
+		offered := b.submit(n)
+		require.Len(b, offered[0].Payloads, 2)
+		require.Equal(b, "nul \uFFFD", b.task(n.ID.Task(0)).Label)
+		require.Empty(b, b.submit())
+	}},
+	{"refer to uploads of their owner", func(b *bench) {
+		b.live(b.endpoint, 10)
+		mine, theirs := b.upload(b.owner), b.upload(b.other)
+		n := b.bundle(yonder.NewID(), 3)
+		n.Payloads[1], n.Blobs = nil, map[int]wire.Blob{1: mine.Blob}
+		offered := b.submit(n)
+		require.Equal(b, map[int]wire.Blob{1: mine.Blob}, offered[0].Lease.Blobs)
+		record, err := b.Blob(b.Context(), mine.ID)
+		require.NoError(b, err)
+		require.Equal(b, n.ID, record.Bundle)
+
+		n = b.bundle(yonder.NewID(), 1)
+		n.Blobs = map[int]wire.Blob{0: theirs.Blob}
+		_, _, err = b.Submit(b.Context(), []store.NewBundle{n})
+		requireCode(b, yonder.CodeNotFound, err)
+	}},
+	{"of 65,536 tasks are fine", func(b *bench) {
+		epoch := b.live(b.endpoint, yonder.MaxBundleTasks)
+		n := b.bundle(yonder.NewID(), yonder.MaxBundleTasks)
+		spans := spansOf(b.submit(n))
+		b.accept(epoch, spans...)
+		require.Empty(b, b.succeed(epoch, spans...))
+		g, err := b.Group(b.Context(), n.Group)
+		require.NoError(b, err)
+		require.EqualValues(b, yonder.MaxBundleTasks, g.Done)
+	}},
+}
+
+func (b *bench) upload(owner yonder.ID) store.BlobRecord {
+	b.Helper()
+	record := store.BlobRecord{Blob: wire.Blob{ID: nextID(), Size: 1 << 20, SHA256: "ab12"}, Owner: owner, Created: b.now}
+	require.NoError(b, b.CreateBlob(b.Context(), record))
+	return record
+}
+
+// wait submits a bundle while no session is there, so that it is queued.
+func (b *bench) wait(n store.NewBundle) store.NewBundle {
+	b.Helper()
+	require.Empty(b, b.submit(n))
+	return n
+}
+
+func (b *bench) at(d time.Duration) *bench {
+	later := *b
+	later.now = b.now.Add(d)
+	return &later
+}
+
+var claims = []behaviour{
+	{"go by priority, then by time", func(b *bench) {
+		var bundles []store.NewBundle
+		for i, priority := range []int{0, 5, 5, -1} {
+			n := b.bundle(yonder.NewID(), 1)
+			n.Priority, n.Submitted = priority, b.now.Add(-time.Duration(i)*time.Second)
+			bundles = append(bundles, b.wait(n))
+		}
+		b.live(b.endpoint, 10)
+		var got []yonder.ID
+		for _, o := range b.claim() {
+			got = append(got, o.Lease.Bundle)
+		}
+		require.Equal(b, []yonder.ID{bundles[2].ID, bundles[1].ID, bundles[0].ID, bundles[3].ID}, got)
+		require.Empty(b, b.claim())
+	}},
+	{"take what credit in tasks allows", func(b *bench) {
+		n := b.wait(b.bundle(yonder.NewID(), 5))
+		epoch := b.live(b.endpoint, 3)
+		first := b.claim()
+		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 3}}, spansOf(first))
+		require.Equal(b, n.Payloads[:3], first[0].Payloads)
+		require.Empty(b, b.claim())
+		b.accept(epoch, spansOf(first)...)
+		require.Empty(b, b.claim(), "accepted tasks still count")
+		b.succeed(epoch, wire.Span{Bundle: n.ID, Attempt: 1, Lo: 1, Hi: 3})
+		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 3, Hi: 5}}, spansOf(b.claim()))
+	}},
+	{"take what credit in bytes allows, and one task of any size", func(b *bench) {
+		n := b.bundle(yonder.NewID(), 4)
+		for i := range n.Payloads {
+			n.Payloads[i] = make([]byte, 400)
+		}
+		b.wait(n)
+		capacity := func(bytes int64) wire.Capacity { return wire.Capacity{Tasks: 10, Bytes: bytes} }
+		epoch := b.live(b.endpoint, 10)
+		beat := wire.Heartbeat{Epoch: epoch, Capacity: capacity(900)}
+		_, err := b.Heartbeat(b.Context(), b.endpoint, beat, b.now)
+		require.NoError(b, err)
+		spans := spansOf(b.claim())
+		require.Equal(b, 2, spans[0].Hi)
+		b.accept(epoch, spans...)
+		require.Empty(b, b.succeed(epoch, spans...))
+		beat.Capacity = capacity(100)
+		_, err = b.Heartbeat(b.Context(), b.endpoint, beat, b.now)
+		require.NoError(b, err)
+		spans = spansOf(b.claim())
+		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 2, Hi: 3}}, spans)
+		require.Empty(b, b.claim())
+	}},
+	{"fill a frame and no more", func(b *bench) {
+		n := b.bundle(yonder.NewID(), 10)
+		for i := range n.Payloads {
+			n.Payloads[i] = make([]byte, 1000)
+		}
+		b.wait(n)
+		small := b.wait(b.bundle(yonder.NewID(), 1))
+		b.live(b.endpoint, 100)
+		claim := func(maxBytes int) []wire.Span {
+			offered, err := b.Claim(b.Context(), b.endpoint, maxBytes, b.now)
+			require.NoError(b, err)
+			return spansOf(offered)
+		}
+		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 3}}, claim(4000), "the small one does not overtake")
+		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 3, Hi: 4}}, claim(10), "something always goes")
+		rest := claim(1 << 20)
+		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 4, Hi: 10}, {Bundle: small.ID, Attempt: 1, Lo: 0, Hi: 1}}, rest)
+	}},
+	{"reach over the pages of a large bundle", func(b *bench) {
+		n := b.bundle(yonder.NewID(), 40)
+		for i := range n.Payloads {
+			n.Payloads[i] = bytes.Repeat([]byte{byte(i)}, 30_000)
+		}
+		n.Payloads[7] = make([]byte, 300_000) // a page of its own
+		b.wait(n)
+		b.live(b.endpoint, 100)
+		var payloads [][]byte
+		for offered := b.claim(); len(offered) > 0; offered = b.claim() {
+			for _, o := range offered {
+				payloads = append(payloads, o.Payloads...)
+			}
+		}
+		require.Equal(b, n.Payloads, payloads)
+	}},
+	{"take a chunk whole", func(b *bench) {
+		first := b.wait(b.bundle(yonder.NewID(), 1))
+		n := b.wait(b.chunk(yonder.NewID(), 4))
+		epoch := b.live(b.endpoint, 4)
+		spans := spansOf(b.claim())
+		require.Equal(b, []wire.Span{{Bundle: first.ID, Attempt: 1, Lo: 0, Hi: 1}}, spans, "three free places are not enough")
+		b.accept(epoch, spans...)
+		b.succeed(epoch, spans...)
+		offered := b.claim()
+		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 4}}, spansOf(offered))
+		require.Equal(b, n.Payloads, offered[0].Payloads)
+		require.Equal(b, 1, offered[0].Lease.Columns)
+	}},
+	{"split a chunk that is larger than the capacity", func(b *bench) {
+		n := b.wait(b.chunk(yonder.NewID(), 10))
+		b.live(b.endpoint, 4)
+		offered := b.claim()
+		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 4}}, spansOf(offered))
+		require.Equal(b, 10, offered[0].Lease.Total)
+	}},
+	{"count blobs from the lease's own columns", func(b *bench) {
+		blob := b.upload(b.owner)
+		n := b.bundle(yonder.NewID(), 4)
+		n.Blobs = map[int]wire.Blob{3: blob.Blob}
+		b.wait(n)
+		epoch := b.live(b.endpoint, 2)
+		first := b.claim()
+		require.Empty(b, first[0].Lease.Blobs)
+		b.accept(epoch, spansOf(first)...)
+		b.succeed(epoch, spansOf(first)...)
+		require.Equal(b, map[int]wire.Blob{1: blob.Blob}, b.claim()[0].Lease.Blobs)
+
+		chunk := b.chunk(yonder.NewID(), 2)
+		chunk.Blobs = map[int]wire.Blob{0: blob.Blob}
+		b.submit(chunk)
+		spans := []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 2, Hi: 4}}
+		b.accept(epoch, spans...)
+		b.succeed(epoch, spans...)
+		require.Equal(b, map[int]wire.Blob{0: blob.Blob}, b.claim()[0].Lease.Blobs)
+	}},
+	{"need an endpoint", func(b *bench) {
+		_, err := b.Claim(b.Context(), yonder.NewID(), 1<<20, b.now)
+		requireCode(b, yonder.CodeNotFound, err)
+	}},
+	{"are possible where tasks wait and credit is left", func(b *bench) {
+		claimable := func() []yonder.ID {
+			ids, err := b.Claimable(b.Context(), 10)
+			require.NoError(b, err)
+			return ids
+		}
+		b.wait(b.bundle(yonder.NewID(), 3))
+		require.Empty(b, claimable(), "no session")
+		b.live(b.endpoint, 2)
+		require.Equal(b, []yonder.ID{b.endpoint}, claimable())
+		b.claim()
+		require.Empty(b, claimable(), "no credit")
+	}},
+	{"that nobody answers are offered again", func(b *bench) {
+		epoch := b.live(b.endpoint, 10)
+		n := b.bundle(yonder.NewID(), 4)
+		want := b.submit(n)
+		again := func(before time.Time, maxBytes int) []store.Offered {
+			offered, err := b.Unanswered(b.Context(), b.endpoint, before, maxBytes)
+			require.NoError(b, err)
+			return offered
+		}
+		unsettled := func(before time.Time) []yonder.ID {
+			ids, err := b.Unsettled(b.Context(), before, 10)
+			require.NoError(b, err)
+			return ids
+		}
+		require.Empty(b, again(b.now, 1<<20))
+		require.Empty(b, unsettled(b.now))
+		later := b.now.Add(time.Second)
+		require.Equal(b, want, again(later, 1<<20))
+		require.Equal(b, []yonder.ID{b.endpoint}, unsettled(later))
+		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 1}}, spansOf(again(later, 1)))
+		b.accept(epoch, wire.Span{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 3})
+		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 3, Hi: 4}}, spansOf(again(later, 1<<20)))
+		b.live(b.endpoint, 0)
+		require.Empty(b, again(later, 1<<20), "the older session's offers went back")
+		require.Empty(b, unsettled(later))
+	}},
+}

@@ -127,7 +127,9 @@ type Endpoints interface {
 	ListEndpoints(ctx context.Context, filter EndpointFilter) ([]yonder.Endpoint, error)
 	ChangeEndpoint(ctx context.Context, id yonder.ID, change wire.ChangeEndpoint) (yonder.Endpoint, error)
 	// DeleteEndpoint fences its session, revokes its tokens and fails its
-	// tasks that have no result (CodeNotFound, "endpoint was deleted").
+	// tasks that have no result (CodeNotFound, "endpoint was deleted"), in
+	// several transactions if these are very many. After an error it may still
+	// be listed, without taking tasks: deleting it again goes on.
 	DeleteEndpoint(ctx context.Context, id yonder.ID) (Woken, error)
 }
 
@@ -184,7 +186,8 @@ type Tasks interface {
 	Group(ctx context.Context, id yonder.ID) (yonder.Group, error)
 	ListGroups(ctx context.Context, owner yonder.ID, page Page) ([]yonder.Group, error)
 	// CancelTask and CancelGroup end what no agent has, and mark the rest,
-	// which the returned stops ask agents to end.
+	// which the returned stops ask agents to end. A group of very many bundles
+	// takes several transactions: what came before an error is returned with it.
 	CancelTask(ctx context.Context, id yonder.ID) (wire.Cancelled, []Stop, Woken, error)
 	CancelGroup(ctx context.Context, id yonder.ID) (wire.Cancelled, []Stop, Woken, error)
 }
@@ -235,7 +238,7 @@ type Results interface {
 // BlobRecord is what is known of a stored body; its bytes are elsewhere.
 type BlobRecord struct {
 	wire.Blob
-	Owner   yonder.ID
+	Owner   yonder.ID // who uploaded it; of a result's blob, the task's owner
 	Created time.Time
 	Bundle  yonder.ID // that refers to it, as payload or result; zero: none yet
 }
@@ -259,8 +262,11 @@ type Upkeep interface {
 	ExpireTasks(ctx context.Context, now time.Time, limit int) (int, []Stop, Woken, error)
 	// Orphans lists blobs made before the time that nothing refers to.
 	Orphans(ctx context.Context, before time.Time, limit int) ([]BlobRecord, error)
+	// DeleteBlob forgets an orphan; CodeConflict if something refers to it by
+	// now. The bytes are to be deleted after that, never before.
 	DeleteBlob(ctx context.Context, id yonder.ID) error
-	// Counts returns gauges for metrics, by state.
+	// Counts returns gauges for metrics: tasks that are not done by their
+	// state, and endpoints by their session's.
 	Counts(ctx context.Context) (map[yonder.State]int64, error)
 }
 

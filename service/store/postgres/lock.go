@@ -24,7 +24,7 @@ func locking(query string) string {
 }
 
 func (l lockRows) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return l.Tx.QueryContext(ctx, locking(query), args...)
+	return l.Tx.QueryContext(ctx, locking(query), args...) //nolint:wrapcheck // as from the transaction itself
 }
 
 func (l lockRows) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {

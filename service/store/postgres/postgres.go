@@ -52,6 +52,18 @@ var _ sqldb.Engine = (*engine)(nil)
 // Open connects, checks that commits are durable, and brings the schema up to
 // date. Several processes may do so at once.
 func Open(ctx context.Context, opts Options) (store.Store, error) {
+	e, err := connect(opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.prepare(ctx, opts); err != nil {
+		return nil, errors.Join(e.explain(err), e.Close())
+	}
+	return sqldb.New(e), nil
+}
+
+// connect makes the pool; connections are made when they are needed.
+func connect(opts Options) (*engine, error) {
 	config, err := pgx.ParseConfig(opts.URL)
 	if err != nil {
 		// The error hides a password by itself.
@@ -64,10 +76,7 @@ func Open(ctx context.Context, opts Options) (store.Store, error) {
 	}
 	e.db.SetMaxOpenConns(conns)
 	e.db.SetMaxIdleConns(conns)
-	if err := e.prepare(ctx, opts); err != nil {
-		return nil, errors.Join(e.explain(err), e.db.Close())
-	}
-	return sqldb.New(e), nil
+	return e, nil
 }
 
 func (e *engine) prepare(ctx context.Context, opts Options) error {
@@ -95,7 +104,8 @@ func (e *engine) checkServer(ctx context.Context, opts Options) error {
 	}
 	if !opts.Relaxed && (fsync == "off" || commit == "off") {
 		return yonder.Errorf(yonder.CodeInvalidConfig,
-			"PostgreSQL at %s has fsync=%s and synchronous_commit=%s, so a crash could lose accepted tasks: turn both on, or accept that with the relaxed mode",
+			"PostgreSQL at %s has fsync=%s and synchronous_commit=%s, so a crash could lose accepted tasks: "+
+				"turn both on, or accept that with the relaxed mode",
 			e.server, fsync, commit)
 	}
 	return nil
@@ -116,7 +126,14 @@ func (e *engine) Write(ctx context.Context, op sqldb.Op) error {
 }
 
 func (e *engine) once(ctx context.Context, op sqldb.Op) error {
-	tx, err := e.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	conn, err := e.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connecting: %w", err)
+	}
+	defer conn.Close()
+	// The caller's context may end statements, but not a commit on its way:
+	// nobody could say whether it counts.
+	tx, err := conn.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
@@ -161,4 +178,9 @@ func (e *engine) Snapshot(ctx context.Context, op sqldb.Op) error {
 func (e *engine) Ping(ctx context.Context) error { return e.explain(e.db.PingContext(ctx)) }
 
 // Close closes all connections once they are free.
-func (e *engine) Close() error { return e.db.Close() }
+func (e *engine) Close() error {
+	if err := e.db.Close(); err != nil {
+		return fmt.Errorf("closing connections to PostgreSQL: %w", err)
+	}
+	return nil
+}

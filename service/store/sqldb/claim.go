@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/yonder-run/yonder"
@@ -64,8 +65,11 @@ func (t *turn) claim(ctx context.Context, s *session, left *budget) ([]store.Off
 	var offered []store.Offered
 	for _, r := range queue {
 		b, ok, err := t.load(ctx, s.Endpoint, r.BundleID)
-		if !ok || err != nil {
+		if err != nil {
 			return nil, err
+		}
+		if !ok {
+			return nil, fmt.Errorf("the queue has tasks of bundle %s, which is not there", r.BundleID)
 		}
 		want := wire.Span{Bundle: b.ID, Attempt: int(r.Attempt), Lo: int(r.Lo), Hi: int(r.Hi)}
 		want.Hi = want.Lo + s.credit(b, want.Tasks())

@@ -103,7 +103,7 @@ func endpointOf(row gen.ListEndpointsRow) (yonder.Endpoint, error) {
 		LastSeen: momentUnlessZero(session.LastSeen),
 		Queued:   int(session.QueuedTasks), Outstanding: int(session.OutstandingTasks),
 	}
-	if session.Epoch == 0 {
+	if session.State == yonder.SessionConnecting {
 		e.Session = "" // there was none yet
 	}
 	return e, errors.Join(

@@ -34,7 +34,8 @@ func Migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, options ...
 	sources := provider.ListSources()
 	if newest := sources[len(sources)-1].Version; have > newest {
 		return yonder.Errorf(yonder.CodeConflict,
-			"the database has schema %d, made by a newer version of yonder; this one knows up to %d: upgrade this program, or restore a backup made before the upgrade",
+			"the database has schema %d, made by a newer version of yonder; this one knows up to %d: "+
+				"upgrade this program, or restore a backup made before the upgrade",
 			have, newest)
 	}
 	if _, err := provider.Up(ctx); err != nil {

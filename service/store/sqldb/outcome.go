@@ -128,7 +128,7 @@ func (t *turn) writeOutcome(ctx context.Context, o outcome, cursor int64) error 
 	return t.q.InsertResult(ctx, gen.InsertResultParams{
 		GroupID: o.bundle.GroupID, Cursor: cursor, BundleID: o.bundle.ID,
 		Lo: int64(o.entry.Lo), Hi: int64(o.entry.Hi), Skip: int64(o.skip), Attempt: int64(o.entry.Attempt),
-		State: o.state, Outcome: string(o.entry.Outcome), Form: string(o.entry.Form),
+		State: o.state, Outcome: string(o.entry.Outcome), Form: text(string(o.entry.Form)),
 		Code: text(string(o.failure.Code)), Message: string(message[:min(len(message), maxMessage)]),
 		Worker: text(o.entry.Worker), Blob: blob,
 		Started: o.entry.Started, Finished: o.entry.Finished, Accepted: t.now,

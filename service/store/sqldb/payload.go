@@ -133,7 +133,8 @@ func checkBundle(b *wire.Bundle, columns int) error {
 	case b.Form != wire.FormEach && b.Form != wire.FormChunk:
 		return yonder.FieldErrorf(yonder.CodeInvalidRequest, "form", "%q is not a form: use %q or %q", b.Form, wire.FormEach, wire.FormChunk)
 	case columns != want:
-		return yonder.FieldErrorf(yonder.CodeInvalidRequest, "payloads", "%d payloads for %d tasks of form %q: expected %d", columns, b.Tasks, b.Form, want)
+		return yonder.FieldErrorf(yonder.CodeInvalidRequest, "payloads", "%d payloads for %d tasks of form %q: expected %d",
+			columns, b.Tasks, b.Form, want)
 	}
 	for i := range b.Blobs {
 		if i < 0 || i >= want {

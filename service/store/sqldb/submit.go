@@ -113,6 +113,9 @@ func enqueue(ctx context.Context, q *gen.Queries, drafts []*draft) ([]store.Offe
 	if err != nil {
 		return nil, err
 	}
+	if err := referToBlobs(ctx, q, fresh); err != nil {
+		return nil, err
+	}
 	var offered []store.Offered
 	for _, d := range fresh {
 		claimed, err := t.enqueue(ctx, d)
@@ -124,6 +127,25 @@ func enqueue(ctx context.Context, q *gen.Queries, drafts []*draft) ([]store.Offe
 	return offered, t.flush(ctx)
 }
 
+// referToBlobs keeps uploads that are payloads, in the order of their ids.
+func referToBlobs(ctx context.Context, q *gen.Queries, drafts []*draft) error {
+	users := map[yonder.ID][]*draft{}
+	for _, d := range drafts {
+		for _, blob := range d.Blobs {
+			users[blob.ID] = append(users[blob.ID], d)
+		}
+	}
+	for _, id := range sortedKeys(users) {
+		for _, d := range users[id] {
+			n, err := q.ReferToBlob(ctx, d.ID, id, d.Owner)
+			if err := changed(n, err, yonder.CodeNotFound, "there is no upload %s of yours", id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func (t *turn) enqueue(ctx context.Context, d *draft) ([]store.Offered, error) {
 	s, ok := t.sessions[d.Endpoint]
 	if !ok || s.State == yonder.SessionFenced {
@@ -132,12 +154,6 @@ func (t *turn) enqueue(ctx context.Context, d *draft) ([]store.Offered, error) {
 	for i, p := range d.pages {
 		err := t.q.InsertPage(ctx, gen.InsertPageParams{BundleID: d.ID, Lo: int64(p.lo), Hi: int64(p.hi), Data: filled(d.data[i])})
 		if err != nil {
-			return nil, err
-		}
-	}
-	for _, blob := range d.Blobs {
-		n, err := t.q.ReferToBlob(ctx, d.ID, blob.ID, d.Owner)
-		if err := changed(n, err, yonder.CodeNotFound, "there is no upload %s of yours", blob.ID); err != nil {
 			return nil, err
 		}
 	}

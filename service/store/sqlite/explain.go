@@ -21,7 +21,8 @@ func (e *engine) explain(err error) error {
 			"no space left for the database %s: free some on that disk; nothing accepted is lost (%w)", e.path, err)
 	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
 		return yonder.Errorf(yonder.CodeStorageCorrupt,
-			"the database %s is damaged: stop the service, keep a copy of the file, and restore a backup, or save what is readable with `sqlite3 %s .recover | sqlite3 NEW` (%w)",
+			"the database %s is damaged: stop the service, keep a copy of the file, and restore a backup, "+
+				"or save what is readable with `sqlite3 %s .recover | sqlite3 NEW` (%w)",
 			e.path, e.path, err)
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
 		return yonder.Errorf(yonder.CodeUnavailable, "another program holds the database %s: close it and try again (%w)", e.path, err)

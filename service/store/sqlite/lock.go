@@ -22,7 +22,8 @@ func lockFile(path string) (*os.File, error) {
 		_ = f.Close()
 		if errors.Is(err, errLocked) {
 			return nil, yonder.Errorf(yonder.CodeAlreadyRunning,
-				"another service has the database (%s is locked): SQLite is for one process; stop the other one, or use PostgreSQL for several replicas", path)
+				"another service has the database (%s is locked): SQLite is for one process; "+
+					"stop the other one, or use PostgreSQL for several replicas", path)
 		}
 		return nil, fmt.Errorf("locking %s: %w", path, err)
 	}

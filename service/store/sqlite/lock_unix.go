@@ -14,5 +14,5 @@ func tryLock(f *os.File) error {
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return errLocked
 	}
-	return err
+	return err //nolint:wrapcheck // lockFile says what was locked
 }

@@ -13,5 +13,5 @@ func tryLock(f *os.File) error {
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
 		return errLocked
 	}
-	return err
+	return err //nolint:wrapcheck // lockFile says what was locked
 }

@@ -116,7 +116,8 @@ func dsn(opts Options, readOnly bool) string {
 		pragmas = append(pragmas, "journal_mode(WAL)", "journal_size_limit(67108864)", "synchronous(FULL)", "fullfsync(1)")
 	}
 	// A path may hold characters that mean something in a URI.
-	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(opts.Path)}).EscapedPath(), RawQuery: url.Values{"_pragma": pragmas}.Encode()}
+	path := url.URL{Path: filepath.ToSlash(opts.Path)}
+	u := url.URL{Scheme: "file", Opaque: path.EscapedPath(), RawQuery: url.Values{"_pragma": pragmas}.Encode()}
 	return u.String()
 }
 

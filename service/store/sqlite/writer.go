@@ -8,6 +8,7 @@ import (
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/internal/startstop"
+	"github.com/yonder-run/yonder/internal/testsignal"
 	"github.com/yonder-run/yonder/service/store/sqldb"
 	"github.com/yonder-run/yonder/service/store/sqldb/gen"
 )
@@ -35,6 +36,8 @@ type writer struct {
 	conn    *sql.Conn
 	queries *gen.Queries
 	control map[string]*sql.Stmt
+	// committed tells tests how many operations shared a commit.
+	committed testsignal.Signal[int]
 	// ops has no buffer: an operation is either still its caller's, or taken
 	// by the loop, which then answers it whatever happens.
 	ops chan *operation
@@ -53,7 +56,9 @@ func newWriter(ctx context.Context, conn *sql.Conn) (*writer, error) {
 		return nil, errors.Join(fmt.Errorf("preparing queries: %w", err), conn.Close())
 	}
 	for _, text := range []string{begin, save, undo, release, commit, rollback} {
-		if w.control[text], err = conn.PrepareContext(ctx, text); err != nil {
+		w.control[text], err = conn.PrepareContext(ctx, text) //nolint:sqlclosecheck // close does it
+		if err != nil {
+			delete(w.control, text)
 			return nil, errors.Join(fmt.Errorf("preparing %s: %w", text, err), w.close())
 		}
 	}
@@ -125,6 +130,7 @@ func (w *writer) commit(ctx context.Context, group []*operation) {
 	for _, o := range group {
 		o.done <- o.err
 	}
+	w.committed.Fire(len(group))
 }
 
 func (w *writer) alone(ctx context.Context, o *operation) error {

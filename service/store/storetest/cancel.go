@@ -92,14 +92,14 @@ var cancels = []behaviour{
 	}},
 	{"of a group of very many bundles reach them all", func(b *bench) {
 		group := yonder.NewID()
-		bundles := make([]store.NewBundle, 1001)
+		bundles := make([]store.NewBundle, 501)
 		for i := range bundles {
 			bundles[i] = b.bundle(group, 2)
 		}
 		b.submit(bundles...)
 		answer, _, woken, err := b.CancelGroup(b.Context(), group)
 		require.NoError(b, err)
-		require.Equal(b, wire.Cancelled{Cancelled: 2002}, answer)
+		require.Equal(b, wire.Cancelled{Cancelled: 1002}, answer)
 		require.Equal(b, store.Woken{group}, woken)
 	}},
 	{"are repeated with heartbeats until the agent has stopped the task", func(b *bench) {

@@ -131,7 +131,7 @@ var endpoints = []behaviour{
 	}},
 	{"with very many tasks are deleted too", func(b *bench) {
 		group := yonder.NewID()
-		bundles := make([]store.NewBundle, 1100)
+		bundles := make([]store.NewBundle, 600)
 		for i := range bundles {
 			bundles[i] = b.bundle(group, 1)
 		}
@@ -141,6 +141,6 @@ var endpoints = []behaviour{
 		require.Equal(b, store.Woken{group}, woken)
 		g, err := b.Group(b.Context(), group)
 		require.NoError(b, err)
-		require.Equal(b, []int64{1100, 1100, 1100, 1100}, []int64{g.Tasks, g.Done, g.Failed, g.Cursor})
+		require.Equal(b, []int64{600, 600, 600, 600}, []int64{g.Tasks, g.Done, g.Failed, g.Cursor})
 	}},
 }

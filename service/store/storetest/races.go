@@ -174,8 +174,10 @@ func (w *world) submit(ctx context.Context, s store.Store, rng *rand.Rand) error
 			return err
 		}
 	}
-	_, _, _, err := s.CancelGroup(ctx, w.groups[0])
-	return err
+	if _, _, _, err := s.CancelGroup(ctx, w.groups[0]); err != nil {
+		return err
+	}
+	return nil
 }
 
 // agent works on an endpoint until stopped, beside other goroutines that do

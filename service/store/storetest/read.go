@@ -106,7 +106,8 @@ var tasks = []behaviour{
 			}
 		}
 		b.succeed(epoch, done...)
-		require.Equal(b, []yonder.ID{span.Bundle.Task(40)}, b.list(store.TaskFilter{Owner: b.owner, State: yonder.RangeStarted, Page: store.Page{Limit: 5}}))
+		got := b.list(store.TaskFilter{Owner: b.owner, State: yonder.RangeStarted, Page: store.Page{Limit: 5}})
+		require.Equal(b, []yonder.ID{span.Bundle.Task(40)}, got)
 	}},
 	{"belong to groups that count them", func(b *bench) {
 		epoch := b.live(b.endpoint, 10)

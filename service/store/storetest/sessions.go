@@ -1,0 +1,158 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/service/store"
+	"github.com/yonder-run/yonder/wire"
+)
+
+// hold is what an agent's journal says of spans.
+func hold(state yonder.State, grant int64, spans ...wire.Span) []wire.Holding {
+	var held []wire.Holding
+	for _, s := range spans {
+		held = append(held, wire.Holding{Span: s, State: state, Grant: grant})
+	}
+	return held
+}
+
+func (b *bench) reconcile(r wire.Reconcile) ([]wire.Span, store.Woken) {
+	b.Helper()
+	answer, woken, err := b.Reconcile(b.Context(), b.endpoint, r, b.now)
+	require.NoError(b, err)
+	return answer.Drop, woken
+}
+
+var sessions = []behaviour{
+	{"opened again by the same instance keep their epoch", func(b *bench) {
+		open := wire.SessionOpen{Instance: yonder.NewID(), Capacity: wire.Capacity{Tasks: 5, Bytes: 1 << 20}}
+		epochs := make([]int64, 4)
+		for i := range epochs {
+			var err error
+			epochs[i], err = b.OpenSession(b.Context(), b.endpoint, open, b.now)
+			require.NoError(b, err)
+			switch i {
+			case 1:
+				b.reconcile(wire.Reconcile{Epoch: epochs[i], Last: true})
+			case 2:
+				e, err := b.Endpoint(b.Context(), b.endpoint)
+				require.NoError(b, err)
+				require.True(b, e.Online)
+				require.NoError(b, b.CloseSession(b.Context(), b.endpoint, epochs[i], b.now))
+			}
+		}
+		require.Equal(b, []int64{1, 1, 1, 2}, epochs, "after closing it is a new session")
+	}},
+	{"adopt what their agent holds", func(b *bench) {
+		old := b.live(b.endpoint, 20)
+		group := yonder.NewID()
+		running := b.started(old, group, 2)
+		offered := spansOf(b.submit(b.bundle(group, 2)))
+		accepted := spansOf(b.submit(b.bundle(group, 2)))
+		b.accept(old, accepted...)
+		epoch := b.open(b.endpoint, 20)
+		drop, woken := b.reconcile(wire.Reconcile{Epoch: epoch, Held: hold(yonder.RangeStarted, old, running)})
+		require.Empty(b, drop)
+		require.Empty(b, woken)
+		drop, _ = b.reconcile(wire.Reconcile{
+			Epoch: epoch, Last: true,
+			Held: append(hold(yonder.RangeAccepted, old, accepted...), hold(yonder.RangeStarted, old, offered...)...),
+		})
+		require.Empty(b, drop)
+		require.Equal(b, yonder.RangeAccepted, b.task(accepted[0].Bundle.Task(0)).State)
+		require.Equal(b, yonder.RangeStarted, b.task(offered[0].Bundle.Task(1)).State)
+		require.Empty(b, b.succeed(epoch, running, offered[0], accepted[0]))
+	}},
+	{"lose what their agent does not hold", func(b *bench) {
+		old := b.live(b.endpoint, 20)
+		group := yonder.NewID()
+		running := b.started(old, group, 1)
+		offered := spansOf(b.submit(b.bundle(group, 1)))
+		last := b.bundle(group, 1)
+		last.MaxAttempts = 1
+		b.accept(old, spansOf(b.submit(last))...)
+		epoch := b.open(b.endpoint, 20)
+		_, woken := b.reconcile(wire.Reconcile{Epoch: epoch, Last: true})
+		require.Equal(b, store.Woken{group}, woken)
+		require.Equal(b, yonder.CodeTaskLost, b.task(last.ID.Task(0)).Code)
+		again := spansOf(b.claim())
+		running.Attempt = 2
+		require.ElementsMatch(b, []wire.Span{running, offered[0]}, again)
+	}},
+	{"tell their agent what to drop", func(b *bench) {
+		old := b.live(b.endpoint, 20)
+		done := b.started(old, yonder.NewID(), 1)
+		b.succeed(old, done)
+		held := b.started(old, yonder.NewID(), 1)
+		foreign := wire.Span{Bundle: yonder.NewBundleID(), Attempt: 1, Lo: 0, Hi: 1}
+		wrongGrant := b.started(old, yonder.NewID(), 1)
+		epoch := b.open(b.endpoint, 20)
+		drop, _ := b.reconcile(wire.Reconcile{Epoch: epoch, Last: true, Held: append(
+			hold(yonder.RangeStarted, old, done, held, foreign), hold(yonder.RangeStarted, old+9, wrongGrant)...)})
+		require.Equal(b, []wire.Span{done, foreign, wrongGrant}, drop)
+	}},
+	{"may reconcile twice", func(b *bench) {
+		old := b.live(b.endpoint, 20)
+		running := b.started(old, yonder.NewID(), 1)
+		epoch := b.open(b.endpoint, 20)
+		r := wire.Reconcile{Epoch: epoch, Last: true, Held: hold(yonder.RangeStarted, old, running)}
+		b.reconcile(r)
+		drop, woken := b.reconcile(r)
+		require.Empty(b, drop)
+		require.Empty(b, woken)
+		require.Equal(b, yonder.RangeStarted, b.task(running.Bundle.Task(0)).State)
+	}},
+	{"take results while they reconcile", func(b *bench) {
+		old := b.live(b.endpoint, 20)
+		running := b.started(old, yonder.NewID(), 1)
+		epoch := b.open(b.endpoint, 20)
+		require.Empty(b, b.succeed(epoch, running))
+	}},
+	{"go silent and are heard again", func(b *bench) {
+		epoch := b.live(b.endpoint, 20)
+		running := b.started(epoch, yonder.NewID(), 1)
+		n, err := b.Silence(b.Context(), b.now)
+		require.NoError(b, err)
+		require.Zero(b, n)
+		n, err = b.Silence(b.Context(), b.now.Add(time.Second))
+		require.NoError(b, err)
+		require.Equal(b, 1, n)
+		e, err := b.Endpoint(b.Context(), b.endpoint)
+		require.NoError(b, err)
+		require.Equal(b, yonder.SessionSilent, e.Session)
+		require.False(b, e.Online)
+		require.Empty(b, b.submit(b.bundle(yonder.NewID(), 1)), "nothing is offered to a silent session")
+		require.Empty(b, b.claim())
+		require.Equal(b, yonder.RangeStarted, b.task(running.Bundle.Task(0)).State, "silence ends nothing")
+
+		_, err = b.Heartbeat(b.Context(), b.endpoint, wire.Heartbeat{Epoch: epoch, Capacity: wire.Capacity{Tasks: 20, Bytes: 1 << 20}}, b.now)
+		require.NoError(b, err)
+		require.Len(b, b.claim(), 1)
+	}},
+	{"close with their offers returned and the rest kept", func(b *bench) {
+		epoch := b.live(b.endpoint, 20)
+		running := b.started(epoch, yonder.NewID(), 1)
+		offered := spansOf(b.submit(b.bundle(yonder.NewID(), 2)))
+		require.NoError(b, b.CloseSession(b.Context(), b.endpoint, epoch, b.now))
+		require.NoError(b, b.CloseSession(b.Context(), b.endpoint, epoch, b.now), "goodbye may be said twice")
+		require.Equal(b, yonder.RangeQueued, b.task(offered[0].Bundle.Task(0)).State)
+		require.Equal(b, yonder.RangeStarted, b.task(running.Bundle.Task(0)).State)
+		require.Empty(b, b.claim())
+		_, err := b.Heartbeat(b.Context(), b.endpoint, wire.Heartbeat{Epoch: epoch}, b.now)
+		requireCode(b, yonder.CodeSessionFenced, err)
+
+		next := b.open(b.endpoint, 20)
+		drop, _ := b.reconcile(wire.Reconcile{Epoch: next, Last: true, Held: hold(yonder.RangeStarted, epoch, running)})
+		require.Empty(b, drop)
+		require.Empty(b, b.succeed(next, running))
+	}},
+	{"that are silent can close", func(b *bench) {
+		epoch := b.live(b.endpoint, 20)
+		_, err := b.Silence(b.Context(), b.now.Add(time.Second))
+		require.NoError(b, err)
+		require.NoError(b, b.CloseSession(b.Context(), b.endpoint, epoch, b.now))
+	}},
+}

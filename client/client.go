@@ -163,6 +163,10 @@ func (c *Client) once(ctx context.Context, r request) (io.ReadCloser, error) {
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
+		var detail *url.Error // repeats the address
+		if errors.As(err, &detail) {
+			err = detail.Err
+		}
 		return nil, yonder.Errorf(yonder.CodeUnavailable, "the service at %s cannot be reached: %w", c.base, err)
 	}
 	if resp.StatusCode >= http.StatusBadRequest {

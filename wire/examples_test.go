@@ -109,7 +109,7 @@ var examples = map[wire.Kind]example{
 	wire.KindBeat:    {wire.Beat{Busy: 60, Free: 4, Workers: 62, Trouble: "workers of 3.11 crash"}, nil},
 	wire.KindStop:    {wire.Spans{Spans: []wire.Span{span}}, nil},
 	wire.KindDrain:   {wire.Drain{Reason: "the block's time is nearly over"}, nil},
-	wire.KindNeed:    {wire.Need{Function: hash, Blob: &blob, Task: ptr(id(1).Task(12))}, nil},
+	wire.KindNeed:    {wire.Need{Function: hash, Blob: &blob, Task: new(id(1).Task(12))}, nil},
 	wire.KindBody: {wire.Body{
 		Function: hash, Error: &yonder.Error{Code: yonder.CodeNotFound, Message: "no such function"},
 	}, [][]byte{[]byte("def f(): pass\n")}},
@@ -137,4 +137,5 @@ var examples = map[wire.Kind]example{
 	}, [][]byte{{}, []byte(`Y1j{"type":"ValueError"}`)}},
 }
 
-func ptr[T any](v T) *T { return &v }
+//go:fix inline
+func ptr[T any](v T) *T { return new(v) }

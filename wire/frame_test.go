@@ -114,7 +114,7 @@ func FuzzParse(f *testing.F) {
 		frame, err := wire.Parse(data)
 		if err != nil {
 			var coded *yonder.Error
-			require.True(t, errors.As(err, &coded), "%v has no code", err)
+			require.ErrorAs(t, err, &coded, "%v has no code", err)
 			return
 		}
 		again, err := wire.Parse(frame.Bytes())

@@ -16,15 +16,15 @@ type RegisterFunction struct {
 	Docstring    string              `json:"docstring,omitempty" maxLength:"100000"`
 	Body         []byte              `json:"body" doc:"what the worker loads, base64"`
 	Signature    *yonder.Signature   `json:"signature,omitempty"`
-	Requirements yonder.Requirements `json:"requirements,omitzero"`
-	Sharing      yonder.Sharing      `json:"sharing,omitzero"`
+	Requirements yonder.Requirements `json:"requirements,omitzero" required:"false"`
+	Sharing      yonder.Sharing      `json:"sharing,omitzero" required:"false"`
 }
 
 // RegisterEndpoint is the body of POST /v1/endpoints.
 type RegisterEndpoint struct {
 	Name        string         `json:"name" minLength:"1" maxLength:"200"`
 	Description string         `json:"description,omitempty" maxLength:"10000"`
-	Sharing     yonder.Sharing `json:"sharing,omitzero"`
+	Sharing     yonder.Sharing `json:"sharing,omitzero" required:"false"`
 	Functions   []yonder.ID    `json:"functions,omitempty"`
 }
 
@@ -60,7 +60,7 @@ type CreateToken struct {
 // CreateGroup is the body of POST /v1/groups. A group also comes to be with
 // the first bundle that names it.
 type CreateGroup struct {
-	ID    yonder.ID `json:"id,omitzero"`
+	ID    yonder.ID `json:"id,omitzero" required:"false"`
 	Label string    `json:"label,omitempty" maxLength:"200"`
 }
 
@@ -111,6 +111,10 @@ type Result struct {
 	Stderr  string     `json:"stderr,omitempty"`
 	Attempt int        `json:"attempt"`
 	Cursor  int64      `json:"cursor"`
+	Form    Form       `json:"form,omitempty" doc:"chunk: payload and value hold the values of the tasks lo to hi-1 of the bundle"`
+	Lo      int        `json:"lo"`
+	Hi      int        `json:"hi"`
+	Skip    int        `json:"skip,omitempty" doc:"values of the chunk before lo's"`
 }
 
 // Page is one page of a listing.

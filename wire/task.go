@@ -121,7 +121,10 @@ type ResultPage struct {
 // ResultEntry is an accepted outcome with its place in the group's stream.
 type ResultEntry struct {
 	Entry
-	Cursor    int64     `json:"cursor"`
+	Cursor int64 `json:"cursor"`
+	// Skip is how many values of a chunk's payload come before Lo's: more than
+	// 0 only if earlier tasks of the entry had a result already.
+	Skip      int       `json:"skip,omitempty"`
 	Endpoint  yonder.ID `json:"endpoint"`
 	Submitted int64     `json:"submitted_us,omitempty"` // Unix microseconds, service's clock
 	Accepted  int64     `json:"accepted_us,omitempty"`  // by the service

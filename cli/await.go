@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/cli/kit"
+	"github.com/yonder-run/yonder/client"
+	"github.com/yonder-run/yonder/wire"
+)
+
+const (
+	firstWait = time.Second      // after this a person wants to know what is going on
+	nextWait  = 5 * time.Second  // and so often again
+	patience  = 10 * time.Minute // with a service that is away while a result is waited for
+)
+
+var errWaited = errors.New("waited long enough")
+
+// finish waits for a task's result and prints it. A timeout of 0 waits for ever.
+func (a *app) finish(ctx context.Context, c *client.Client, task yonder.ID, timeout time.Duration) error {
+	waiting, cancel := ctx, context.CancelFunc(func() {})
+	if timeout > 0 {
+		waiting, cancel = context.WithTimeoutCause(ctx, timeout, errWaited)
+	}
+	defer cancel()
+	r, err := a.await(waiting, c, task)
+	switch {
+	case err == nil:
+		return a.showResult(ctx, c, r)
+	case errors.Is(context.Cause(ctx), kit.ErrInterrupted):
+		return kit.Interruptedf("interrupted; the task goes on: \"yonder task result %s\" waits for it again, \"yonder task cancel %s\" stops it",
+			task, task)
+	case errors.Is(context.Cause(waiting), errWaited):
+		return yonder.Errorf(yonder.CodeTimeout, "no result within %s; the task goes on: \"yonder task result %s\" waits for it again", timeout, task)
+	}
+	return err
+}
+
+// await asks until there is a result, showing what the task is doing.
+func (a *app) await(ctx context.Context, c *client.Client, task yonder.ID) (wire.Result, error) {
+	progress := a.Progress(ctx, "waiting for the result of "+task.String())
+	defer progress.Stop()
+	lost := time.Time{}
+	for wait := firstWait; ; wait = nextWait {
+		asked := time.Now()
+		r, err := c.Result(ctx, task, wait)
+		switch yonder.CodeOf(err) {
+		case yonder.CodeNotFound:
+			progress.Sayf("%s", err)
+			lost = time.Time{}
+			_, err = c.Task(ctx, task) // is it that there is no such task?
+		case yonder.CodeUnavailable:
+			progress.Sayf("%s; trying again", err)
+			if lost.IsZero() {
+				lost = asked
+			}
+			if asked.Sub(lost) < patience {
+				err = nil
+			}
+		default:
+			return r, err
+		}
+		if err != nil {
+			return r, err
+		}
+		if err := pause(ctx, firstWait-time.Since(asked)); err != nil {
+			return r, err
+		}
+	}
+}
+
+// pause keeps an answer that comes at once from being asked for at once again.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// showResult prints a value, or returns what went wrong as the error. What the
+// function printed goes to standard error, so that the value can be piped.
+func (a *app) showResult(ctx context.Context, c *client.Client, r wire.Result) error {
+	if err := fill(ctx, c, &r); err != nil {
+		return err
+	}
+	r, err := single(r)
+	if err != nil {
+		return err
+	}
+	if a.JSON {
+		return errors.Join(a.Show(r, nil), outcome(r))
+	}
+	a.remoteOutput(r)
+	if err := outcome(r); err != nil {
+		return err
+	}
+	text, err := human(r)
+	if err == nil {
+		a.Printf("%s\n", text)
+	}
+	return err
+}
+
+func (a *app) remoteOutput(r wire.Result) {
+	for _, output := range []string{r.Stdout, r.Stderr} {
+		if output != "" {
+			a.Notef("%s\n", kit.Printable(output))
+		}
+	}
+	if e, ok := raised(r); ok && e.Traceback != "" {
+		a.Notef("%s\n", kit.Printable(e.Traceback))
+	}
+}
+
+func raised(r wire.Result) (exception, bool) {
+	var e exception
+	raw, ok := r.Value.(json.RawMessage)
+	if !ok || r.Outcome != wire.OutcomeException {
+		return e, false
+	}
+	return e, json.Unmarshal(raw, &e) == nil
+}

@@ -1,0 +1,86 @@
+// Package home is where Yonder keeps what belongs to one person on one
+// machine: the login, the state of `yonder up`, and the endpoints.
+package home
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/yonder-run/yonder"
+)
+
+// Home is a directory; all of Yonder's state on this machine is in it.
+type Home string
+
+// Find returns dir, else $YONDER_HOME, else ~/.yonder.
+func Find(dir string, getenv func(string) string) (Home, error) {
+	if dir == "" {
+		dir = getenv("YONDER_HOME")
+	}
+	if dir == "" {
+		user, err := os.UserHomeDir()
+		if err != nil {
+			return "", yonder.FieldErrorf(yonder.CodeInvalidConfig, "dir",
+				"this user has no home directory: choose Yonder's with --dir or YONDER_HOME")
+		}
+		dir = filepath.Join(user, ".yonder")
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", yonder.FieldErrorf(yonder.CodeInvalidConfig, "dir", "finding %s: %w", dir, err)
+	}
+	return Home(abs), nil
+}
+
+// Login is the file with the service's address and the token.
+func (h Home) Login() string { return filepath.Join(string(h), "login.json") }
+
+// Service is the state directory of the service that `yonder up` runs.
+func (h Home) Service() string { return filepath.Join(string(h), "service") }
+
+// Endpoints is the directory of all endpoints.
+func (h Home) Endpoints() string { return filepath.Join(string(h), "endpoints") }
+
+// Endpoint is the directory of an endpoint.
+func (h Home) Endpoint(name string) string { return filepath.Join(h.Endpoints(), name) }
+
+// Make makes the directory, for its owner only.
+func (h Home) Make() error { return MakeDir(string(h)) }
+
+// MakeDir makes a directory for its owner only, with its parents.
+func MakeDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return yonder.FieldErrorf(yonder.CodeInvalidConfig, "dir", "making the directory: %w; choose another one with --dir or YONDER_HOME", err)
+	}
+	return nil
+}
+
+// EndpointNames lists the endpoints that are configured here.
+func (h Home) EndpointNames() ([]string, error) {
+	entries, err := os.ReadDir(h.Endpoints())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, yonder.FieldErrorf(yonder.CodeInvalidConfig, "dir", "listing the endpoints of this machine: %w", err)
+	}
+	var names []string
+	for _, entry := range entries {
+		if entry.IsDir() {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, nil
+}
+
+// Private refuses a file with a secret that others on this machine may read.
+func Private(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
+		return nil //nolint:nilerr // whoever opens it will say why not
+	}
+	return yonder.Errorf(yonder.CodeInvalidConfig, "others on this machine may read the secret in %s: chmod 600 %s", path, path)
+}

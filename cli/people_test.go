@@ -1,0 +1,101 @@
+package cli_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yonder-run/yonder"
+)
+
+func TestLoginAndLogout(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t)
+	for _, command := range [][]string{{"whoami"}, {"task", "list"}, {"run", "f"}, {"version", "--service"}, {"endpoint", "list"}} {
+		require.Contains(t, p.fails(yonder.CodeUnauthenticated, command...).err, "yonder login")
+	}
+	p.serve()
+	file := filepath.Join(p.home, "login.json")
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+
+	me := decode[struct{ Identity yonder.Identity }](p.ok("whoami", "--json"))
+	require.Equal(t, "admin", me.Identity.Name)
+	require.Contains(t, p.ok("whoami").out, me.Identity.ID.String())
+
+	require.NoError(t, os.Chmod(file, 0o644))
+	require.Contains(t, p.fails(yonder.CodeInvalidConfig, "whoami").err, "chmod 600")
+	require.NoError(t, os.WriteFile(file, []byte("{"), 0o600))
+	require.NoError(t, os.Chmod(file, 0o600))
+	require.Contains(t, p.fails(yonder.CodeStorageCorrupt, "whoami").err, file)
+
+	p.ok("logout")
+	p.fails(yonder.CodeUnauthenticated, "whoami")
+	p.env = []string{"YONDER_TOKEN=yt_x"}
+	require.Contains(t, p.fails(yonder.CodeUnauthenticated, "whoami").err, "YONDER_TOKEN_FILE")
+}
+
+func TestLoginChecksTheToken(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t)
+	url := p.serve().URL()
+	o := newPerson(t)
+	o.stdin = "yt_wrong\n"
+	o.fails(yonder.CodeUnauthenticated, "login", url, "--token-stdin")
+	o.stdin = ""
+	o.fails(yonder.CodeInvalidRequest, "login", url)
+	o.fails(yonder.CodeInvalidConfig, "login", "ftp://x", "--token-file", filepath.Join(p.home, "service", "admin.token"))
+	o.fails(yonder.CodeInvalidConfig, "login", url, "--token-file", "/none")
+	o.fails(yonder.CodeUnauthenticated, "whoami")
+}
+
+// The token of one service must not reach another one.
+func TestTheTokenStaysWithItsService(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t)
+	p.serve()
+	require.Contains(t, p.fails(yonder.CodeUnauthenticated, "whoami", "--url", "http://127.0.0.1:1").err, "not to http://127.0.0.1:1")
+	p.env = []string{"YONDER_URL=http://127.0.0.1:1"}
+	p.fails(yonder.CodeUnauthenticated, "whoami")
+	p.env = append(p.env, "YONDER_TOKEN_FILE="+filepath.Join(p.home, "service", "admin.token"))
+	a := p.fails(yonder.CodeUnavailable, "whoami")
+	require.Contains(t, a.err, "connection refused")
+	require.Contains(t, a.err, `"yonder up"`)
+}
+
+func TestPeopleTokensAndGroups(t *testing.T) {
+	t.Parallel()
+	admin := newPerson(t)
+	c := admin.serve()
+	ada := admin.other("ada")
+	require.Contains(t, ada.ok("whoami").out, "ada")
+	ada.fails(yonder.CodeForbidden, "identity", "list")
+
+	group := decode[yonder.Identity](admin.ok("user", "create", "lab", "--kind", "group", "--member", "ada", "--json"))
+	require.Len(t, group.Members, 1)
+	admin.ok("identity", "remove", "lab", "ada")
+	admin.ok("identity", "add", "lab", "ada", "admin")
+	all := decode[[]yonder.Identity](admin.ok("identity", "list", "--json"))
+	require.Len(t, all, 3)
+	admin.fails(yonder.CodeConflict, "identity", "create", "ada")
+	admin.fails(yonder.CodeNotFound, "identity", "delete", "nobody", "--yes")
+	admin.fails(yonder.CodeInvalidRequest, "identity", "delete", "lab")
+	admin.ok("identity", "delete", "lab", "--yes")
+
+	token := decode[yonder.Token](ada.ok("token", "create", "ci", "--scope", "read", "--expires", "1h", "--json"))
+	require.NotEmpty(t, token.Secret)
+	require.NotNil(t, token.Expires)
+	require.Contains(t, ada.ok("token", "list").out, "ci")
+	require.NotContains(t, ada.ok("token", "list", "--json").out, token.Secret)
+	ada.ok("token", "revoke", token.ID.String())
+	require.Regexp(t, `ci +read +revoked`, ada.ok("token", "list").out)
+	ada.fails(yonder.CodeInvalidID, "token", "revoke", "ci")
+	ada.fails(yonder.CodeForbidden, "token", "create", "--for", yonder.NewID().String())
+
+	ada.ok("logout", "--revoke")
+	ada.env = []string{"YONDER_TOKEN_FILE=" + filepath.Join(ada.home, "token"), "YONDER_URL=" + c.URL()}
+	require.Contains(t, ada.fails(yonder.CodeTokenRevoked, "whoami").err, "yonder login")
+}

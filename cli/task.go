@@ -1,0 +1,214 @@
+package cli
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/cli/kit"
+	"github.com/yonder-run/yonder/client"
+	"github.com/yonder-run/yonder/wire"
+)
+
+func newTask(a *app) *cobra.Command {
+	return parent("task", "Follow and cancel tasks", newTaskList(a), newTaskShow(a), newTaskResult(a), newTaskCancel(a))
+}
+
+// defaultShown is how much of a long listing is shown unless all is wanted.
+const defaultShown = 20
+
+func newTaskList(a *app) *cobra.Command {
+	var state, endpoint, function, group string
+	var limit int
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List your tasks, newest first",
+		Example: "  yonder task list --state failed\n  yonder task list --endpoint cluster --limit 0 --json",
+		Args:    needs(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			filters, err := taskFilters(cmd.Context(), c, state, group, endpoint, function)
+			if err != nil {
+				return err
+			}
+			tasks, err := most[yonder.Task](cmd.Context(), c, "tasks", filters, limit)
+			if err != nil {
+				return err
+			}
+			return a.Show(list(tasks), func() { a.taskTable(tasks) })
+		},
+	}
+	cmd.Flags().StringVar(&state, "state", "", "queued, offered, accepted, started, succeeded, failed or cancelled")
+	cmd.Flags().StringVarP(&endpoint, "endpoint", "e", "", "only of this endpoint")
+	cmd.Flags().StringVarP(&function, "function", "f", "", "only of this function")
+	cmd.Flags().StringVarP(&group, "group", "g", "", "only of the group with this `id`")
+	cmd.Flags().IntVar(&limit, "limit", defaultShown, "show at most so many; 0 shows all")
+	return cmd
+}
+
+func taskFilters(ctx context.Context, c *client.Client, state, group, endpoint, function string) (url.Values, error) {
+	filters := url.Values{}
+	if state != "" {
+		filters.Set("state", state)
+	}
+	if group != "" {
+		id, err := parseID(group)
+		if err != nil {
+			return nil, err
+		}
+		filters.Set("group", id.String())
+	}
+	if endpoint != "" {
+		id, err := endpoints.resolve(ctx, c, endpoint)
+		if err != nil {
+			return nil, err
+		}
+		filters.Set("endpoint", id.String())
+	}
+	if function != "" {
+		id, err := functions.resolve(ctx, c, function)
+		if err != nil {
+			return nil, err
+		}
+		filters.Set("function", id.String())
+	}
+	return filters, nil
+}
+
+// most reads at most limit items of a listing; 0 is no limit.
+func most[T any](ctx context.Context, c *client.Client, what string, filters url.Values, limit int) ([]T, error) {
+	if limit <= 0 {
+		return client.All[T](ctx, c, what, filters)
+	}
+	filters.Set("limit", strconv.Itoa(min(limit, pageLimit)))
+	var items []T
+	for {
+		page, err := client.List[T](ctx, c, what, filters)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, page.Items...)
+		if len(items) >= limit || page.Next == "" {
+			return items[:min(len(items), limit)], nil
+		}
+		filters.Set("after", page.Next)
+	}
+}
+
+// pageLimit is the most that the service puts on a page.
+const pageLimit = 1000
+
+func (a *app) taskTable(tasks []yonder.Task) {
+	table := kit.NewTable("ID", "STATE", "LABEL", "SUBMITTED", "TOOK", "ATTEMPT", "MESSAGE")
+	for _, t := range tasks {
+		table.Add(t.ID, t.State, kit.Short(t.Label), t.Submitted, took(t), t.Attempt, kit.Short(t.Message))
+	}
+	a.Table(table, "No tasks.")
+}
+
+func took(t yonder.Task) string {
+	if t.Started == nil || t.Finished == nil {
+		return ""
+	}
+	return t.Finished.Sub(*t.Started).Round(time.Millisecond).String()
+}
+
+func newTaskShow(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "show ID",
+		Short:   "Show what a task is doing",
+		Example: "  yonder task show 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000",
+		Args:    needs(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, id, err := a.taskID(args[0])
+			if err != nil {
+				return err
+			}
+			t, err := c.Task(cmd.Context(), id)
+			if err != nil {
+				return err
+			}
+			return a.Show(t, func() {
+				a.Fields("id", t.ID, "state", t.State, "label", t.Label, "code", t.Code, "message", t.Message,
+					"submitted", t.Submitted, "started", t.Started, "finished", t.Finished, "took", took(t), "attempt", t.Attempt,
+					"cancel", strings.TrimPrefix(map[bool]string{true: "requested"}[t.Cancel], "-"),
+					"function", t.Function, "version", t.Version, "endpoint", t.Endpoint, "group", t.Group)
+			})
+		},
+	}
+}
+
+// taskID checks the id before anything is asked.
+func (a *app) taskID(text string) (*client.Client, yonder.ID, error) {
+	id, err := parseID(text)
+	if err != nil {
+		return nil, id, err
+	}
+	c, err := a.client()
+	return c, id, err
+}
+
+func newTaskResult(a *app) *cobra.Command {
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "result ID",
+		Short: "Wait for a task's result and print it",
+		Example: "  yonder task result 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000\n" +
+			"  yonder task result 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000 --timeout 10s --json",
+		Args: needs(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, id, err := a.taskID(args[0])
+			if err != nil {
+				return err
+			}
+			return a.finish(cmd.Context(), c, id, timeout)
+		},
+	}
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "stop waiting after this long (default never)")
+	return cmd
+}
+
+func newTaskCancel(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "cancel ID…",
+		Short:   "Cancel tasks, also those that run",
+		Example: "  yonder task cancel 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000",
+		Args:    needs(1, -1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.cancel(cmd.Context(), "tasks", args) },
+	}
+}
+
+func (a *app) cancel(ctx context.Context, what string, args []string) error {
+	ids := make([]yonder.ID, len(args))
+	for i, arg := range args {
+		var err error
+		if ids[i], err = parseID(arg); err != nil {
+			return err
+		}
+	}
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	var total wire.Cancelled
+	for _, id := range ids {
+		one, err := c.Cancel(ctx, what, id)
+		if err != nil {
+			return err
+		}
+		total.Cancelled += one.Cancelled
+		total.Stopping += one.Stopping
+		total.Done += one.Done
+	}
+	return a.Show(total, func() {
+		a.Printf("%d cancelled, %d being stopped at the endpoint, %d had ended before.\n", total.Cancelled, total.Stopping, total.Done)
+	})
+}

@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/cli/home"
+	"github.com/yonder-run/yonder/cli/kit"
+)
+
+// localEndpoint is the endpoint that `yonder up` runs.
+const localEndpoint = "local"
+
+// upFlags are what can be said of `yonder up`.
+type upFlags struct {
+	listen  string
+	pythons []string
+	slots   int
+	logs    kit.LogFlags
+}
+
+func newUp(a *app) *cobra.Command {
+	var flags upFlags
+	var detach bool
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Run a service and an endpoint on this machine, for yourself",
+		Long: "Runs a service and an endpoint named \"local\" on this machine until it is told to end by SIGINT,\n" +
+			"SIGTERM or \"yonder down\", and logs you in. Everything is kept in one directory: what was accepted\n" +
+			"before goes on at the next start.",
+		Example: "  yonder up\n  yonder up --detach && yonder endpoint list && yonder down\n  yonder up --dir ./try --listen 127.0.0.1:0",
+		Args:    needs(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			h, err := a.home()
+			if err != nil {
+				return err
+			}
+			if err := h.Make(); err != nil {
+				return err
+			}
+			if err := a.notUpYet(h); err != nil {
+				return err
+			}
+			if detach {
+				return a.upDetached(cmd, h, flags)
+			}
+			return a.up(cmd.Context(), h, flags)
+		},
+	}
+	cmd.Flags().StringVar(&flags.listen, "listen", "127.0.0.1:8470", "address of the service on this machine; port 0 takes any free one")
+	cmd.Flags().StringSliceVar(&flags.pythons, "python", nil, "interpreters for the workers (default those on PATH)")
+	cmd.Flags().IntVar(&flags.slots, "slots", 0, "tasks at once (default one for each CPU)")
+	cmd.Flags().BoolVarP(&detach, "detach", "d", false, "go on in the background once everything runs")
+	flags.logs.Add(cmd.Flags())
+	return cmd
+}
+
+// notUpYet says where it runs already.
+func (a *app) notUpYet(h home.Home) error {
+	pid, err := h.Owner()
+	if yonder.CodeOf(err) == yonder.CodeNotRunning {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	state, _ := h.ReadUp() // it may be only about to be written
+	if state.URL == "" {
+		state.URL = "an address that it has yet to open"
+	}
+	return yonder.Errorf(yonder.CodeAlreadyRunning, "\"yonder up\" runs already (process %d) at %s: \"yonder down\" stops it", pid, state.URL)
+}
+
+// up runs everything until it is told to end or a part of it fails.
+func (a *app) up(ctx context.Context, h home.Home, flags upFlags) error {
+	lock, err := h.TakeLock()
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	out, err := h.UpLog()
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	log, err := kit.NewLogger(out, flags.logs)
+	if err != nil {
+		return err
+	}
+	s, err := a.raise(ctx, h, flags, log)
+	if err != nil {
+		return err
+	}
+	defer s.service.Stop()
+	err = a.whileUp(ctx, h, s)
+	a.lower(ctx, s, log)
+	return err
+}
+
+func (a *app) whileUp(ctx context.Context, h home.Home, s *site) error {
+	if err := h.WriteUp(s.state); err != nil {
+		return err
+	}
+	defer h.RemoveUp()
+	if err := a.greet(s.state); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.service.Done():
+		return s.service.Err()
+	case <-s.agent.Done():
+		return s.agent.Err()
+	}
+}
+
+// lower ends the endpoint with its managers. Being told to end once more cuts
+// the waiting for running tasks short.
+func (a *app) lower(ctx context.Context, s *site, log *slog.Logger) {
+	again, stop := interruptible(context.WithoutCancel(ctx))
+	defer stop()
+	progress := a.Progress(again, "waiting for running tasks to end; interrupt once more to stop them")
+	defer progress.Stop()
+	if err := s.agent.Shutdown(again); err != nil {
+		log.Error("could not end the endpoint in order", slog.Any("error", err))
+	}
+}
+
+// greet says what runs and what to do with it.
+func (a *app) greet(state home.Up) error {
+	return a.Show(state, func() {
+		a.Printf("Yonder is up at %s (state in %s).\n\n", state.URL, state.Dir)
+		a.Printf("  Python   with yonder.Executor() as executor: print(executor.submit(pow, 2, 10).result())\n")
+		a.Printf("  Shell    yonder endpoint list; yonder task list\n")
+		a.Printf("  Stop     yonder down\n")
+		if a.dir != "" {
+			a.Printf("\nFor all of these, in the same shell: export YONDER_HOME=%s\n", state.Dir)
+		}
+	})
+}

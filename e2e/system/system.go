@@ -1,0 +1,193 @@
+// Package system runs the real program in real processes for tests of the
+// whole: services, endpoints and Python clients that can be killed at any
+// moment. Everything lives in a test's temporary directory on free ports.
+package system
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/client"
+)
+
+// Patience is how long a test waits for something that should take moments.
+const Patience = 60 * time.Second
+
+// System is a service with its endpoints, at one address.
+type System struct {
+	t       testing.TB
+	binary  string
+	Home    string // of the user: login file and endpoints
+	Address string // host:port of the service
+}
+
+var build = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "yonder-e2e-bin")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "yonder")
+	out, err := exec.Command("go", "build", "-o", path, "github.com/yonder-run/yonder/cmd/yonder").CombinedOutput()
+	if err != nil {
+		return "", yonder.Errorf(yonder.CodeInternal, "building yonder: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// Clean removes what the tests of a package built; call it from TestMain.
+func Clean() {
+	if path, err := build(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+}
+
+// New prepares a system; nothing runs yet.
+func New(t testing.TB) *System {
+	t.Helper()
+	binary, err := build()
+	require.NoError(t, err)
+	home := t.TempDir()
+	require.NoError(t, os.Chmod(home, 0o700)) //nolint:gosec // a directory
+	return &System{t: t, binary: binary, Home: home, Address: FreeAddress(t)}
+}
+
+// FreeAddress is an address on loopback that nothing listens on. It is free
+// when asked; a service that restarts needs to find its old one again.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	var config net.ListenConfig
+	listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// URL is the service's address as clients use it.
+func (s *System) URL() string { return "http://" + s.Address }
+
+// StartService starts a service on the system's address and waits until it is
+// ready. Its state is in Home/service, or in the database that args name.
+func (s *System) StartService(args ...string) *Process {
+	s.t.Helper()
+	return s.StartServiceAt(s.Address, filepath.Join(s.Home, "service"), args...)
+}
+
+// StartServiceAt starts a service, a replica for instance, at its own address.
+func (s *System) StartServiceAt(address, state string, args ...string) *Process {
+	s.t.Helper()
+	p := s.Start(append([]string{"serve", "--listen", address, "--state-dir", state}, args...)...)
+	s.Until("the service is ready", func() bool {
+		req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+address+"/readyz", nil)
+		require.NoError(s.t, err)
+		resp, err := http.DefaultClient.Do(req) //nolint:forbidigo // a test's request, limited by the test's context
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+	return p
+}
+
+// Login writes the login file with the administrator's token.
+func (s *System) Login() {
+	s.t.Helper()
+	s.Run(s.Token(), "login", s.URL(), "--token-stdin")
+}
+
+// Token is the administrator's.
+func (s *System) Token() string {
+	s.t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.Home, "service", "admin.token"))
+	require.NoError(s.t, err)
+	return strings.TrimSpace(string(data))
+}
+
+// Client is the administrator's client.
+func (s *System) Client() *client.Client {
+	s.t.Helper()
+	c, err := client.New(s.URL(), s.Token())
+	require.NoError(s.t, err)
+	return c
+}
+
+// ConfigureEndpoint registers an endpoint and writes its files.
+func (s *System) ConfigureEndpoint(name string, args ...string) {
+	s.t.Helper()
+	s.Run("", append([]string{"endpoint", "configure", name}, args...)...)
+}
+
+// StartAgent runs the endpoint's agent in the foreground and waits until the
+// service sees it.
+func (s *System) StartAgent(name string) *Process {
+	s.t.Helper()
+	p := s.Start("agent", "--dir", filepath.Join(s.Home, "endpoints", name))
+	s.AwaitOnline(name)
+	return p
+}
+
+// AwaitOnline waits until the endpoint has a live session.
+func (s *System) AwaitOnline(name string) {
+	s.t.Helper()
+	c := s.Client()
+	s.Until("endpoint "+name+" is online", func() bool {
+		endpoints, err := client.All[yonder.Endpoint](s.t.Context(), c, "endpoints", nil)
+		if err != nil {
+			return false
+		}
+		for _, e := range endpoints {
+			if e.Name == name && e.Online {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// StopManagers ends the managers of an endpoint, which outlive their agent.
+func (s *System) StopManagers(name string) {
+	s.t.Helper()
+	dir := filepath.Join(s.Home, "endpoints", name)
+	_ = exec.Command("pkill", "-KILL", "-f", "manager --rendezvous "+dir).Run() // none may be left
+}
+
+// Run runs a command of the program to its end and returns its output.
+func (s *System) Run(stdin string, args ...string) string {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeoutCause(s.t.Context(), Patience, context.DeadlineExceeded)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, s.binary, args...)
+	cmd.Env = s.environ()
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if err != nil {
+		if e, ok := err.(*exec.ExitError); ok { //nolint:errorlint // exec returns it bare
+			exit = e
+		}
+		require.NotNil(s.t, exit, "yonder %v: %v", args, err)
+		require.NoError(s.t, err, "yonder %v\n%s%s", args, out, exit.Stderr)
+	}
+	return string(out)
+}
+
+func (s *System) environ() []string {
+	return append(os.Environ(), "YONDER_HOME="+s.Home, "YONDER_URL=", "YONDER_TOKEN=")
+}
+
+// Until waits for a condition at a process boundary, where no signal comes.
+func (s *System) Until(what string, condition func() bool) {
+	s.t.Helper()
+	require.Eventually(s.t, condition, Patience, 20*time.Millisecond, what)
+}

@@ -1,0 +1,275 @@
+// Package endpoint is the agent: the daemon that takes tasks from the service,
+// gets machines for them from a provider, routes them to the managers on
+// these, and returns the results.
+package endpoint
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/endpoint/managers"
+)
+
+// Config is an endpoint's configuration file.
+type Config struct {
+	Name       string    `yaml:"name"`
+	Service    string    `yaml:"service"`              // URL
+	Endpoint   yonder.ID `yaml:"endpoint"`             // as the service registered it
+	Credential string    `yaml:"credential_file"`      // 0600, holds the agent's token
+	CAFile     string    `yaml:"ca_file,omitempty"`    // certificates to trust instead of the system's
+	AllowHTTP  bool      `yaml:"allow_http,omitempty"` // to a service that is not on this machine
+	StateDir   string    `yaml:"state_dir"`
+
+	Pythons  []string `yaml:"pythons,omitempty"` // interpreters, the first is the default; none: discover
+	Provider Provider `yaml:"provider"`
+	Scaling  Scaling  `yaml:"scaling"`
+	Managers Managers `yaml:"managers"`
+	Limits   Limits   `yaml:"limits"`
+	Journal  Journal  `yaml:"journal"`
+	Allow    Allow    `yaml:"allow"`
+	// DrainGrace is how long a shutdown waits for running tasks.
+	DrainGrace time.Duration `yaml:"drain_grace"`
+}
+
+// Provider says where blocks come from.
+type Provider struct {
+	Kind  string `yaml:"kind"`            // "local"
+	Slots int    `yaml:"slots,omitempty"` // tasks at once on a node
+}
+
+// Scaling says how many blocks there are.
+type Scaling struct {
+	InitBlocks int           `yaml:"init_blocks"`
+	MinBlocks  int           `yaml:"min_blocks"`
+	MaxBlocks  int           `yaml:"max_blocks"`
+	Idle       time.Duration `yaml:"idle"` // before a block that is not needed ends
+}
+
+// Managers says how managers connect and how they are fed.
+type Managers struct {
+	Listen    string        `yaml:"listen"`
+	Advertise []string      `yaml:"advertise,omitempty"` // hosts that managers dial instead
+	Heartbeat time.Duration `yaml:"heartbeat"`
+	// Grace is how long a manager that was lost may take to come back before
+	// its tasks are given up, while its block still runs.
+	Grace    time.Duration `yaml:"grace"`
+	Prefetch int           `yaml:"prefetch"` // tasks given ahead, for each slot
+}
+
+// Limits bound what the agent holds.
+type Limits struct {
+	Tasks         int   `yaml:"tasks"`
+	Bytes         int64 `yaml:"bytes"`          // of payloads not yet given to managers
+	FunctionBytes int64 `yaml:"function_bytes"` // cached on disk
+	SpoolBytes    int64 `yaml:"spool_bytes"`    // large results that wait for the service
+}
+
+// Journal says how durable accepted tasks are.
+type Journal struct {
+	// Sync makes the disk keep a task before it is accepted. Without it a
+	// loss of power can lose accepted tasks, whose attempt then ends as lost;
+	// the end of the process alone loses nothing either way.
+	Sync bool `yaml:"sync"`
+}
+
+// Allow narrows who and what may run here, whatever the service says.
+type Allow struct {
+	Functions  []yonder.ID `yaml:"functions,omitempty"`  // none: all
+	Identities []yonder.ID `yaml:"identities,omitempty"` // none: all that the runtime admits
+}
+
+// Defaults returns the configuration that a file starts from.
+func Defaults() Config {
+	return Config{
+		Provider: Provider{Kind: "local", Slots: runtime.NumCPU()},
+		Scaling:  Scaling{MaxBlocks: 1, Idle: 5 * time.Minute},
+		Managers: Managers{
+			Listen: "127.0.0.1:0", Heartbeat: 5 * time.Second, Grace: 2 * time.Minute, Prefetch: 8,
+		},
+		Limits:     Limits{Tasks: 100_000, Bytes: 256 << 20, FunctionBytes: 1 << 30, SpoolBytes: 10 << 30},
+		Journal:    Journal{Sync: true},
+		DrainGrace: time.Minute,
+	}
+}
+
+// LoadConfig reads a file over the defaults. Relative paths in it are relative
+// to its directory. Every error is CodeInvalidConfig and names the field.
+func LoadConfig(file string) (Config, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return Config{}, yonder.Errorf(yonder.CodeInvalidConfig, "reading configuration: %w", err)
+	}
+	cfg, err := ParseConfig(data)
+	if err != nil {
+		return Config{}, yonder.FieldErrorf(yonder.CodeInvalidConfig, fieldOf(err), "%s: %s", file, messageOf(err))
+	}
+	dir := filepath.Dir(file)
+	for _, path := range []*string{&cfg.Credential, &cfg.CAFile, &cfg.StateDir} {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(dir, *path)
+		}
+	}
+	return cfg, nil
+}
+
+// SaveConfig writes a configuration file, for its owner only.
+func SaveConfig(file string, cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	data, err := yaml.Marshal(cfg)
+	if err != nil {
+		return fmt.Errorf("encoding the configuration: %w", err)
+	}
+	return managers.WriteFile(file, data)
+}
+
+// ParseConfig decodes a configuration over the defaults and validates it.
+func ParseConfig(data []byte) (Config, error) {
+	cfg := Defaults()
+	err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&cfg)
+	var unknown *yaml.UnknownFieldError
+	if errors.As(err, &unknown) {
+		return cfg, yonder.FieldErrorf(yonder.CodeInvalidConfig, unquote(unknown.Message), "there is no such setting; %s", err)
+	}
+	if err != nil {
+		return cfg, yonder.Errorf(yonder.CodeInvalidConfig, "not valid: %w", err)
+	}
+	return cfg, cfg.Validate()
+}
+
+// unquote returns the name in `unknown field "name"`.
+func unquote(message string) string {
+	if _, rest, ok := strings.Cut(message, `"`); ok {
+		name, _, _ := strings.Cut(rest, `"`)
+		return name
+	}
+	return ""
+}
+
+// Validate checks what a decoder cannot.
+func (c *Config) Validate() error {
+	for _, check := range []func() error{c.checkWho, c.checkURL, c.checkNumbers} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkWho() error {
+	for _, must := range [][2]string{{"service", c.Service}, {"credential_file", c.Credential}, {"state_dir", c.StateDir}} {
+		if must[1] == "" {
+			return invalid(must[0], "is missing")
+		}
+	}
+	if c.Endpoint.IsZero() {
+		return invalid("endpoint", "is missing: register the endpoint to get its id")
+	}
+	if c.Provider.Kind != "local" {
+		return invalid("provider.kind", "%q is not a provider: there is local", c.Provider.Kind)
+	}
+	return nil
+}
+
+func (c *Config) checkURL() error {
+	u, err := url.Parse(c.Service)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return invalid("service", "%q is not a URL like https://yonder.example.org", c.Service)
+	}
+	if u.Scheme == "http" && !c.AllowHTTP && !loopback(u.Hostname()) {
+		return invalid("service", "http would send the credential in the clear: use https, or set allow_http")
+	}
+	if _, _, err := net.SplitHostPort(c.Managers.Listen); err != nil {
+		return invalid("managers.listen", "%q is not an address like 127.0.0.1:0", c.Managers.Listen)
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// numbers lists the settings that are counts, with the least value of each.
+func (c *Config) numbers() map[string][2]int64 {
+	return map[string][2]int64{
+		"provider.slots":        {int64(c.Provider.Slots), 1},
+		"scaling.init_blocks":   {int64(c.Scaling.InitBlocks), 0},
+		"scaling.min_blocks":    {int64(c.Scaling.MinBlocks), 0},
+		"scaling.max_blocks":    {int64(c.Scaling.MaxBlocks), int64(max(1, c.Scaling.MinBlocks, c.Scaling.InitBlocks))},
+		"scaling.idle":          {int64(c.Scaling.Idle), 0},
+		"managers.heartbeat":    {int64(c.Managers.Heartbeat), int64(10 * time.Millisecond)},
+		"managers.grace":        {int64(c.Managers.Grace), 0},
+		"managers.prefetch":     {int64(c.Managers.Prefetch), 0},
+		"limits.tasks":          {int64(c.Limits.Tasks), 1},
+		"limits.bytes":          {c.Limits.Bytes, 1 << 20},
+		"limits.function_bytes": {c.Limits.FunctionBytes, 1 << 20},
+		"limits.spool_bytes":    {c.Limits.SpoolBytes, 1 << 20},
+		"drain_grace":           {int64(c.DrainGrace), 0},
+	}
+}
+
+func (c *Config) checkNumbers() error {
+	numbers := c.numbers()
+	for _, field := range slices.Sorted(maps.Keys(numbers)) {
+		if n := numbers[field]; n[0] < n[1] {
+			return invalid(field, "is %d, must be at least %d", n[0], n[1])
+		}
+	}
+	return nil
+}
+
+// ReadCredential reads the agent's token. A file that others can read is
+// refused.
+func (c *Config) ReadCredential() (string, error) {
+	info, err := os.Stat(c.Credential)
+	if err != nil {
+		return "", yonder.FieldErrorf(yonder.CodeInvalidConfig, "credential_file", "cannot be read: %w", err)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return "", invalid("credential_file", "%s can be read by others: chmod 600 it", c.Credential)
+	}
+	data, err := os.ReadFile(c.Credential)
+	if err != nil {
+		return "", yonder.FieldErrorf(yonder.CodeInvalidConfig, "credential_file", "cannot be read: %w", err)
+	}
+	token := strings.TrimSpace(string(data))
+	if token == "" {
+		return "", invalid("credential_file", "%s is empty", c.Credential)
+	}
+	return token, nil
+}
+
+func invalid(field, format string, args ...any) error {
+	return yonder.FieldErrorf(yonder.CodeInvalidConfig, field, format, args...)
+}
+
+func fieldOf(err error) string {
+	var e *yonder.Error
+	if errors.As(err, &e) {
+		return e.Field
+	}
+	return ""
+}
+
+func messageOf(err error) string {
+	var e *yonder.Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return fmt.Sprint(err)
+}

@@ -1,0 +1,54 @@
+package journal
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/yonder-run/yonder"
+)
+
+// Lock keeps two agents of one host off the same state directory. It ends
+// with its process, however that ends.
+type Lock struct{ file *os.File }
+
+// TakeLock takes the directory's lock or fails with CodeAlreadyRunning.
+func TakeLock(dir string) (*Lock, error) {
+	name := filepath.Join(dir, "lock")
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening lock file: %w", err)
+	}
+	if err := lockFile(file); err != nil {
+		defer file.Close()
+		return nil, yonder.Errorf(yonder.CodeAlreadyRunning,
+			"an agent%s uses %s already: stop it first, or choose another state_dir (%w)", owner(name), dir, err)
+	}
+	if err := writeOwner(file); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return &Lock{file}, nil
+}
+
+func writeOwner(file *os.File) error {
+	if err := file.Truncate(0); err != nil {
+		return fmt.Errorf("emptying lock file: %w", err)
+	}
+	if _, err := file.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0); err != nil {
+		return fmt.Errorf("writing lock file: %w", err)
+	}
+	return nil
+}
+
+func owner(name string) string {
+	pid, err := os.ReadFile(name)
+	if err != nil || len(pid) == 0 {
+		return ""
+	}
+	return " (process " + strings.TrimSpace(string(pid)) + ")"
+}
+
+// Release gives the lock up.
+func (l *Lock) Release() { l.file.Close() }

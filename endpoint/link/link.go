@@ -1,0 +1,138 @@
+// Package link is an agent's connection to the service: requests that are
+// retried until they are answered, hints that come unasked, and large bodies.
+//
+// Messages travel as NATS inside a WebSocket that the agent dials, through a
+// proxy where the environment names one; large bodies travel over HTTPS to the
+// same address.
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/startstop"
+	"github.com/yonder-run/yonder/internal/testsignal"
+	"github.com/yonder-run/yonder/wire"
+)
+
+// Config says where the service is and who connects.
+type Config struct {
+	URL        string // "https://host:port"
+	Endpoint   yonder.ID
+	Credential string
+	CAFile     string // PEM of certificates to trust instead of the system's
+	Logger     *slog.Logger
+	// Answer is how long one try of a request waits; 10 s by default.
+	Answer time.Duration
+	// Retry is the longest pause between tries; 5 s by default.
+	Retry time.Duration
+}
+
+// Hints are what the service sends unasked. They may be late or repeated.
+// Calls come one at a time and must not block for long.
+type Hints interface {
+	Offer(offer wire.Offer, columns [][]byte)
+	Cancel(spans wire.Spans)
+	Fence(fence wire.Fence)
+}
+
+// Link connects for ever while it runs.
+type Link struct {
+	startstop.Base
+
+	cfg     Config
+	hints   Hints
+	http    *http.Client
+	conn    atomic.Pointer[nats.Conn]
+	trouble atomic.Pointer[string]
+
+	// Connects fires at every connection, the first included.
+	Connects testsignal.Signal[struct{}]
+}
+
+// New checks the configuration; nothing is dialled before Start.
+func New(cfg Config, hints Hints) (*Link, error) {
+	if cfg.Answer == 0 {
+		cfg.Answer = 10 * time.Second
+	}
+	if cfg.Retry == 0 {
+		cfg.Retry = 5 * time.Second
+	}
+	cfg.URL = strings.TrimRight(cfg.URL, "/")
+	trust, err := roots(cfg.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		TLSClientConfig:       &tls.Config{RootCAs: trust, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:   10 * time.Second,
+		ResponseHeaderTimeout: time.Minute,
+		IdleConnTimeout:       time.Minute,
+	}
+	return &Link{cfg: cfg, hints: hints, http: &http.Client{Transport: transport}}, nil
+}
+
+func roots(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil //nolint:nilnil // nil is the system's pool
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, yonder.FieldErrorf(yonder.CodeInvalidConfig, "ca_file", "cannot be read: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, yonder.FieldErrorf(yonder.CodeInvalidConfig, "ca_file", "%s holds no certificate in PEM form", file)
+	}
+	return pool, nil
+}
+
+// Start begins to connect. It does not wait until that succeeds: an agent
+// serves its managers while the service is away.
+func (l *Link) Start(ctx context.Context) error { return l.Base.Start(ctx, l.run) }
+
+func (l *Link) run(ctx context.Context, ready func()) error {
+	conn, err := l.connect(ctx)
+	if err != nil {
+		return err
+	}
+	l.conn.Store(conn)
+	ready()
+	<-ctx.Done()
+	conn.Close()
+	l.http.CloseIdleConnections()
+	return context.Cause(ctx)
+}
+
+// Connected says whether the service can be reached now.
+func (l *Link) Connected() bool {
+	conn := l.conn.Load()
+	return conn != nil && conn.IsConnected()
+}
+
+// Trouble says why the service cannot be reached, or nothing.
+func (l *Link) Trouble() string {
+	if why := l.trouble.Load(); why != nil && !l.Connected() {
+		return *why
+	}
+	return ""
+}
+
+func (l *Link) setTroublef(format string, args ...any) {
+	why := fmt.Sprintf(format, args...)
+	if old := l.trouble.Swap(&why); old == nil || *old != why {
+		l.cfg.Logger.Warn("service cannot be reached", slog.String("trouble", why))
+	}
+}

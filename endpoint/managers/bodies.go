@@ -1,0 +1,107 @@
+package managers
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/wire"
+)
+
+// Bodies are where functions and blobs come from and where results' blobs go.
+type Bodies interface {
+	Function(ctx context.Context, hash string) ([]byte, error)
+	Blob(ctx context.Context, task yonder.ID, blob wire.Blob) (io.ReadCloser, error)
+	// Keep stores a piece of a result's blob; pieces come in order.
+	Keep(chunk wire.BlobChunk, data []byte) error
+}
+
+const chunkSize = 256 << 10
+
+// serving answers the needs of one connection, a few at a time.
+type serving struct {
+	conn   *conn
+	bodies Bodies
+	group  sync.WaitGroup
+}
+
+func newServing(c *conn, bodies Bodies) *serving { return &serving{conn: c, bodies: bodies} }
+
+// wait returns when nothing is served any more; the connection has ended.
+func (s *serving) wait() { s.group.Wait() }
+
+// need starts to answer. It holds up the connection's reader while too many
+// answers are under way, but no longer than the connection lives.
+func (s *serving) need(n wire.Need) error {
+	if n.Function == "" && (n.Blob == nil || n.Task == nil) {
+		return yonder.Errorf(yonder.CodeMalformedFrame, "a need names neither a function nor a task's blob")
+	}
+	if err := s.conn.bodies.Acquire(s.conn.ctx, 1); err != nil {
+		return context.Cause(s.conn.ctx)
+	}
+	s.group.Go(func() {
+		defer s.conn.bodies.Release(1)
+		if n.Function != "" {
+			s.function(n.Function)
+			return
+		}
+		if err := s.blob(*n.Task, *n.Blob); err != nil {
+			_ = s.conn.stream(wire.KindBlobChunk, wire.BlobChunk{Blob: *n.Blob, Last: true, Error: told(err)})
+		}
+	})
+	return nil
+}
+
+func (s *serving) function(hash string) {
+	body, err := s.bodies.Function(s.conn.ctx, hash)
+	if err != nil {
+		_ = s.conn.stream(wire.KindBody, wire.Body{Function: hash, Error: told(err)})
+		return
+	}
+	_ = s.conn.stream(wire.KindBody, wire.Body{Function: hash}, body)
+}
+
+// blob passes a payload on in chunks.
+func (s *serving) blob(task yonder.ID, blob wire.Blob) error {
+	body, err := s.bodies.Blob(s.conn.ctx, task, blob)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	for offset := int64(0); ; {
+		data := make([]byte, chunkSize)
+		n, err := io.ReadFull(body, data)
+		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !last {
+			return yonder.Errorf(yonder.CodeUnavailable, "reading the payload: %w", err)
+		}
+		chunk := wire.BlobChunk{Blob: blob, Offset: offset, Last: last}
+		if err := s.conn.stream(wire.KindBlobChunk, chunk, data[:n]); err != nil || last {
+			return err
+		}
+		offset += int64(n)
+	}
+}
+
+// keep stores a piece of a result that is too large for a message. That there
+// is no room is told to the manager, which may try again later.
+func (s *serving) keep(chunk wire.BlobChunk, columns [][]byte) error {
+	if chunk.Span == nil || len(columns) != 1 {
+		return yonder.Errorf(yonder.CodeMalformedFrame, "a blob chunk of a manager needs a span and one column")
+	}
+	err := s.bodies.Keep(chunk, columns[0])
+	if yonder.CodeOf(err) == yonder.CodeStorageFull {
+		return s.conn.stream(wire.KindBlobChunk, wire.BlobChunk{Blob: chunk.Blob, Span: chunk.Span, Last: true, Error: told(err)})
+	}
+	return err
+}
+
+func told(err error) *yonder.Error {
+	var e *yonder.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return yonder.Errorf(yonder.CodeUnavailable, "%w", err)
+}

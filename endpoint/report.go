@@ -1,0 +1,189 @@
+package endpoint
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/endpoint/ledger"
+	"github.com/yonder-run/yonder/wire"
+)
+
+// A report holds at most so much, with room for headers in one message.
+const (
+	reportItems = 500
+	reportBytes = 300 << 10
+	maxText     = 64 << 10 // of a result's output that is reported at all
+)
+
+func (s *session) nextBatch() ledger.Batch { return s.ledger.Batch(reportItems, reportBytes) }
+func (s *session) nextLarge() ledger.Batch { return s.ledger.Large() }
+
+// reporting reports what ended until ctx ends. Whatever happens, a batch is
+// answered or goes back.
+func (s *session) reporting(ctx context.Context, wake signal, next func() ledger.Batch) error {
+	for {
+		var batch ledger.Batch
+		s.locked(func() { batch = next() })
+		if batch.Empty() {
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-wake:
+			}
+			continue
+		}
+		wake.notify() // the others look whether there is more
+		if err := s.deliver(ctx, batch); err != nil {
+			s.locked(func() { s.ledger.Unreported(batch) })
+			return fmt.Errorf("reporting: %w", err)
+		}
+	}
+}
+
+// deliver reports a batch until it is answered. A batch that the service will
+// never take is halved to find out why; a single result that it will not take
+// is reported as a failure in its place.
+func (s *session) deliver(ctx context.Context, batch ledger.Batch) error {
+	err := s.send(ctx, batch, nil)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil || fatal(err):
+		return err
+	case len(batch.Items) > 1 || len(batch.Started) > 0 && len(batch.Items) > 0:
+		return s.halve(ctx, batch)
+	case len(batch.Items) == 1 && batch.Items[0].Result != nil:
+		s.log.Error("the service does not take a result", slog.Any("error", err))
+		if err := s.send(ctx, batch, err); err != nil && (ctx.Err() != nil || fatal(err)) {
+			return err
+		}
+	default:
+		s.log.Error("the service does not take a report", slog.Any("error", err))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.apply(s.ledger.Reported(batch))
+	for _, item := range batch.Items {
+		if item.Result != nil && item.Result.Blob != nil {
+			s.spool.Remove(item.Span)
+		}
+	}
+	return nil
+}
+
+func (s *session) halve(ctx context.Context, batch ledger.Batch) error {
+	half := len(batch.Items) / 2
+	parts := []ledger.Batch{{Started: batch.Started}, {Items: batch.Items[:half]}, {Items: batch.Items[half:]}}
+	for _, part := range parts {
+		if part.Empty() {
+			continue
+		}
+		if err := s.deliver(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send makes one report. With a reason, a failure for that reason takes the
+// results' place.
+func (s *session) send(ctx context.Context, batch ledger.Batch, instead error) error {
+	report := wire.Report{Epoch: s.epoch.Epoch, Started: batch.Started}
+	var columns [][]byte
+	records := map[ledger.Record]wire.Frame{}
+	for _, item := range batch.Items {
+		switch {
+		case item.Loss != nil:
+			report.Lost = append(report.Lost, *item.Loss)
+		case item.Cancel:
+			report.Cancelled = append(report.Cancelled, item.Span)
+		case instead != nil:
+			entry, payload := failure(*item.Result, instead)
+			report.Results, columns = append(report.Results, entry), append(columns, payload)
+		default:
+			entry, payload, err := s.result(ctx, item, records)
+			if err != nil {
+				return err
+			}
+			report.Results, columns = append(report.Results, entry), append(columns, payload)
+		}
+	}
+	refused, err := s.link.Report(ctx, report, columns)
+	if len(refused.Spans) > 0 {
+		s.log.Debug("stale results", slog.Int("spans", len(refused.Spans)), slog.String("cause", refused.Cause))
+	}
+	return err
+}
+
+// result returns a result as it is reported: its payload from the journal, or
+// uploaded when it is too large for a message.
+func (s *session) result(
+	ctx context.Context, item ledger.Item, records map[ledger.Record]wire.Frame,
+) (wire.Entry, []byte, error) {
+	entry := *item.Result
+	entry.Stdout, entry.Stderr = tail(entry.Stdout), tail(entry.Stderr)
+	frame, read := records[item.Record]
+	if !read {
+		var err error
+		if frame, err = s.journal.Read(uint64(item.Record)); err != nil {
+			return entry, nil, yonder.Errorf(yonder.CodeStorageCorrupt, "reading a result: %w", err)
+		}
+		records[item.Record] = frame
+	}
+	payload := frame.Columns[item.Column]
+	if entry.Blob == nil && item.Size <= ledger.LargePayload {
+		return entry, payload, nil
+	}
+	blob, err := s.upload(ctx, item, payload)
+	if err != nil {
+		return entry, nil, err
+	}
+	entry.Blob = &blob
+	return entry, nil, nil
+}
+
+func (s *session) upload(ctx context.Context, item ledger.Item, payload []byte) (wire.Blob, error) {
+	size := int64(len(payload))
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(payload)), nil }
+	if item.Result.Blob != nil {
+		size = item.Result.Blob.Size
+		open = func() (io.ReadCloser, error) {
+			file, _, err := s.spool.Open(item.Span)
+			return file, err
+		}
+	}
+	return s.link.PutResult(ctx, item.Span.Bundle.Task(item.Span.Lo), item.Span.Attempt, size, open)
+}
+
+// tail keeps the end of a long text, whole runes of it.
+func tail(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	text = text[len(text)-maxText:]
+	for text != "" && text[0]&0xc0 == 0x80 {
+		text = text[1:]
+	}
+	return text
+}
+
+// failure is an entry for the same tasks that says why there is no result.
+func failure(e wire.Entry, why error) (wire.Entry, []byte) {
+	code := yonder.CodeOf(why)
+	if errors.Is(why, &yonder.Error{Code: yonder.CodeNotFound}) {
+		code = yonder.CodeWorkerFailed // its file is gone
+	}
+	payload, err := json.Marshal(wire.TaskError{Code: code, Message: "the result cannot be delivered: " + why.Error()})
+	if err != nil {
+		payload = []byte("{}") // two strings always encode
+	}
+	return wire.Entry{
+		Bundle: e.Bundle, Attempt: e.Attempt, Lo: e.Lo, Hi: e.Hi, Outcome: wire.OutcomeFailed, Form: e.Form,
+		Started: e.Started, Finished: e.Finished, Worker: e.Worker,
+	}, payload
+}

@@ -1,0 +1,177 @@
+// Package router decides, without any I/O, which manager gets which lease.
+//
+// Managers are grouped by the interpreters they have; a lease asks for one
+// interpreter and goes to the manager of that group with the most free room.
+// Room is free slots plus an allowance of work given ahead, so that a slot
+// never waits for the agent. A decision costs the logarithm of the number of
+// managers.
+package router
+
+import (
+	"container/heap"
+	"slices"
+)
+
+// Manager is what routing needs to know of one.
+type Manager struct {
+	ID      string
+	Slots   int
+	Pythons []string // minors, "3.11"
+}
+
+// Router holds the connected managers. It is not safe for concurrent use.
+type Router struct {
+	prefetch int
+	managers map[string]*manager
+	groups   map[string]*group // by minor
+	slots    int
+}
+
+// New returns a router that gives each manager up to prefetch tasks per slot
+// more than it has slots.
+func New(prefetch int) *Router {
+	return &Router{prefetch: prefetch, managers: map[string]*manager{}, groups: map[string]*group{}}
+}
+
+type manager struct {
+	Manager
+
+	given    int
+	room     int
+	position map[*group]int
+}
+
+// Join adds a manager that has given tasks already, or replaces it.
+func (r *Router) Join(m Manager, given int) {
+	r.Leave(m.ID)
+	slices.Sort(m.Pythons)
+	m.Pythons = slices.Compact(m.Pythons)
+	joined := &manager{
+		Manager: m, given: given, room: m.Slots*(1+r.prefetch) - given, position: map[*group]int{},
+	}
+	r.managers[m.ID] = joined
+	r.slots += m.Slots
+	for _, minor := range m.Pythons {
+		if r.groups[minor] == nil {
+			r.groups[minor] = &group{}
+		}
+		heap.Push(r.groups[minor], joined)
+	}
+}
+
+// Leave takes a manager out: it is gone, or it drains.
+func (r *Router) Leave(id string) {
+	m := r.managers[id]
+	if m == nil {
+		return
+	}
+	delete(r.managers, id)
+	r.slots -= m.Slots
+	for g, at := range m.position {
+		heap.Remove(g, at)
+	}
+	for _, minor := range m.Pythons {
+		if len(*r.groups[minor]) == 0 {
+			delete(r.groups, minor)
+		}
+	}
+}
+
+// Place reserves room for tasks that need the interpreter, and returns the
+// manager and how many of the tasks it may be given: all of them if they must
+// stay together, as soon as it has any room. It returns 0 if no manager fits.
+func (r *Router) Place(minor string, tasks int, together bool) (id string, n int) {
+	g := r.groups[minor]
+	if g == nil || tasks < 1 {
+		return "", 0
+	}
+	best := (*g)[0]
+	if best.room < 1 {
+		return "", 0
+	}
+	n = tasks
+	if !together {
+		n = min(tasks, best.share(len(*g)))
+	}
+	best.give(n)
+	return best.ID, n
+}
+
+// share is how much of a lease that can be split the best manager gets at
+// once: its free slots while it has some and is not the only one, so that
+// the others get theirs before any is given work ahead.
+func (m *manager) share(of int) int {
+	if free := m.Slots - m.given; of > 1 && free > 0 {
+		return free
+	}
+	return m.room
+}
+
+// Freed says that the manager has so many tasks less.
+func (r *Router) Freed(id string, tasks int) {
+	if m := r.managers[id]; m != nil {
+		m.give(-tasks)
+	}
+}
+
+// Given is the number of tasks that the manager has.
+func (r *Router) Given(id string) int {
+	if m := r.managers[id]; m != nil {
+		return m.given
+	}
+	return 0
+}
+
+// Serves says whether some manager has the interpreter.
+func (r *Router) Serves(minor string) bool { return r.groups[minor] != nil }
+
+// Slots is the number of slots of all managers.
+func (r *Router) Slots() int { return r.slots }
+
+func (m *manager) give(tasks int) {
+	m.given += tasks
+	m.room -= tasks
+	for g, at := range m.position {
+		heap.Fix(g, at)
+	}
+}
+
+// group is a heap of managers, the one with the most room first.
+type group []*manager
+
+func (g group) Len() int { return len(g) }
+
+func (g group) Less(i, j int) bool {
+	if g[i].free() != g[j].free() {
+		return g[i].free() > g[j].free()
+	}
+	if g[i].room != g[j].room {
+		return g[i].room > g[j].room
+	}
+	return g[i].ID < g[j].ID
+}
+
+func (m *manager) free() int { return max(m.Slots-m.given, 0) }
+
+func (g *group) Swap(i, j int) {
+	h := *g
+	h[i], h[j] = h[j], h[i]
+	h[i].position[g], h[j].position[g] = i, j
+}
+
+// Push is for container/heap.
+func (g *group) Push(x any) {
+	m := x.(*manager) //nolint:forcetypeassert,errcheck // container/heap hands back what it was given
+	m.position[g] = len(*g)
+	*g = append(*g, m)
+}
+
+// Pop is for container/heap.
+func (g *group) Pop() any {
+	h := *g
+	m := h[len(h)-1]
+	h[len(h)-1] = nil
+	*g = h[:len(h)-1]
+	delete(m.position, g)
+	return m
+}

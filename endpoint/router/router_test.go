@@ -1,0 +1,183 @@
+package router
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/wire"
+)
+
+func two(prefetch int) *Router {
+	r := New(prefetch)
+	r.Join(Manager{ID: "a", Slots: 4, Pythons: []string{"3.11", "3.12"}}, 0)
+	r.Join(Manager{ID: "b", Slots: 8, Pythons: []string{"3.11", "3.11"}}, 2)
+	return r
+}
+
+func TestPlace(t *testing.T) {
+	t.Parallel()
+	type placed struct {
+		id string
+		n  int
+	}
+	for name, test := range map[string]struct {
+		minor    string
+		tasks    int
+		together bool
+		want     []placed
+	}{
+		"most free first":         {"3.11", 3, false, []placed{{"b", 3}, {"a", 3}, {"b", 3}}},
+		"split by free slots":     {"3.11", 100, false, []placed{{"b", 6}, {"a", 4}, {"b", 8}, {"a", 4}, {"", 0}}},
+		"the only one gets ahead": {"3.12", 100, false, []placed{{"a", 8}, {"", 0}}},
+		"a chunk stays together":  {"3.11", 100, true, []placed{{"b", 100}, {"a", 100}, {"", 0}}},
+		"nobody has it":           {"3.9", 1, false, []placed{{"", 0}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := two(1)
+			for _, want := range test.want {
+				id, n := r.Place(test.minor, test.tasks, test.together)
+				require.Equal(t, want, placed{id, n})
+			}
+		})
+	}
+}
+
+func TestRoomComesBack(t *testing.T) {
+	t.Parallel()
+	r := two(0)
+	require.Equal(t, 12, r.Slots())
+	r.Leave("a")
+	require.False(t, r.Serves("3.12"))
+	id, n := r.Place("3.11", 10, false)
+	require.Equal(t, "b", id)
+	require.Equal(t, 6, n)
+	_, n = r.Place("3.11", 10, false)
+	require.Zero(t, n)
+	r.Freed("b", 3)
+	r.Freed("nobody", 3)
+	require.Equal(t, 5, r.Given("b"))
+	require.Zero(t, r.Given("nobody"))
+	_, n = r.Place("3.11", 10, false)
+	require.Equal(t, 3, n)
+}
+
+func TestRouterNeverGivesMoreThanItsAllowance(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		prefetch := rapid.IntRange(0, 3).Draw(t, "prefetch")
+		r := New(prefetch)
+		given := map[string]int{}
+		slots := map[string]int{}
+		id := rapid.Custom(func(t *rapid.T) string { return fmt.Sprint(rapid.IntRange(0, 5).Draw(t, "id")) })
+		t.Repeat(map[string]func(*rapid.T){
+			"join": func(t *rapid.T) {
+				m := Manager{ID: id.Draw(t, "id"), Slots: rapid.IntRange(1, 4).Draw(t, "slots"), Pythons: []string{"3.11"}}
+				r.Join(m, 0)
+				given[m.ID], slots[m.ID] = 0, m.Slots
+			},
+			"leave": func(t *rapid.T) {
+				gone := id.Draw(t, "id")
+				r.Leave(gone)
+				delete(given, gone)
+				delete(slots, gone)
+			},
+			"place": func(t *rapid.T) {
+				who, n := r.Place("3.11", rapid.IntRange(1, 20).Draw(t, "tasks"), false)
+				for id, s := range slots {
+					if n == 0 {
+						require.GreaterOrEqual(t, given[id], s*(1+prefetch), "there was room")
+					} else {
+						require.GreaterOrEqual(t, max(slots[who]-given[who], 0), max(s-given[id], 0), "another was freer")
+					}
+				}
+				if n > 0 {
+					given[who] += n
+					require.LessOrEqual(t, given[who], slots[who]*(1+prefetch))
+				}
+			},
+			"freed": func(t *rapid.T) {
+				who := id.Draw(t, "id")
+				n := rapid.IntRange(0, given[who]).Draw(t, "n")
+				r.Freed(who, n)
+				if _, ok := given[who]; ok {
+					given[who] -= n
+				}
+			},
+			"": func(t *rapid.T) {
+				for id, n := range given {
+					require.Equal(t, n, r.Given(id))
+				}
+			},
+		})
+	})
+}
+
+func TestQueueKeepsPriorityAndOrder(t *testing.T) {
+	t.Parallel()
+	var q Queue[string]
+	q.Push("3.11", 0, "first")
+	q.Push("3.11", 5, "urgent")
+	q.Push("3.11", 0, "second")
+	q.Push("3.12", 0, "other")
+	require.ElementsMatch(t, []string{"3.11", "3.12"}, q.Minors())
+	var got []string
+	q.Each(func(minor, item string) (string, bool, bool) {
+		if minor == "3.12" {
+			return "", false, false
+		}
+		got = append(got, item)
+		if item == "first" {
+			return "rest of first", true, true
+		}
+		return "", false, true
+	})
+	require.Equal(t, []string{"urgent", "first", "rest of first", "second"}, got)
+	require.Equal(t, []string{"3.12"}, q.Minors())
+	q.Drain()
+	require.Empty(t, q.Minors())
+}
+
+func TestChoose(t *testing.T) {
+	t.Parallel()
+	have := []wire.Interpreter{{Version: "3.11.7"}, {Version: "3.9.1"}}
+	for required, want := range map[string]string{"": "3.11", "3.9": "3.9", "3.11": "3.11"} {
+		got, err := Choose(required, have)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	_, err := Choose("3.10", have)
+	require.Equal(t, yonder.CodeNoInterpreter, yonder.CodeOf(err))
+	require.ErrorContains(t, err, "3.11, 3.9")
+	_, err = Choose("", nil)
+	require.Equal(t, yonder.CodeNoInterpreter, yonder.CodeOf(err))
+}
+
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	require.True(t, Supported("3.9.0"))
+	require.True(t, Supported("3.13.1"))
+	require.False(t, Supported("3.8.20"))
+	require.False(t, Supported("2.7.18"))
+	require.Negative(t, Compare("3.9", "3.10"))
+	require.Equal(t, "3.12", Minor("3.12.0rc1"))
+}
+
+func BenchmarkPlace(b *testing.B) {
+	for _, managers := range []int{10, 10_000} {
+		b.Run(fmt.Sprint(managers), func(b *testing.B) {
+			r := New(1)
+			for i := range managers {
+				r.Join(Manager{ID: fmt.Sprint(i), Slots: 4, Pythons: []string{"3.11"}}, 0)
+			}
+			for b.Loop() {
+				id, n := r.Place("3.11", 1, false)
+				r.Freed(id, n)
+			}
+		})
+	}
+}

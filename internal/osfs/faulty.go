@@ -1,0 +1,92 @@
+package osfs
+
+import "os"
+
+// Op is a kind of call that Faulty may fail.
+type Op string
+
+// Calls that can be failed.
+const (
+	OpOpen     Op = "open"
+	OpWrite    Op = "write"
+	OpSync     Op = "sync"
+	OpTruncate Op = "truncate"
+	OpRename   Op = "rename"
+	OpRemove   Op = "remove"
+	OpSyncDir  Op = "sync directory"
+)
+
+// Faulty is a file system whose calls fail when Fail says so. Fail gets the
+// call and the name of the file and returns nil to let it through, or the
+// error it ends with; a failed write may have written Torn of its bytes.
+type Faulty struct {
+	FS
+
+	Fail func(op Op, name string) error
+	Torn int
+}
+
+// OpenFile opens a file whose calls can fail.
+func (f *Faulty) OpenFile(name string, flag int, perm os.FileMode) (File, error) {
+	if err := f.Fail(OpOpen, name); err != nil {
+		return nil, err
+	}
+	file, err := f.FS.OpenFile(name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	return &faultyFile{File: file, fs: f, name: name}, nil
+}
+
+// Rename fails or renames.
+func (f *Faulty) Rename(from, to string) error {
+	if err := f.Fail(OpRename, to); err != nil {
+		return err
+	}
+	return f.FS.Rename(from, to)
+}
+
+// Remove fails or removes.
+func (f *Faulty) Remove(name string) error {
+	if err := f.Fail(OpRemove, name); err != nil {
+		return err
+	}
+	return f.FS.Remove(name)
+}
+
+// SyncDir fails or syncs.
+func (f *Faulty) SyncDir(name string) error {
+	if err := f.Fail(OpSyncDir, name); err != nil {
+		return err
+	}
+	return f.FS.SyncDir(name)
+}
+
+type faultyFile struct {
+	File
+
+	fs   *Faulty
+	name string
+}
+
+func (f *faultyFile) WriteAt(p []byte, off int64) (int, error) {
+	if err := f.fs.Fail(OpWrite, f.name); err != nil {
+		n, _ := f.File.WriteAt(p[:min(f.fs.Torn, len(p))], off)
+		return n, err
+	}
+	return f.File.WriteAt(p, off) //nolint:wrapcheck // passed through
+}
+
+func (f *faultyFile) Sync() error {
+	if err := f.fs.Fail(OpSync, f.name); err != nil {
+		return err
+	}
+	return f.File.Sync()
+}
+
+func (f *faultyFile) Truncate(size int64) error {
+	if err := f.fs.Fail(OpTruncate, f.name); err != nil {
+		return err
+	}
+	return f.File.Truncate(size)
+}

@@ -1,0 +1,62 @@
+package pool
+
+import "github.com/yonder-run/yonder"
+
+// Action is something to be done. Actions are carried out in order.
+type Action interface{ action() }
+
+// Fork starts a worker. Hello or Exited follows.
+type Fork struct {
+	Worker string
+	Key    Key
+}
+
+// Run gives a worker tasks Lo..Hi of a job. Ran or Exited follows.
+type Run struct {
+	Run    int64
+	Worker string
+	Job    JobID
+	Lo, Hi int
+}
+
+// Signal ends a worker: SIGTERM, or SIGKILL with Kill, to its process group.
+// Exited follows.
+type Signal struct {
+	Worker string
+	Kill   bool
+}
+
+// End tells how tasks ended that brought no result of their own.
+type End struct {
+	Job     JobID
+	Lo, Hi  int
+	How     How
+	Code    yonder.Code
+	Message string
+}
+
+// Release says that no task of a job is left: its payloads are not needed any
+// more.
+type Release struct{ Job JobID }
+
+// Retire says that a key has no workers and no work: what its workers are
+// started from may go. A later Fork may name the key again.
+type Retire struct{ Key Key }
+
+func (Fork) action()    {}
+func (Run) action()     {}
+func (Signal) action()  {}
+func (End) action()     {}
+func (Release) action() {}
+func (Retire) action()  {}
+
+// How tasks ended without a result of their own.
+type How string
+
+// Ways to end.
+const (
+	EndLost      How = "lost"      // a worker may have begun: the attempt is spent
+	EndReturned  How = "returned"  // no worker began
+	EndCancelled How = "cancelled" // on request
+	EndFailed    How = "failed"    // for good: another attempt would end the same way
+)

@@ -1,0 +1,149 @@
+package pool
+
+import (
+	"slices"
+	"time"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/manager/ranges"
+	"github.com/yonder-run/yonder/wire"
+)
+
+// reportEvery is how long a worker may keep finished tasks of a slice to
+// itself: the time that the one it is at can have run is known to that much.
+const reportEvery = 200 * time.Millisecond
+
+// keptKeys bounds, per slot, the keys that have no worker and may have one
+// soon again.
+const keptKeys = 2
+
+// Cancel ends tasks: those that wait at once, those that run by ending their
+// worker. What has a result already keeps it.
+func (p *Pool) Cancel(now time.Time, span wire.Span) []Action {
+	part := ranges.Range{Lo: span.Lo, Hi: span.Hi}
+	for _, j := range p.jobsOf(span) {
+		for _, r := range j.waiting.Remove(part) {
+			p.end(j, r, EndCancelled, yonder.CodeTaskCancelled, "")
+		}
+		p.settle(j)
+	}
+	for _, w := range p.inOrder() {
+		if r := w.run; r != nil && r.job.Span.Bundle == span.Bundle && r.job.Span.Attempt == span.Attempt {
+			r.cancelled.Add(r.left().And(part))
+			// A worker that is at another task of its slice is left to it; it
+			// is looked at again when it reports.
+			if r.cancelled.Has(r.next) {
+				p.stop(now, w, stopCancelled, "")
+			}
+		}
+	}
+	p.schedule(now)
+	return p.take()
+}
+
+func (p *Pool) jobsOf(span wire.Span) []*job {
+	var found []*job
+	for _, j := range p.queue {
+		if j.Span.Bundle == span.Bundle && j.Span.Attempt == span.Attempt {
+			found = append(found, j)
+		}
+	}
+	return found
+}
+
+// Tick does what is due: walltimes, signals to be repeated, workers to give up
+// or to let go.
+func (p *Pool) Tick(now time.Time) []Action {
+	for _, w := range p.inOrder() {
+		if due, ok := p.due(w); ok && !now.Before(due) {
+			p.overdue(now, w)
+		}
+	}
+	p.retire(now)
+	p.schedule(now)
+	return p.take()
+}
+
+// Next is when Tick has something to do; zero: not before another event.
+func (p *Pool) Next() time.Time {
+	var next time.Time
+	earlier := func(t time.Time) {
+		if next.IsZero() || t.Before(next) {
+			next = t
+		}
+	}
+	for _, w := range p.workers {
+		if due, ok := p.due(w); ok {
+			earlier(due)
+		}
+	}
+	for _, k := range p.keys {
+		if k.workers == 0 && k.waiting == 0 {
+			earlier(k.used.Add(p.cfg.IdleAfter))
+		}
+	}
+	return next
+}
+
+// due is when a worker's time in its state is over.
+func (p *Pool) due(w *worker) (time.Time, bool) {
+	switch w.state {
+	case yonder.WorkerForking:
+		return w.since.Add(p.cfg.StartTimeout), true
+	case yonder.WorkerIdle:
+		return w.since.Add(p.cfg.IdleAfter), true
+	case yonder.WorkerKilling:
+		return w.asked.Add(p.cfg.Grace), true
+	case yonder.WorkerBusy:
+		if r := w.run; r.job.Walltime > 0 {
+			slack := reportEvery
+			if r.Len() == 1 {
+				slack = 0
+			}
+			return r.heard.Add(r.job.Walltime + slack), true
+		}
+	}
+	return time.Time{}, false
+}
+
+func (p *Pool) overdue(now time.Time, w *worker) {
+	switch w.state {
+	case yonder.WorkerForking:
+		p.stop(now, w, stopBroken, "the worker did not start within "+p.cfg.StartTimeout.String())
+	case yonder.WorkerIdle:
+		p.stop(now, w, stopEvicted, "")
+	case yonder.WorkerBusy:
+		p.stop(now, w, stopWalltime, "")
+	case yonder.WorkerKilling:
+		w.asked = now
+		p.do(Signal{Worker: w.id, Kill: true})
+	}
+}
+
+// retire lets go of keys that have neither workers nor work: for a while they
+// are kept, because starting the first worker anew takes longest.
+func (p *Pool) retire(now time.Time) {
+	var unused []Key
+	for key, k := range p.keys {
+		if k.workers == 0 && k.waiting == 0 {
+			unused = append(unused, key)
+		}
+	}
+	slices.SortFunc(unused, func(a, b Key) int { return p.keys[a].used.Compare(p.keys[b].used) })
+	for i, key := range unused {
+		if len(unused)-i > keptKeys*p.cfg.Slots || now.Sub(p.keys[key].used) >= p.cfg.IdleAfter {
+			delete(p.keys, key)
+			p.do(Retire{key})
+		}
+	}
+}
+
+// inOrder lists workers by age, so that the same events give the same actions.
+func (p *Pool) inOrder() []*worker {
+	all := make([]*worker, 0, len(p.workers))
+	for _, w := range p.workers {
+		all = append(all, w)
+	}
+	slices.SortFunc(all, func(a, b *worker) int { return int(a.number - b.number) })
+	return all
+}

@@ -1,0 +1,86 @@
+//go:build unix
+
+package workerproc
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/yonder-run/yonder/manager/output"
+)
+
+// chunk is how much is read at once: what a pipe holds by default.
+const chunk = 64 << 10
+
+// drainAtMost bounds what one drain reads: all that can have been in the pipe
+// before it, even of one that was enlarged, but no endless stream.
+const drainAtMost = 2 << 20
+
+// pipe is a named pipe that a worker has as its stdout or stderr.
+type pipe struct {
+	file   *os.File
+	raw    syscall.RawConn
+	mu     sync.Mutex
+	buffer *output.Buffer
+	data   []byte
+}
+
+func openPipe(path string, keep int) (*pipe, error) {
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		return nil, fmt.Errorf("making %s: %w", path, err)
+	}
+	// For reading and writing: so the pipe neither waits for its first writer
+	// nor ends with its last.
+	file, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("opening a pipe: %w", err)
+	}
+	raw, err := file.SyscallConn()
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("opening a pipe: %w", err)
+	}
+	return &pipe{file: file, raw: raw, buffer: output.NewBuffer(keep), data: make([]byte, chunk)}, nil
+}
+
+// pump reads until the pipe is closed, so that the worker never waits.
+func (p *pipe) pump() {
+	_ = p.raw.Read(func(fd uintptr) bool {
+		p.pull(int(fd))
+		return false // wait until there is more
+	})
+}
+
+// take returns what was written up to now.
+func (p *pipe) take() string {
+	// Not Read, which the pump is in.
+	_ = p.raw.Control(func(fd uintptr) { p.pull(int(fd)) })
+	return p.buffer.Take()
+}
+
+// pull reads what is there.
+func (p *pipe) pull(fd int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for read := 0; read < drainAtMost; {
+		n, err := syscall.Read(fd, p.data)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if n <= 0 {
+			return
+		}
+		_, _ = p.buffer.Write(p.data[:n])
+		read += n
+	}
+}
+
+// Close ends the pump. Writers get SIGPIPE from then on.
+func (p *pipe) Close() {
+	if p != nil {
+		p.file.Close()
+	}
+}

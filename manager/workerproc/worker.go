@@ -1,0 +1,322 @@
+package workerproc
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/startstop"
+	"github.com/yonder-run/yonder/manager/output"
+	"github.com/yonder-run/yonder/wire"
+)
+
+const (
+	// lastWords is how long frames of a dead worker are waited for: only a
+	// process that it started can still hold the connection open.
+	lastWords = time.Second
+	// lingering is how long a worker may live without its connection.
+	lingering = 2 * time.Second
+	// queued frames for a worker: a function and a run.
+	queued = 2
+	// quoted is how much of its last output a message about a crash quotes.
+	quoted = 2 << 10
+)
+
+// worker is the service around one forked process: it ends when the process
+// has ended and the sink was told.
+type worker struct {
+	startstop.Base
+
+	id             string
+	zygote         *zygote
+	dir            string
+	fork           wire.Fork
+	stdout, stderr *pipe
+	send           chan wire.Frame
+	exited         chan string   // how the process ended
+	read           chan struct{} // closed when nothing more is read from it
+
+	mu      sync.Mutex
+	conn    net.Conn
+	pid     int
+	doomed  bool // to be killed as soon as it is there
+	ended   bool // its number may be another's by now
+	loaded  string
+	problem string
+}
+
+// newWorker makes the worker's directory, pipes and progress file.
+func newWorker(z *zygote, id string) (*worker, error) {
+	dir := filepath.Join(z.dir, id)
+	w := &worker{
+		id: id, zygote: z, dir: dir,
+		fork: wire.Fork{
+			Worker: id, Stdout: filepath.Join(dir, "stdout"), Stderr: filepath.Join(dir, "stderr"),
+			Dir: filepath.Join(dir, "work"), Progress: filepath.Join(dir, "progress"),
+		},
+		send: make(chan wire.Frame, queued), exited: make(chan string, 1), read: make(chan struct{}),
+	}
+	if err := w.prepare(); err != nil {
+		w.discard()
+		return nil, fmt.Errorf("preparing a worker: %w", err)
+	}
+	return w, nil
+}
+
+func (w *worker) prepare() error {
+	if err := os.MkdirAll(w.fork.Dir, 0o700); err != nil {
+		return err //nolint:wrapcheck // names the path
+	}
+	if err := os.WriteFile(w.fork.Progress, make([]byte, progressSize), 0o600); err != nil {
+		return err //nolint:wrapcheck // names the path
+	}
+	var err error
+	if w.stdout, err = openPipe(w.fork.Stdout, w.zygote.host.cfg.Output); err != nil {
+		return err
+	}
+	w.stderr, err = openPipe(w.fork.Stderr, w.zygote.host.cfg.Output)
+	return err
+}
+
+// discard removes all that was made.
+func (w *worker) discard() {
+	w.stdout.Close()
+	w.stderr.Close()
+	_ = os.RemoveAll(w.dir)
+}
+
+// Start reads what the worker prints and waits for its end.
+func (w *worker) Start(ctx context.Context) error { return w.Base.Start(ctx, w.run) }
+
+func (w *worker) run(_ context.Context, ready func()) error {
+	ready()
+	var pumping sync.WaitGroup
+	pumping.Go(w.stdout.pump)
+	pumping.Go(w.stderr.pump)
+	message := w.awaitExit()
+	w.finish()
+	exit := w.whereabouts()
+	exit.Message = message + w.quote()
+	w.discard()
+	pumping.Wait()
+	w.zygote.host.forget(w.id)
+	w.zygote.host.sink.Exited(w.id, exit)
+	return nil
+}
+
+// awaitExit waits for the zygote's word. A worker that closes its connection
+// is about to end, or has to.
+func (w *worker) awaitExit() string {
+	read := w.read
+	var late <-chan time.Time
+	for {
+		select {
+		case message := <-w.exited:
+			return message
+		case <-read:
+			read, late = nil, time.After(lingering)
+		case <-late:
+			w.signal(true)
+		}
+	}
+}
+
+// exit tells that the process is gone.
+func (w *worker) exit(message string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended {
+		return
+	}
+	w.ended = true
+	if w.problem != "" {
+		message = w.problem + "; " + message
+	}
+	w.exited <- message
+}
+
+// finish reads to the end what the worker had sent.
+func (w *worker) finish() {
+	w.mu.Lock()
+	conn := w.conn
+	w.mu.Unlock()
+	if conn != nil {
+		_ = conn.SetReadDeadline(time.Now().Add(lastWords))
+		<-w.read
+	}
+}
+
+// serve is the worker's side of its connection, from its hello to its end.
+func (w *worker) serve(conn net.Conn, pid int) {
+	if !w.attach(conn, pid) {
+		return
+	}
+	defer close(w.read)
+	done := make(chan struct{})
+	var writing sync.WaitGroup
+	defer writing.Wait()
+	defer close(done)
+	writing.Go(func() { w.write(conn, done) })
+	w.zygote.host.sink.Hello(w.id)
+	err := w.listen(conn)
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
+		return
+	}
+	w.log().Warn("a worker sent what it must not and is ended", slog.Any("error", err))
+	w.mu.Lock()
+	w.problem = "the worker sent what it must not: " + err.Error()
+	w.mu.Unlock()
+	w.signal(true)
+}
+
+func (w *worker) attach(conn net.Conn, pid int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.conn != nil || w.ended {
+		return false
+	}
+	w.conn, w.pid = conn, pid
+	if w.doomed {
+		_ = killGroup(pid, true)
+	}
+	return true
+}
+
+// listen passes reports on until the connection ends.
+func (w *worker) listen(conn net.Conn) error {
+	in := bufio.NewReaderSize(conn, 64<<10)
+	for {
+		frame, err := wire.Read(in, wire.MaxLocalFrame)
+		if err != nil {
+			return err
+		}
+		report := Report{Columns: frame.Columns}
+		if err := frame.Decode(wire.KindRan, &report.Ran); err != nil {
+			return err
+		}
+		if len(report.Entries) != len(report.Columns) {
+			return yonder.Errorf(yonder.CodeMalformedFrame, "%d payloads for %d outcomes", len(report.Columns), len(report.Entries))
+		}
+		if report.Files, err = w.takeFiles(report.Files); err != nil {
+			return err
+		}
+		report.Stdout, report.Stderr = w.stdout.take(), w.stderr.take()
+		w.zygote.host.sink.Ran(w.id, report)
+	}
+}
+
+// takeFiles moves results out of reach of the worker.
+func (w *worker) takeFiles(files map[int]string) (map[int]string, error) {
+	taken := make(map[int]string, len(files))
+	for i, file := range files {
+		info, err := os.Lstat(file)
+		if err != nil || filepath.Dir(file) != w.fork.Dir || !info.Mode().IsRegular() {
+			return nil, yonder.Errorf(yonder.CodeMalformedFrame, "%s is not a file of the worker's directory", file)
+		}
+		taken[i] = filepath.Join(resultsDir(w.zygote.host.dir), w.id+"-"+filepath.Base(file))
+		if err := os.Rename(file, taken[i]); err != nil {
+			return nil, fmt.Errorf("taking a result: %w", err)
+		}
+	}
+	return taken, nil
+}
+
+// give queues a run. The queue has room, because a worker has one run at a time.
+func (w *worker) give(load wire.Load, body []byte, run wire.Run, columns [][]byte) error {
+	if w.loaded != load.Function {
+		frame, err := wire.NewFrame(wire.KindLoad, load, body)
+		if err != nil {
+			return err
+		}
+		if err := w.queue(frame); err != nil {
+			return err
+		}
+		w.loaded = load.Function
+	}
+	frame, err := wire.NewFrame(wire.KindRun, run, columns...)
+	if err != nil {
+		return err
+	}
+	return w.queue(frame)
+}
+
+func (w *worker) queue(frame wire.Frame) error {
+	if frame.Size() > wire.MaxLocalFrame {
+		return yonder.Errorf(yonder.CodeTooLarge, "a %v message of %d bytes is too large", frame.Kind, frame.Size())
+	}
+	select {
+	case w.send <- frame:
+		return nil
+	default:
+		return errors.New("the worker does not read what it is sent")
+	}
+}
+
+func (w *worker) write(conn net.Conn, done <-chan struct{}) {
+	for {
+		select {
+		case <-done:
+			return
+		case frame := <-w.send:
+			if _, err := conn.Write(frame.Bytes()); err != nil {
+				return // its reader hears of it too
+			}
+		}
+	}
+}
+
+// signal ends the worker's process group. One that is not there yet is not
+// forked any more, or killed when it comes.
+func (w *worker) signal(kill bool) {
+	w.mu.Lock()
+	pid, ended := w.pid, w.ended
+	w.doomed = true
+	w.mu.Unlock()
+	switch {
+	case ended:
+	case pid != 0:
+		if err := killGroup(pid, kill); err != nil {
+			w.log().Debug("could not signal a worker", slog.Any("error", err))
+		}
+	case w.zygote.unfork(w.id):
+		w.exit("the worker was not needed any more")
+	case kill:
+		// Forked, and not heard of: only its zygote knows its number.
+		w.zygote.end(fmt.Errorf("worker %s did not start", w.id))
+	}
+}
+
+// progressSize is that of two u64: run and index.
+const progressSize = 16
+
+// whereabouts reads which task the worker had begun last.
+func (w *worker) whereabouts() Exit {
+	data, err := os.ReadFile(w.fork.Progress)
+	if err != nil || len(data) != progressSize {
+		return Exit{}
+	}
+	return Exit{Run: int64(binary.LittleEndian.Uint64(data)), Index: int(binary.LittleEndian.Uint64(data[8:]))}
+}
+
+// quote is what the worker wrote to stderr since its last report.
+func (w *worker) quote() string {
+	text := w.stderr.take()
+	if text == "" {
+		return ""
+	}
+	short := output.NewBuffer(quoted)
+	_, _ = short.Write([]byte(text))
+	return "; it wrote: " + short.Take()
+}
+
+func (w *worker) log() *slog.Logger { return w.zygote.log().With(slog.String("worker", w.id)) }

@@ -1,0 +1,151 @@
+"""Functions that the tests run: what workers must cope with."""
+
+import ctypes
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+
+def add(a, b):
+    return a + b
+
+
+def fail(text):
+    raise ValueError(text)
+
+
+def leave(code):
+    sys.exit(code)
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def speak(text):
+    print("python", text)
+    print("python", text, file=sys.stderr)
+    os.write(1, f"descriptor {text}\n".encode())
+    subprocess.run(["sh", "-c", f"echo child {text}; echo child {text} >&2"], check=True)
+    libc = ctypes.CDLL(None)
+    libc.printf(f"library {text}\n".encode())
+    return text
+
+
+def flood(mebibytes):
+    line = b"x" * 1023 + b"\n"
+    os.write(1, b"first\n")
+    for _ in range(mebibytes):
+        data = line * 1024
+        while data:
+            data = data[os.write(1, data) :]
+    os.write(1, b"last\n")
+
+
+def not_text():
+    os.write(1, b"a\xff\xfeb")
+
+
+def exit_now(code):
+    print("about to leave")
+    os._exit(code)
+
+
+def crash():
+    ctypes.string_at(0)
+
+
+def nap(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
+def stubborn(path):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    announce(path, os.getpid())
+    time.sleep(600)
+
+
+def announce(path, *numbers):
+    with open(path + ".new", "w") as file:
+        file.write(" ".join(map(str, numbers)))
+    os.rename(path + ".new", path)
+
+
+def family(path):
+    """Sleeps beside a child and a grandchild; tells their numbers."""
+    child = subprocess.Popen(["sh", "-c", "sleep 600 & echo $!; wait"], stdout=subprocess.PIPE)
+    grandchild = int(child.stdout.readline())
+    announce(path, os.getpid(), child.pid, grandchild)
+    time.sleep(600)
+
+
+def wait_for(path):
+    while not os.path.exists(path):
+        time.sleep(0.002)
+    return "found"
+
+
+def large(size):
+    return "x" * size
+
+
+def length(text):
+    return len(text)
+
+
+def unpackable():
+    return threading.Lock()
+
+
+def odd(x):
+    if x % 2 == 0:
+        raise ValueError(f"{x} is even")
+    return x
+
+
+def die_at(x, at):
+    if x == at:
+        os._exit(9)
+    return x
+
+
+def sleep_at(x, at):
+    if x == at:
+        time.sleep(600)
+    return x
+
+
+def whoami():
+    import yonder.context
+
+    task = yonder.context.current_task()
+    return [task.id, task.attempt, os.getpid(), os.getpgid(0), os.getcwd()]
+
+
+def dice():
+    return random.random()
+
+
+def wander():
+    os.chdir("/")
+    return os.getcwd()
+
+
+def secrets():
+    return [name for name in os.environ if name.startswith("YONDER_")]
+
+
+def stdin():
+    return sys.stdin.read()
+
+
+def parallel():
+    context = multiprocessing.get_context("fork")
+    with context.Pool(2) as pool:
+        return pool.map(abs, [-1, -2])

@@ -1,0 +1,185 @@
+"""Finding the source of live functions and classes, wherever it is kept:
+files, notebook cells, the interactive prompt of newer Pythons."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import linecache
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any, Optional
+
+from yonder.capture.compiling import Scope
+
+
+@dataclass(frozen=True)
+class Found:
+    """A definition and the scopes around it, outermost first."""
+
+    node: ast.AST
+    scope: Scope
+    source: Source
+
+    @property
+    def line(self) -> int:
+        """First line without decorators, counted from 1."""
+        return int(getattr(self.node, "lineno", 1))
+
+
+@dataclass(eq=False)
+class Source:
+    """One parsed file or cell; ``label`` is its name in remote tracebacks."""
+
+    label: str
+    text: str
+    tree: ast.Module
+    by_line: dict[int, list[Found]] = field(default_factory=dict)
+    top: dict[str, list[Found]] = field(default_factory=dict)
+
+    def imported(self) -> list[str]:
+        """Names that the file imports at module level."""
+        kinds = (ast.Import, ast.ImportFrom)
+        return [name for name, made in self.top.items() if any(isinstance(f.node, kinds) for f in made)]
+
+    def segment(self, found: Found) -> str:
+        """The definition's text: whole lines of a statement, a lambda's own characters."""
+        node: Any = found.node
+        if isinstance(node, ast.Lambda):
+            return ast.get_source_segment(self.text, node) or ""
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+        lines = self.text.splitlines(keepends=True)[first - 1 : node.end_lineno]
+        return "".join(lines)
+
+
+@functools.lru_cache(maxsize=512)
+def parse(text: str, label: str) -> Optional[Source]:
+    """The parsed source, ``None`` if it is not Python that this version reads."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    source = Source(label, text, tree)
+    for found in _definitions(tree, [], source):
+        source.by_line.setdefault(_first_line(found.node), []).append(found)
+    for stmt in _top_statements(tree.body):
+        for name in bound_names(stmt):
+            source.top.setdefault(name, []).append(Found(stmt, [], source))
+    return source
+
+
+def _first_line(node: Any) -> int:
+    """What ``co_firstlineno`` says: decorators count."""
+    return min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+
+
+def _definitions(node: ast.AST, scope: Scope, source: Source) -> Iterator[Found]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield Found(child, scope, source)
+            yield from _definitions(child, [*scope, ["def", child.name]], source)
+        elif isinstance(child, ast.Lambda):
+            yield Found(child, scope, source)
+            yield from _definitions(child, [*scope, ["def", "<lambda>"]], source)
+        elif isinstance(child, ast.ClassDef):
+            yield Found(child, scope, source)
+            yield from _definitions(child, [*scope, ["class", child.name]], source)
+        elif isinstance(child, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            # A function in a comprehension closes over its variables as over a function's.
+            yield from _definitions(child, [*scope, ["def", "<comprehension>"]], source)
+        else:
+            yield from _definitions(child, scope, source)
+
+
+def _top_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements that run when the module does, those inside if, try, with and loops too."""
+    for stmt in body:
+        yield stmt
+        for name in ("body", "orelse", "finalbody"):
+            if not isinstance(stmt, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                yield from _top_statements(getattr(stmt, name, []))
+        for handler in getattr(stmt, "handlers", []):
+            yield from _top_statements(handler.body)
+
+
+def bound_names(stmt: ast.stmt) -> list[str]:
+    """Names that a statement gives a value to, itself and not by what is inside it."""
+    if isinstance(stmt, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return [stmt.name]
+    if isinstance(stmt, (ast.Import, ast.ImportFrom)):
+        return [alias.asname or alias.name.partition(".")[0] for alias in stmt.names]
+    targets: list[ast.AST] = list(getattr(stmt, "targets", []))
+    if isinstance(stmt, (ast.AnnAssign, ast.AugAssign, ast.For)):
+        targets.append(stmt.target)
+    parts = [part for target in targets for part in ast.walk(target)]
+    return [p.id for p in parts if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)]
+
+
+def of_code(code: CodeType, namespace: dict[str, Any]) -> Optional[Source]:
+    """The source of the file or cell that a code object was compiled from."""
+    name = code.co_filename
+    lines = _lines(name, namespace)
+    if not lines:
+        # Python 3.13 keeps what was typed at its prompt by code object.
+        typed = getattr(linecache, "_getlines_from_code", None)
+        lines = list(typed(code)) if typed else []
+    return parse("".join(lines), _label(name, lines)) if lines else None
+
+
+def of_module(namespace: dict[str, Any]) -> Iterator[Source]:
+    """All sources that may have defined a module's names, newest first."""
+    cells = namespace.get("In") if "get_ipython" in namespace else None
+    for cell in reversed(cells if isinstance(cells, list) else []):
+        source = parse(cell, _label("<ipython-input-", [cell])) if isinstance(cell, str) else None
+        if source is not None:
+            yield source
+    filename = namespace.get("__file__")
+    if isinstance(filename, str):
+        lines = _lines(filename, namespace)
+        source = parse("".join(lines), _label(filename, lines))
+        if source is not None:
+            yield source
+    elif namespace.get("__name__") == "__main__":
+        yield from _typed()
+
+
+def _typed() -> Iterator[Source]:
+    """What was typed at the prompt or given with ``-c``, where Python keeps it."""
+    kept = dict(getattr(linecache, "_interactive_cache", {}))
+    kept.update({k: v for k, v in linecache.cache.items() if k.startswith("<python-input-")})
+    for entry in reversed(list(kept.values())):
+        lines = entry[2] if len(entry) == 4 else []
+        source = parse("".join(lines), "<stdin>")
+        if source is not None:
+            yield source
+
+
+def _lines(filename: str, namespace: dict[str, Any]) -> list[str]:
+    if not filename.startswith("<"):
+        linecache.checkcache(filename)  # read again what was edited
+    return linecache.getlines(filename, namespace)
+
+
+def _label(filename: str, lines: list[str]) -> str:
+    """A file's name that says nothing about this machine or this session."""
+    if "ipykernel_" in filename or filename.startswith("<ipython-input-"):
+        digest = hashlib.sha256("".join(lines).encode("utf-8", "replace")).hexdigest()
+        return f"<cell {digest[:8]}>"
+    if filename.startswith("<python-input-"):
+        return "<stdin>"
+    return os.path.basename(filename)
+
+
+def is_plain(namespace: dict[str, Any]) -> bool:
+    """Whether the module was compiled from its source as it stands.
+
+    Import hooks may rewrite what they load (pytest does, for its asserts);
+    then live bytecode cannot be compared with the source.
+    """
+    loader = namespace.get("__loader__")
+    if loader is None or namespace.get("__name__") == "__main__":
+        return True
+    return type(loader).__module__ in ("_frozen_importlib_external", "zipimport", "builtins")

@@ -1,0 +1,59 @@
+"""Payloads too large to travel with their bundle or result."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import time
+from typing import Any
+
+from yonder.client import backoff
+from yonder.client.http import TYPE_BYTES, Request, Transport, read_json
+from yonder.errors import StorageCorrupt, TooLarge, Unavailable
+from yonder.wire import Buffer
+
+
+def upload(transport: Transport, payload: Buffer) -> dict[str, Any]:
+    """Upload a payload; the answer's id, size and sha256 stand for it in a bundle.
+
+    Raises StorageCorrupt if other bytes arrived than were sent.
+    """
+    answer = read_json(transport.send(Request("POST", "/v1/blobs", payload, TYPE_BYTES)))
+    if answer["sha256"] != hashlib.sha256(payload).hexdigest():
+        raise StorageCorrupt(
+            f"the service stored other bytes as blob {answer['id']} than were sent"
+        )
+    return {"id": answer["id"], "size": answer["size"], "sha256": answer["sha256"]}
+
+
+def download(transport: Transport, blob: dict[str, Any], most: int) -> bytearray:
+    """The bytes of a blob of at most ``most`` bytes, checked against its sha256.
+
+    A download that breaks is begun again for as long as the transport is patient.
+    """
+    if blob["size"] > most:
+        raise TooLarge(f"blob {blob['id']} has {blob['size']} bytes, over the limit of {most}")
+    begin = time.monotonic()
+    for attempt in itertools.count():
+        try:
+            return _download(transport, blob)
+        except Unavailable:
+            pause = backoff.delay(attempt, 2.0)
+            if time.monotonic() + pause > begin + transport.patience or transport.pause(pause):
+                raise
+    raise AssertionError("unreachable")
+
+
+def _download(transport: Transport, blob: dict[str, Any]) -> bytearray:
+    data = bytearray()
+    digest = hashlib.sha256()
+    for piece in transport.stream(f"/v1/blobs/{blob['id']}"):
+        digest.update(piece)
+        data += piece
+        if len(data) > blob["size"]:
+            break
+    if len(data) < blob["size"]:
+        raise Unavailable(f"blob {blob['id']} ended after {len(data)} of {blob['size']} bytes")
+    if digest.hexdigest() != blob["sha256"]:
+        raise StorageCorrupt(f"blob {blob['id']} does not have the bytes that were promised")
+    return data

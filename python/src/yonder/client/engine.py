@@ -1,0 +1,161 @@
+"""What moves tasks and results for one client: threads, queues, connections."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from yonder.client import blobs, ids
+from yonder.client.crew import Crew
+from yonder.client.draft import Draft, Terms
+from yonder.client.functions import Functions
+from yonder.client.future import Future
+from yonder.client.http import Transport
+from yonder.client.inbox import Inbox
+from yonder.client.models import Limits
+from yonder.client.sender import Sender
+from yonder.client.sinks import Chunk, Sink
+from yonder.client.stream import Stream
+from yonder.client.withdraw import Withdrawals
+from yonder.errors import TooLarge, YonderError
+from yonder.wire import Buffer
+
+log = logging.getLogger("yonder.client")
+
+
+class Engine:
+    """Sends tasks and resolves their futures. Safe for any number of threads.
+
+    Threads: one sends, one receives, up to four upload, download and cancel.
+    All are daemons and start when they are needed.
+    """
+
+    __yonder_stays_here__ = True
+
+    def __init__(
+        self, transport: Transport, limits: Limits, queue_tasks: int, queue_bytes: int
+    ) -> None:
+        self.pid = os.getpid()
+        self.limits = limits
+        self.transport = transport
+        self.functions = Functions(transport)
+        crew = Crew("yonder-transfer")
+        self._crew = crew
+        self.inbox = Inbox(self.fetch, crew)
+        self.stream = Stream(transport, self.inbox)
+        self.withdrawals = Withdrawals(transport, crew)
+        self.sender = Sender(
+            transport,
+            self.functions,
+            limits,
+            self._expect,
+            self.stream.follow,
+            queue_tasks=queue_tasks,
+            queue_bytes=queue_bytes,
+        )
+
+    # -- out -------------------------------------------------------------
+
+    def submit(self, terms: Terms, future: Future[Any], payload: Buffer) -> None:
+        """Send one task. Waits while too much is waiting to be sent; raises TooLarge."""
+        self.check_size(payload)
+        if len(payload) <= self.sender.inline:
+            self.sender.add(terms, future, payload)
+            return
+        draft = Draft(terms)
+        draft.add(future, b"")
+        self._send_large(draft, payload)
+
+    def submit_chunk(self, terms: Terms, chunk: Chunk, payload: Buffer) -> None:
+        """Send a bundle that was packed as one payload."""
+        self.check_size(payload)
+        draft = Draft(terms, chunk)
+        if len(payload) > self.sender.inline:
+            draft.put(b"")
+            self._send_large(draft, payload)
+            return
+        draft.put(payload)
+        self.sender.hold(draft, chunk.tasks, len(payload))
+        self.sender.put(draft)
+
+    def check_size(self, payload: Buffer) -> None:
+        """Raise TooLarge for what the service would refuse."""
+        if len(payload) > self.limits.payload_bytes:
+            raise TooLarge(
+                f"the arguments take {len(payload)} bytes, {self.limits.payload_bytes} are "
+                "allowed: pass a reference to the data instead of the data"
+            )
+
+    def _send_large(self, draft: Draft, payload: Buffer) -> None:
+        self.sender.hold(draft, draft.tasks, len(payload))
+        self._crew.run(lambda: self._upload(draft, payload))
+
+    def _upload(self, draft: Draft, payload: Buffer) -> None:
+        futures = [draft.chunk] if draft.chunk is not None else draft.calls
+        try:
+            if not all(future.cancelled() for future in futures):
+                draft.blobs["0"] = blobs.upload(self.transport, payload)
+            self.sender.put(draft)
+        except YonderError as error:
+            self.sender.fail(draft, error)
+        except Exception as error:
+            log.exception("an upload failed")
+            self.sender.fail(draft, error)
+
+    def _expect(self, draft: Draft, sink: Sink) -> None:
+        """A draft is about to be sent: connect meanwhile, if there is no connection."""
+        group = draft.terms.options.group
+        self.inbox.expect(group, draft.id, sink)
+        self.stream.start()
+        draft.accepted.when_settled(
+            lambda accepted: None if accepted else self.inbox.forget(group, draft.id)
+        )
+
+    # -- back ------------------------------------------------------------
+
+    def fetch(self, blob: dict[str, Any]) -> Buffer:
+        """Download a blob."""
+        return blobs.download(self.transport, blob, self.limits.payload_bytes)
+
+    def withdraw(self, future: Future[Any]) -> None:
+        """Stop a cancelled future's tasks, once the service has them."""
+        if self.sender.unsent(future) or future._place is None:
+            return
+        bundle, index = future._place
+        indexes = future.missing() if isinstance(future, Chunk) else [index]
+        tasks = [ids.task_id(bundle, i) for i in indexes]
+
+        future.accepted.when_settled(
+            lambda accepted: self.withdrawals.tasks(tasks) if accepted else None
+        )
+
+    def waits_for(self, future: Future[Any]) -> str:
+        """What a future waits for, as the end of a sentence."""
+        task = future.task_id
+        trouble = self.sender.trouble or self.transport.trouble
+        because = f" ({trouble})" if trouble else ""
+        if task is None:
+            return f"the task waits to be sent{because}"
+        if not future.accepted.done():
+            return f"task {task} is being sent{because}"
+        if self.stream.trouble:
+            return (
+                f"the service has task {task}, and there is no connection for results "
+                f"({self.stream.trouble}); it is being tried again"
+            )
+        return f"the service has task {task} and no result yet: `yonder explain {task}` says why"
+
+    # -- the end ---------------------------------------------------------
+
+    def close(self, timeout: float) -> bool:
+        """Send what is queued, for ``timeout`` seconds at most, and stop.
+
+        False if something was not accepted. Futures without a result stay so.
+        """
+        sent = self.sender.flush(timeout)
+        self.withdrawals.flush(min(timeout, 5.0))
+        self.sender.close()
+        self.stream.close()
+        self.transport.close()
+        return sent

@@ -1,0 +1,146 @@
+"""Functions on their way to the service: captured once, registered once."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import weakref
+from collections import OrderedDict
+from typing import Any, Callable, Optional, Union
+
+from yonder.capture import CapturedFunction, capture
+from yonder.client import ids
+from yonder.client.http import Transport
+from yonder.client.models import Function, Requirements
+from yonder.client.watch import Watch, watch
+from yonder.errors import PackError
+
+# Captures and registrations that are kept; beyond that the oldest is made again.
+KEPT = 512
+
+Callee = Union[Callable[..., Any], Function, str]
+
+
+class FunctionRef:
+    """A function that tasks call. One object per function version and requirement.
+
+    It is registered when the first of its tasks is sent, unless it was before.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        captured: Optional[CapturedFunction] = None,
+        registered: Optional[tuple[str, int]] = None,
+        python: str = "",
+    ) -> None:
+        self.name = name
+        self.captured = captured
+        self.registered = registered
+        self.python = python
+        self.names = _positional(captured.signature if captured else None)
+
+
+class Functions:
+    """Turns what a caller wants to run into a FunctionRef. Safe for any number of threads."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._lock = threading.Lock()
+        self._captures: OrderedDict[int, tuple[Any, Watch, FunctionRef]] = OrderedDict()
+        self._refs: OrderedDict[tuple[str, str], FunctionRef] = OrderedDict()
+
+    def ref(self, callee: Callee) -> FunctionRef:
+        """The reference for a callable, a registered function or the id of one.
+
+        Raises CaptureError for a callable that cannot travel.
+        """
+        if isinstance(callee, Function):
+            return self._known(callee.name, callee.id, callee.version)
+        if isinstance(callee, str):
+            return self._known(callee, ids.check_id(callee), 0)
+        with self._lock:
+            kept = self._captures.get(id(callee))
+        if kept is not None and kept[0]() is callee and kept[1].unchanged():
+            return kept[2]
+        return self._capture(callee)
+
+    def _known(self, name: str, function: str, version: int) -> FunctionRef:
+        return self._shared(
+            (function, str(version)), FunctionRef(name, registered=(function, version))
+        )
+
+    def _capture(self, callee: Callable[..., Any]) -> FunctionRef:
+        if not callable(callee):
+            raise PackError(f"{callee!r} cannot be run: pass a function or the id of one")
+        seen = watch(callee)  # before capturing: a change in between is then noticed
+        captured = capture(callee)
+        ref = self._shared(
+            (captured.name, captured.hash),
+            FunctionRef(captured.name, captured, python=captured.python or ""),
+        )
+        if seen is not None and seen.whole:
+            with self._lock:
+                self._captures[id(callee)] = (weakref.ref(callee), seen, ref)
+                self._captures.move_to_end(id(callee))
+                _trim(self._captures)
+        return ref
+
+    def _shared(self, key: tuple[str, str], new: FunctionRef) -> FunctionRef:
+        with self._lock:
+            ref = self._refs.setdefault(key, new)
+            self._refs.move_to_end(key)
+            _trim(self._refs)
+        return ref
+
+    def resolve(self, ref: FunctionRef) -> tuple[str, int]:
+        """The id and version to submit under; registers the function if need be.
+
+        Two threads may register it at once: the service answers both alike.
+        """
+        if ref.registered is None:
+            assert ref.captured is not None
+            function = register(self._transport, ref.captured)
+            ref.registered = (function.id, function.version)
+        return ref.registered
+
+
+def _positional(signature: Optional[dict[str, Any]]) -> tuple[str, ...]:
+    """The names of the positional parameters, for messages about arguments."""
+    params = signature["params"] if signature else []
+    return tuple(p["name"] for p in params if p["kind"].startswith("positional"))
+
+
+def _trim(cache: OrderedDict[Any, Any]) -> None:
+    while len(cache) > KEPT:
+        cache.popitem(last=False)
+
+
+def register(
+    transport: Transport,
+    captured: CapturedFunction,
+    name: Optional[str] = None,
+    description: str = "",
+    requirements: Optional[Requirements] = None,
+    sharing: Optional[dict[str, Any]] = None,
+) -> Function:
+    """Register a captured function; the same code under the same name is the same version."""
+    requires = requirements or Requirements()
+    body: dict[str, Any] = {
+        "name": (name or captured.name)[:200],
+        "kind": "python",
+        "body": base64.b64encode(captured.body).decode("ascii"),
+        "requirements": {
+            "python": requires.python or captured.python or "",
+            "packages": sorted({*requires.packages, *captured.packages}),
+        },
+    }
+    if description:
+        body["description"] = description
+    if captured.docstring:
+        body["docstring"] = captured.docstring[:100_000]
+    if captured.signature is not None:
+        body["signature"] = captured.signature
+    if sharing:
+        body["sharing"] = sharing
+    return Function.from_json(transport.json("POST", "/v1/functions", body))

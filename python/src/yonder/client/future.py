@@ -1,0 +1,191 @@
+"""Futures of tasks: concurrent.futures semantics, and what only a remote call has."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import os
+from collections.abc import Callable, Generator
+from concurrent.futures import InvalidStateError
+from dataclasses import dataclass
+from typing import Any, Optional, Protocol, TypeVar
+
+from yonder.client import ids
+from yonder.errors import Timeout, Unavailable
+
+T = TypeVar("T")
+
+# What the service says of an outcome: the fields of ``wire.ResultEntry``.
+Entry = dict[str, Any]
+
+
+class ResultTimeout(Timeout, concurrent.futures.TimeoutError):
+    """No result within the time given; the message says what it waits for."""
+
+
+class Acceptance(concurrent.futures.Future[None]):
+    """Whether the service has a task: from then on nothing can lose it.
+
+    Tasks that travelled together share one. ``result()`` raises why a task
+    was not taken; it can be awaited.
+    """
+
+    __yonder_stays_here__ = True
+
+    def wait(self, timeout: Optional[float] = None) -> bool:
+        """Wait for at most ``timeout`` seconds; True once it is settled, either way."""
+        concurrent.futures.wait([self], timeout)
+        return self.done()
+
+    def is_set(self) -> bool:
+        """True once the service has the task."""
+        return self.done() and not self.cancelled() and self.exception() is None
+
+    def when_settled(self, tell: Callable[[bool], None]) -> None:
+        """Call back once it is settled, with whether the service has the tasks."""
+        self.add_done_callback(lambda _: tell(self.is_set()))
+
+    def settle(self, error: Optional[BaseException] = None) -> None:
+        """Tell who waits; the first call counts."""
+        try:
+            if error is None:
+                self.set_result(None)
+            else:
+                self.set_exception(error)
+        except InvalidStateError:
+            pass
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return asyncio.wrap_future(self).__await__()
+
+
+@dataclass(frozen=True)
+class Timings:
+    """When a task passed each stage, in microseconds of Unix time, None where unknown.
+
+    ``submitted``, ``offered`` and ``accepted`` (the result) are the service's
+    clock, ``started`` and ``finished`` the worker's, ``received`` this machine's.
+    """
+
+    submitted: Optional[int] = None
+    offered: Optional[int] = None
+    started: Optional[int] = None
+    finished: Optional[int] = None
+    accepted: Optional[int] = None
+    received: Optional[int] = None
+
+
+class Origin(Protocol):
+    """Where futures come from: what they ask it for. Safe to call from any thread."""
+
+    pid: int
+
+    def withdraw(self, future: Future[Any]) -> None:
+        """Ask that the cancelled future's tasks be stopped; does not wait for it."""
+
+    def waits_for(self, future: Future[Any]) -> str:
+        """What the future waits for, as the end of a sentence."""
+
+
+class Future(concurrent.futures.Future[T]):
+    """The result of one task, to come.
+
+    ``accepted`` tells when the service has the task. ``cancel()`` cancels
+    this future at once, and asks the service to stop the task in the
+    background; a task that runs already is stopped where it runs.
+    """
+
+    __yonder_stays_here__ = True
+
+    accepted: Acceptance
+
+    def __init__(self, origin: Origin) -> None:
+        super().__init__()
+        self._origin = origin
+        self._place: Optional[tuple[str, int]] = None
+        self._entry: Entry = {}
+        self._received: Optional[int] = None
+        self._withdrawn = False
+
+    @property
+    def task_id(self) -> Optional[str]:
+        """The task's id; None until it is sent."""
+        return ids.task_id(*self._place) if self._place else None
+
+    @property
+    def stdout(self) -> str:
+        """The end of what the task wrote to its standard output; empty until it is done."""
+        return str(self._entry.get("stdout") or "")
+
+    @property
+    def stderr(self) -> str:
+        """The end of what the task wrote to its standard error."""
+        return str(self._entry.get("stderr") or "")
+
+    @property
+    def attempt(self) -> Optional[int]:
+        """Number of the attempt that gave the result, counted from 1."""
+        return self._entry.get("attempt")
+
+    @property
+    def timings(self) -> Timings:
+        """When the task passed each stage."""
+        stages = ("submitted", "offered", "started", "finished", "accepted")
+        known = {stage: self._entry.get(f"{stage}_us") for stage in stages}
+        return Timings(**known, received=self._received)
+
+    def result(self, timeout: Optional[float] = None) -> T:
+        """The task's value, or its exception raised; waits ``timeout`` seconds at most."""
+        self._check_process()
+        try:
+            return super().result(timeout)
+        except concurrent.futures.TimeoutError as error:
+            if error is self._exception:  # the task's own
+                raise
+            raise self._too_late(timeout) from None
+
+    def exception(self, timeout: Optional[float] = None) -> Optional[BaseException]:
+        """The task's exception, or None; waits ``timeout`` seconds at most."""
+        self._check_process()
+        try:
+            return super().exception(timeout)
+        except concurrent.futures.TimeoutError:
+            raise self._too_late(timeout) from None
+
+    def cancel(self) -> bool:
+        """Cancel; False when there is a result already."""
+        if not self.abandon():
+            return False
+        with self._condition:
+            first, self._withdrawn = not self._withdrawn, True
+        if first:
+            self._origin.withdraw(self)
+        return True
+
+    def abandon(self) -> bool:
+        """Cancel this future alone: the task may go on."""
+        if not super().cancel():
+            return False
+        with self._condition:
+            if self._state == "CANCELLED":  # nobody has told those who wait yet
+                self.set_running_or_notify_cancel()
+        return True
+
+    def fail(self, error: BaseException) -> None:
+        """End it with an error, unless it has ended."""
+        with contextlib.suppress(InvalidStateError):
+            self.set_exception(error)
+
+    def _too_late(self, timeout: Optional[float]) -> ResultTimeout:
+        return ResultTimeout(f"no result within {timeout} s: {self._origin.waits_for(self)}")
+
+    def _check_process(self) -> None:
+        if not self.done() and self._origin.pid != os.getpid():
+            raise Unavailable(
+                f"this future belongs to process {self._origin.pid}, which this one was forked "
+                "from: wait for it there, or attach to the task's group here"
+            )
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return asyncio.wrap_future(self).__await__()

@@ -1,0 +1,195 @@
+"""Requests to the service: one pool of connections, one place that tries again."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import logging
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Optional, Union
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+import yonder
+from yonder.client import backoff, refusal
+from yonder.client.config import Settings
+from yonder.client.proxies import open_pool
+from yonder.errors import MalformedFrame, Timeout, Unavailable, YonderError
+
+log = logging.getLogger("yonder.client")
+
+TYPE_JSON = "application/json"
+TYPE_FRAMES = "application/vnd.yonder.frames"
+TYPE_BYTES = "application/octet-stream"
+
+CONNECT_S = 10.0
+READ_S = 60.0
+PATIENCE_S = 30.0
+
+Response = urllib3.response.BaseHTTPResponse
+Buffer = Union[bytes, bytearray, memoryview]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request. ``idempotent`` ones are repeated when no answer came.
+
+    ``wait`` is how many seconds longer than usual the service may take to
+    answer, ``stream`` leaves the answer's body to be read by the caller.
+    """
+
+    method: str
+    path: str
+    body: Optional[Buffer] = None
+    type: str = TYPE_JSON
+    accept: str = TYPE_JSON
+    idempotent: bool = True
+    wait: float = 0.0
+    stream: bool = False
+
+
+def context_of(settings: Settings) -> Optional[ssl.SSLContext]:
+    """How to check the service's certificate; None where there is none."""
+    if not settings.url.startswith("https:"):
+        return None
+    return ssl.create_default_context(cafile=settings.ca_file)
+
+
+class Transport:
+    """Sends requests for any number of threads.
+
+    ``patience`` is for how many seconds an idempotent request is repeated
+    while the service cannot be reached. A service that never answered is
+    given up at once: its address is more likely wrong than its host restarting.
+    """
+
+    def __init__(self, settings: Settings, patience: float = PATIENCE_S) -> None:
+        self.settings = settings
+        self.patience = patience
+        self._headers = {
+            "Authorization": f"Bearer {settings.token}",
+            "User-Agent": f"yonder-python/{yonder.__version__}",
+        }
+        self._open, self._clear = open_pool(settings.url, context_of(settings))
+        self._closed = threading.Event()
+        self._answered = False
+        self.trouble = ""  # why requests are being repeated
+
+    def close(self) -> None:
+        """Close idle connections; requests that wait to try again give up."""
+        self._closed.set()
+        self._clear()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request carries, the token included."""
+        return dict(self._headers)
+
+    def pause(self, seconds: float) -> bool:
+        """Wait; True if the transport was closed meanwhile."""
+        return self._closed.wait(seconds)
+
+    def json(
+        self,
+        method: str,
+        path: str,
+        value: Any = None,
+        *,
+        idempotent: bool = True,
+        wait: float = 0.0,
+    ) -> Any:
+        """Send and receive JSON; None for an answer without a body."""
+        body = None if value is None else json.dumps(value).encode()
+        request = Request(method, path, body, idempotent=idempotent, wait=wait)
+        return read_json(self.send(request))
+
+    def send(self, request: Request) -> Response:
+        """The answer, if it is a good one; raises the service's error, Unavailable or Timeout."""
+        begin = time.monotonic()
+        for attempt in itertools.count():
+            try:
+                response = self._once(request)
+                self.trouble = ""
+                return response
+            except (Unavailable, Timeout) as error:
+                left = begin + self.patience - time.monotonic()
+                pause = max(backoff.delay(attempt, 2.0), error.retry_after or 0.0)
+                if not request.idempotent or not self._worth_it(error) or pause > left:
+                    raise
+                self.trouble = str(error)
+                log.debug("%s %s is repeated: %s", request.method, request.path, error)
+                if self.pause(pause):
+                    raise
+        raise AssertionError("unreachable")
+
+    def _worth_it(self, error: YonderError) -> bool:
+        if isinstance(error, refusal.NotTrusted):
+            return False
+        return self._answered or not isinstance(error, refusal.NotListening)
+
+    def _once(self, request: Request) -> Response:
+        headers = {**self._headers, "Accept": request.accept}
+        if request.body is not None:
+            headers["Content-Type"] = request.type
+        limits = urllib3.Timeout(connect=CONNECT_S, read=READ_S + request.wait)
+        try:
+            response = self._open(
+                request.method,
+                request.path,
+                body=request.body,
+                headers=headers,
+                timeout=limits,
+                preload_content=not request.stream,
+            )
+        except HTTPError as error:
+            raise refusal.of_connection(self.settings.url, error) from error
+        self._answered = True
+        if response.status >= 300:
+            refused = refusal.of_answer(f"{request.method} {request.path}", response)
+            response.release_conn()
+            raise refused
+        return response
+
+    def stream(self, path: str, size: int = 1 << 20) -> Iterator[bytes]:
+        """The body of a GET in pieces of at most ``size`` bytes; a break raises Unavailable."""
+        response = self.send(Request("GET", path, accept=TYPE_BYTES, stream=True))
+        with _released(response):
+            try:
+                yield from response.stream(size)
+            except HTTPError as error:
+                raise refusal.of_connection(self.settings.url, error) from error
+
+
+@contextlib.contextmanager
+def _released(response: Response) -> Iterator[None]:
+    """Give the connection back, or close it if something of the answer may be unread."""
+    try:
+        yield
+    except BaseException:
+        response.close()
+        raise
+    response.release_conn()
+
+
+def read_json(response: Response) -> Any:
+    """The answer's JSON, None if it has no body."""
+    if not response.data:
+        return None
+    try:
+        return json.loads(response.data)
+    except ValueError as error:
+        raise MalformedFrame(f"the service's answer is no JSON: {error}") from None
+
+
+def with_query(path: str, query: Mapping[str, Any]) -> str:
+    """The path with those parameters that are set."""
+    from urllib.parse import urlencode
+
+    given = {key: value for key, value in query.items() if value not in (None, "", 0)}
+    return f"{path}?{urlencode(given)}" if given else path

@@ -1,0 +1,235 @@
+"""What the service knows, as typed values made from its JSON.
+
+Fields that this version does not know are ignored, missing ones have their
+default, so a client works with services that are older or newer.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timezone
+from typing import Any, Callable, Optional, TypeVar
+
+M = TypeVar("M", bound="Model")
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
+
+
+def parse_time(text: str) -> datetime:
+    """RFC 3339 to a datetime in UTC; digits below microseconds are cut off."""
+    match = _TIME.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a time")
+    second, fraction, zone = match.groups()
+    zone = "+00:00" if zone == "Z" else zone
+    micros = (fraction or "0")[:6].ljust(6, "0")
+    return datetime.fromisoformat(f"{second}.{micros}{zone}").astimezone(timezone.utc)
+
+
+class Model:
+    """Base of the values below."""
+
+    @classmethod
+    def from_json(cls: type[M], value: dict[str, Any]) -> M:
+        """Make one from decoded JSON."""
+        known: dict[str, Any] = {}
+        for f in fields(cls):  # type: ignore[arg-type]  # every subclass is a dataclass
+            found = value.get(f.name)
+            if found is not None and f.init:
+                read = f.metadata.get("read")
+                known[f.name] = read(found) if read else found
+        return cls(**known)
+
+
+def _read(read: Callable[[Any], Any]) -> dict[str, Any]:
+    """Metadata of a field that JSON does not have as it is."""
+    return {"read": read}
+
+
+AT = _read(parse_time)
+
+
+@dataclass(frozen=True)
+class Limits(Model):
+    """What fits, in bytes: a larger payload than ``inline_bytes`` is uploaded first."""
+
+    inline_bytes: int = 64 << 10
+    payload_bytes: int = 512 << 20
+    request_bytes: int = 16 << 20
+    bundle_tasks: int = 65_536
+
+
+@dataclass(frozen=True)
+class VersionInfo(Model):
+    """The service's version and what it can do."""
+
+    version: str = ""
+    wire_oldest: int = 1
+    wire_newest: int = 1
+    limits: Limits = field(default_factory=Limits, metadata=_read(Limits.from_json))
+
+
+@dataclass(frozen=True)
+class Identity(Model):
+    """Who acts or is allowed: ``kind`` is person, service or group."""
+
+    id: str = ""
+    name: str = ""
+    kind: str = ""
+    admin: bool = False
+    members: list[str] = field(default_factory=list)
+    created: Optional[datetime] = field(default=None, metadata=AT)
+
+
+@dataclass(frozen=True)
+class Token(Model):
+    """A token; ``secret`` is set only in the answer that made it, and not shown."""
+
+    id: str = ""
+    identity: str = ""
+    endpoint: Optional[str] = None
+    label: str = ""
+    scopes: list[str] = field(default_factory=list)
+    expires: Optional[datetime] = field(default=None, metadata=AT)
+    revoked: Optional[datetime] = field(default=None, metadata=AT)
+    last_used: Optional[datetime] = field(default=None, metadata=AT)
+    created: Optional[datetime] = field(default=None, metadata=AT)
+    secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class WhoAmI(Model):
+    """The identity behind the client's token, and the token."""
+
+    identity: Identity = field(default_factory=Identity, metadata=_read(Identity.from_json))
+    token: Token = field(default_factory=Token, metadata=_read(Token.from_json))
+
+
+@dataclass(frozen=True)
+class Param(Model):
+    """A parameter; ``kind`` as inspect names it, in lower case."""
+
+    name: str = ""
+    kind: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Signature(Model):
+    """What a call's arguments must fit."""
+
+    params: list[Param] = field(
+        default_factory=list, metadata=_read(lambda values: [Param.from_json(v) for v in values])
+    )
+
+
+@dataclass(frozen=True)
+class Requirements(Model):
+    """What a function needs where it runs: ``python`` like "3.11", importable ``packages``."""
+
+    python: str = ""
+    packages: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Sharing(Model):
+    """Who besides the owner may use a thing: everyone, or these identities."""
+
+    everyone: bool = False
+    identities: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Function(Model):
+    """Registered code; a version never changes."""
+
+    id: str = ""
+    name: str = ""
+    version: int = 0
+    kind: str = "python"
+    hash: str = ""
+    owner: str = ""
+    owner_name: str = ""
+    description: str = ""
+    docstring: str = ""
+    signature: Optional[Signature] = field(default=None, metadata=_read(Signature.from_json))
+    requirements: Requirements = field(
+        default_factory=Requirements, metadata=_read(Requirements.from_json)
+    )
+    sharing: Sharing = field(default_factory=Sharing, metadata=_read(Sharing.from_json))
+    created: Optional[datetime] = field(default=None, metadata=AT)
+
+
+@dataclass(frozen=True)
+class EndpointStatus(Model):
+    """What an agent last said about itself; ``trouble`` is why nothing moves."""
+
+    managers: int = 0
+    blocks: int = 0
+    slots: int = 0
+    busy: int = 0
+    held: int = 0
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Endpoint(Model):
+    """A named place that runs functions."""
+
+    id: str = ""
+    name: str = ""
+    owner: str = ""
+    owner_name: str = ""
+    description: str = ""
+    sharing: Sharing = field(default_factory=Sharing, metadata=_read(Sharing.from_json))
+    functions: list[str] = field(default_factory=list)
+    online: bool = False
+    session: str = ""
+    epoch: int = 0
+    last_seen: Optional[datetime] = field(default=None, metadata=AT)
+    capabilities: dict[str, Any] = field(default_factory=dict)
+    status: Optional[EndpointStatus] = field(default=None, metadata=_read(EndpointStatus.from_json))
+    queued: int = 0
+    outstanding: int = 0
+    created: Optional[datetime] = field(default=None, metadata=AT)
+
+
+@dataclass(frozen=True)
+class Task(Model):
+    """One invocation; ``code`` and ``message`` say why it failed."""
+
+    id: str = ""
+    group: str = ""
+    function: str = ""
+    version: int = 0
+    endpoint: str = ""
+    owner: str = ""
+    label: str = ""
+    state: str = ""
+    attempt: int = 0
+    priority: int = 0
+    submitted: Optional[datetime] = field(default=None, metadata=AT)
+    started: Optional[datetime] = field(default=None, metadata=AT)
+    finished: Optional[datetime] = field(default=None, metadata=AT)
+    code: str = ""
+    message: str = ""
+    cancel_requested: bool = False
+
+
+@dataclass(frozen=True)
+class Cancelled(Model):
+    """What a cancel did: tasks ended at once, being stopped, and ended before."""
+
+    cancelled: int = 0
+    stopping: int = 0
+    done: int = 0
+
+
+@dataclass(frozen=True)
+class Blob(Model):
+    """A payload that travels by itself; ``size`` in bytes, ``sha256`` in hex."""
+
+    id: str = ""
+    size: int = 0
+    sha256: str = ""

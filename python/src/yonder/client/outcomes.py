@@ -1,0 +1,122 @@
+"""From an entry of the result stream to values and exceptions."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import copy
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from yonder.client import ids, payloads
+from yonder.client.future import Entry
+from yonder.client.sinks import Outcome, Value
+from yonder.errors import TaskOutcome, UnpackError, error_for
+from yonder.wire import Buffer
+
+
+@dataclass(frozen=True)
+class Remote(TaskOutcome):
+    """Where and how an exception was raised: the attribute ``remote`` of it."""
+
+    task_id: str = ""
+    endpoint: str = ""
+    attempt: int = 0
+    stdout: str = ""
+    stderr: str = ""
+    worker: str = ""
+
+
+def read(entry: Entry, payload: Buffer) -> list[Outcome]:
+    """The outcomes of all tasks of an entry.
+
+    Whatever is wrong with a payload becomes the outcome of its tasks.
+    """
+    try:
+        if entry["outcome"] == "ok":
+            return _values(entry, payload)
+    except Exception as error:
+        return unreadable(entry, error)
+    return [explain(_error(entry, payload), entry, i) for i in range(entry["lo"], entry["hi"])]
+
+
+def of_json(result: dict[str, Any], fetch: Callable[[dict[str, Any]], Buffer]) -> Any:
+    """The value of a result in JSON form, or its exception raised."""
+    bundle, index = ids.bundle_of(result["task"])
+    entry: Entry = {"lo": index, "hi": index + 1, **result, "bundle": bundle}
+    blob = result.get("blob")
+    if result["outcome"] == "failed":
+        payload: Buffer = json.dumps(result.get("error") or {}).encode()
+    else:
+        payload = fetch(blob) if blob else base64.b64decode(result.get("payload") or "")
+    found = read(entry, payload)[index - entry["lo"]]
+    if isinstance(found, Value):
+        return found.value
+    raise found
+
+
+def unreadable(entry: Entry, error: BaseException) -> list[Outcome]:
+    """The outcomes of an entry whose payload cannot be had."""
+    return [explain(copy.copy(error), entry, i) for i in range(entry["lo"], entry["hi"])]
+
+
+def _values(entry: Entry, payload: Buffer) -> list[Outcome]:
+    tasks = entry["hi"] - entry["lo"]
+    if entry.get("form") != "chunk":
+        return [Value(payloads.value(payload))]
+    skip = entry.get("skip") or 0  # values of tasks that had a result already
+    values = payloads.values(payload)
+    if len(values) < skip + tasks:
+        raise UnpackError(f"{len(values) - skip} values came for {tasks} tasks of a chunk")
+    return [_value(values, skip + i, entry, entry["lo"] + i) for i in range(tasks)]
+
+
+def _value(values: Sequence[Any], at: int, entry: Entry, index: int) -> Outcome:
+    """One value of a chunk; what is wrong with it concerns its task only."""
+    try:
+        return Value(values[at])
+    except Exception as error:
+        return explain(error, entry, index)
+
+
+def _error(entry: Entry, payload: Buffer) -> BaseException:
+    try:
+        if entry["outcome"] == "exception":
+            return payloads.error(payload)
+        value = json.loads(bytes(payload))
+        return error_for(str(value["code"]), str(value.get("message", "")))
+    except Exception as error:
+        return UnpackError(f"the task failed, and why cannot be read: {error!r}")
+
+
+def explain(error: BaseException, entry: Entry, index: int) -> BaseException:
+    """Attach to an exception which task it comes from, and what that wrote."""
+    remote = Remote(
+        ids.task_id(entry["bundle"], index),
+        entry.get("endpoint") or "",
+        entry.get("attempt") or 0,
+        entry.get("stdout") or "",
+        entry.get("stderr") or "",
+        entry.get("worker") or "",
+    )
+    if isinstance(error, TaskOutcome):
+        for name in ("task_id", "endpoint", "attempt", "stdout", "stderr"):
+            setattr(error, name, getattr(remote, name))
+    with contextlib.suppress(AttributeError, TypeError):  # an exception with slots
+        error.remote = remote  # type: ignore[attr-defined]
+        if sys.version_info >= (3, 11):
+            error.add_note(_note(remote))
+    return error
+
+
+def _note(remote: Remote) -> str:
+    place = f"endpoint {remote.endpoint}" + (f", worker {remote.worker}" if remote.worker else "")
+    note = f"task {remote.task_id}, attempt {remote.attempt}, {place}"
+    for name in ("stdout", "stderr"):
+        text: Any = getattr(remote, name).rstrip()
+        if text:
+            note += f"\nits {name} ended with:\n" + "\n".join(text.splitlines()[-20:])
+    return note

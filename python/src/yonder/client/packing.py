@@ -1,0 +1,42 @@
+"""Calls as payloads, and what a bundle has to say about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from yonder.client import payloads
+from yonder.client.draft import Options, Terms
+from yonder.client.functions import FunctionRef
+from yonder.errors import CodecMismatch
+
+
+def pack_call(
+    ref: FunctionRef, options: Options, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[Terms, bytes]:
+    """One call's payload and terms; raises PackError naming what cannot be packed."""
+    payload = payloads.pack_call(args, kwargs, ref.names)
+    python = _python(ref, options, payload)
+    return Terms(ref, options, python, len(args), tuple(sorted(kwargs))), payload
+
+
+def pack_chunk(
+    ref: FunctionRef, options: Options, calls: Sequence[tuple[Any, ...]]
+) -> tuple[Terms, bytes]:
+    """The same for many calls with the same number of arguments, in one payload."""
+    payload = payloads.pack_calls(calls, ref.names)
+    return Terms(ref, options, _python(ref, options, payload), len(calls[0]), ()), payload
+
+
+def _python(ref: FunctionRef, options: Options, payload: bytes) -> str:
+    """The one Python minor version that may run it, empty for any."""
+    wanted = {
+        "the function": ref.python,
+        "the arguments, which carry code,": payloads.python_of(payload),
+        "the executor": options.python or "",
+    }
+    given = {who: version for who, version in wanted.items() if version}
+    if len(set(given.values())) > 1:
+        listed = " and ".join(f"{who} needs {version}" for who, version in given.items())
+        raise CodecMismatch(f"no Python version fits: {listed}")
+    return next(iter(given.values()), "")

@@ -1,0 +1,42 @@
+"""Where the client meets the codec: calls to payloads, payloads to outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from yonder import codec
+from yonder.wire import Buffer
+
+# The flag in a payload's prefix that says that it carries bytecode.
+_ONLY = 1
+
+
+def pack_call(args: Sequence[Any], kwargs: Mapping[str, Any], names: Sequence[str]) -> bytes:
+    """One call's payload; PackError says which argument cannot be packed."""
+    return codec.pack_args(args, kwargs, names=names)
+
+
+def pack_calls(calls: Sequence[Sequence[Any]], names: Sequence[str]) -> bytes:
+    """One payload for many calls with positional arguments."""
+    return codec.pack_chunk([(call, {}) for call in calls], names=names)
+
+
+def python_of(payload: bytes) -> str:
+    """The one Python minor version that may load the payload, empty for any."""
+    return f"{payload[4]}.{payload[5]}" if payload[3] & _ONLY else ""
+
+
+def value(payload: Buffer) -> Any:
+    """A result's value."""
+    return codec.unpack_value(payload)
+
+
+def values(payload: Buffer) -> Sequence[Any]:
+    """The values of a chunk; each may fail to load when it is asked for."""
+    return codec.unpack_chunk(payload)
+
+
+def error(payload: Buffer) -> BaseException:
+    """The exception that a function raised, with the remote traceback as its cause."""
+    return codec.unpack_error(payload)

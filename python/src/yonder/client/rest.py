@@ -1,0 +1,164 @@
+"""The service's REST API as methods: each is one request, or one for each page."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, Optional, TypeVar
+
+from yonder.client import blobs, ids
+from yonder.client.http import Transport, with_query
+from yonder.client.models import (
+    Blob,
+    Cancelled,
+    Endpoint,
+    Function,
+    Model,
+    Sharing,
+    Task,
+    Token,
+    VersionInfo,
+    WhoAmI,
+)
+from yonder.wire import Buffer
+
+M = TypeVar("M", bound=Model)
+
+PAGE = 1000
+
+
+class Rest:
+    """What can be asked of a service. Every method raises the service's error.
+
+    ``limit`` is the most items that a listing returns, newest first.
+    """
+
+    transport: Transport
+
+    # -- the service and identities --------------------------------------
+
+    def version(self) -> VersionInfo:
+        """The service's version and limits; needs no token."""
+        return VersionInfo.from_json(self.transport.json("GET", "/v1/version"))
+
+    def whoami(self) -> WhoAmI:
+        """The identity and the token that this client acts with."""
+        return WhoAmI.from_json(self.transport.json("GET", "/v1/whoami"))
+
+    def tokens(self, limit: int = PAGE) -> list[Token]:
+        """Your tokens, without their secrets."""
+        return self._list(Token, "/v1/tokens", limit)
+
+    def create_token(
+        self,
+        label: str = "",
+        scopes: Optional[list[str]] = None,
+        expires_in: float = 0,
+        identity: Optional[str] = None,
+    ) -> Token:
+        """A new token that ends in ``expires_in`` seconds, 0 for never. Keep its secret."""
+        body: dict[str, Any] = {"label": label, "scopes": scopes, "expires_in_s": int(expires_in)}
+        body["identity"] = identity
+        given = {name: value for name, value in body.items() if value}
+        return Token.from_json(self.transport.json("POST", "/v1/tokens", given, idempotent=False))
+
+    def revoke_token(self, token: str) -> None:
+        """End a token, by its id."""
+        self.transport.json("DELETE", f"/v1/tokens/{ids.check_id(token)}")
+
+    # -- functions -------------------------------------------------------
+
+    def functions(
+        self, query: str = "", *, owner: str = "", name: str = "", limit: int = PAGE
+    ) -> list[Function]:
+        """Functions you may use; ``query`` has words that must all occur in their texts."""
+        found = {"q": query, "owner": owner, "name": name}
+        return self._list(Function, "/v1/functions", limit, found)
+
+    def function(self, function: str, version: int = 0) -> Function:
+        """A function by its id, in its newest version by default."""
+        path = with_query(f"/v1/functions/{ids.check_id(function)}", {"version": version})
+        return Function.from_json(self.transport.json("GET", path))
+
+    def share_function(self, function: str, sharing: Sharing) -> Function:
+        """Say who besides you may use a function."""
+        path = f"/v1/functions/{ids.check_id(function)}/sharing"
+        return Function.from_json(self.transport.json("PUT", path, dataclasses.asdict(sharing)))
+
+    def delete_function(self, function: str) -> None:
+        """Delete a function with all versions; tasks that were accepted still run."""
+        self.transport.json("DELETE", f"/v1/functions/{ids.check_id(function)}")
+
+    # -- endpoints -------------------------------------------------------
+
+    def endpoints(self, *, owner: str = "", name: str = "", limit: int = PAGE) -> list[Endpoint]:
+        """Endpoints you may use."""
+        return self._list(Endpoint, "/v1/endpoints", limit, {"owner": owner, "name": name})
+
+    # -- tasks -----------------------------------------------------------
+
+    def tasks(
+        self,
+        *,
+        group: str = "",
+        state: str = "",
+        endpoint: str = "",
+        function: str = "",
+        limit: int = PAGE,
+    ) -> list[Task]:
+        """Your tasks, newest first."""
+        return list(self._tasks(group, state, endpoint, function, limit))
+
+    def _tasks(
+        self, group: str, state: str = "", endpoint: str = "", function: str = "", limit: int = 0
+    ) -> Iterator[Task]:
+        found = {"group": group, "state": state, "endpoint": endpoint, "function": function}
+        return self._pages(Task, "/v1/tasks", found, limit)
+
+    def task(self, task: str) -> Task:
+        """A task and its state."""
+        return Task.from_json(self.transport.json("GET", f"/v1/tasks/{ids.check_id(task)}"))
+
+    def cancel(self, task: str) -> Cancelled:
+        """Cancel a task; one that runs is stopped where it runs."""
+        path = f"/v1/tasks/{ids.check_id(task)}/cancel"
+        return Cancelled.from_json(self.transport.json("POST", path))
+
+    def cancel_group(self, group: str) -> Cancelled:
+        """Cancel all tasks of a group that have no result."""
+        path = f"/v1/groups/{ids.check_id(group)}/cancel"
+        return Cancelled.from_json(self.transport.json("POST", path))
+
+    # -- blobs -----------------------------------------------------------
+
+    def upload_blob(self, data: Buffer) -> Blob:
+        """Upload bytes."""
+        return Blob.from_json(blobs.upload(self.transport, data))
+
+    def download_blob(self, blob: Blob) -> bytearray:
+        """The bytes of a blob, checked against its sha256."""
+        return blobs.download(self.transport, dataclasses.asdict(blob), blob.size)
+
+    # -- listings --------------------------------------------------------
+
+    def _list(
+        self, kind: type[M], path: str, limit: int, query: Optional[dict[str, Any]] = None
+    ) -> list[M]:
+        return list(self._pages(kind, path, query or {}, limit))
+
+    def _pages(
+        self, kind: type[M], path: str, query: dict[str, Any], limit: int = 0
+    ) -> Iterator[M]:
+        """The items of a listing; at most ``limit``, 0 for all."""
+        after, left = "", limit
+        while True:
+            size = min(left, PAGE) if limit else PAGE
+            page = self.transport.json(
+                "GET", with_query(path, {**query, "limit": size, "after": after})
+            )
+            for item in page.get("items") or []:
+                yield kind.from_json(item)
+            left -= size
+            after = page.get("next") or ""
+            if not after or (limit and left <= 0):
+                return

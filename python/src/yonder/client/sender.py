@@ -1,0 +1,278 @@
+"""Sends tasks: what comes while a request is under way goes with the next one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from typing import Any, Callable, Optional
+
+from yonder.client import backoff
+from yonder.client.draft import HEADER_BYTES, Draft, Terms
+from yonder.client.functions import Functions
+from yonder.client.future import Future
+from yonder.client.http import TYPE_FRAMES, Request, Transport, read_json
+from yonder.client.models import Limits
+from yonder.client.sinks import Sink
+from yonder.errors import (
+    InternalError,
+    LimitReached,
+    NotFound,
+    Timeout,
+    Unauthenticated,
+    Unavailable,
+    YonderError,
+)
+from yonder.wire import Buffer
+
+log = logging.getLogger("yonder.client")
+
+# What may wait to be sent before submitting waits too.
+QUEUE_TASKS = 262_144
+QUEUE_BYTES = 128 << 20
+# A larger request gains nothing and holds up the next one.
+REQUEST_BYTES = 8 << 20
+# Bundles in a request. Halved whenever the service is full.
+REQUEST_BUNDLES = 256
+
+# Errors that are not about one bundle of a request.
+_WHOLE = (Unavailable, Timeout, Unauthenticated)
+
+
+class Sender:
+    """One thread and one queue of bundles.
+
+    ``expect`` is told where a bundle's outcomes go before it is sent, ``known``
+    that a group exists once a bundle of it was accepted.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        functions: Functions,
+        limits: Limits,
+        expect: Callable[[Draft, Sink], None],
+        known: Callable[[str], None],
+        *,
+        queue_tasks: int = QUEUE_TASKS,
+        queue_bytes: int = QUEUE_BYTES,
+    ) -> None:
+        self._transport = transport
+        self._functions = functions
+        self._expect = expect
+        self._known = known
+        self.capacity = min(limits.request_bytes, REQUEST_BYTES)
+        self.inline = min(limits.inline_bytes, self.capacity - HEADER_BYTES - 64)
+        self.bundle_tasks = limits.bundle_tasks
+        self._queue_tasks = queue_tasks
+        self._queue_bytes = queue_bytes
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._room = threading.Condition(self._lock)
+        self._open: dict[Terms, Draft] = {}
+        self._queue: deque[Draft] = deque()
+        self._tasks = 0
+        self._bytes = 0
+        self._window = REQUEST_BUNDLES
+        self._thread: Optional[threading.Thread] = None
+        self._closed = False
+        self._stopping = threading.Event()
+        self.trouble = ""
+
+    # -- taking ----------------------------------------------------------
+
+    def add(self, terms: Terms, future: Future[Any], payload: Buffer) -> None:
+        """Queue a task; waits while the queue is full."""
+        size = len(payload)
+        with self._lock:
+            self._reserve(1, size)
+            draft = self._open.get(terms)
+            if (
+                draft is None
+                or draft.size + size > self.capacity
+                or len(draft.calls) >= self.bundle_tasks
+            ):
+                draft = self._open[terms] = Draft(terms)
+                self._enqueue(draft)
+            draft.add(future, payload)
+            draft.held += size
+            draft.held_tasks += 1
+
+    def hold(self, draft: Draft, tasks: int, size: int) -> None:
+        """Reserve room for a draft that is queued later, when its payload is uploaded."""
+        with self._lock:
+            self._reserve(tasks, size)
+            draft.held, draft.held_tasks = size, tasks
+
+    def put(self, draft: Draft) -> None:
+        """Queue a draft that room was held for."""
+        with self._lock:
+            self._enqueue(draft)
+
+    def _reserve(self, tasks: int, size: int) -> None:
+        self._check_open()
+        mine = threading.current_thread() is self._thread  # a callback: nobody else makes room
+        while not mine and self._tasks and self._is_full(tasks, size):
+            self._room.wait()
+            self._check_open()
+        self._tasks += tasks
+        self._bytes += size
+
+    def _is_full(self, tasks: int, size: int) -> bool:
+        return self._tasks + tasks > self._queue_tasks or self._bytes + size > self._queue_bytes
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("cannot submit: the client is closed")
+
+    def _enqueue(self, draft: Draft) -> None:
+        self._queue.append(draft)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="yonder-send", daemon=True)
+            self._thread.start()
+        self._work.notify()
+
+    def unsent(self, future: Future[Any]) -> bool:
+        """Whether a cancelled future's task was not sent yet, and so never will be."""
+        with self._lock:
+            return future._place is None
+
+    # -- sending ---------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                while not self._queue and not self._closed:
+                    self._work.wait()
+                if not self._queue:
+                    return
+                batch = self._take()
+            if batch:
+                self._send(batch)
+
+    def _take(self) -> list[Draft]:
+        """The next request's drafts, closed. The lock is held."""
+        batch: list[Draft] = []
+        size = 0
+        while self._queue and len(batch) < self._window:
+            if batch and size + self._queue[0].size > self.capacity:
+                break
+            draft = self._queue.popleft()
+            if self._open.get(draft.terms) is draft:
+                del self._open[draft.terms]
+            if draft.closed or self._close(draft):
+                batch.append(draft)
+                size += draft.size
+        return batch
+
+    def _close(self, draft: Draft) -> bool:
+        sink = draft.close()
+        if sink is None:
+            draft.accepted.cancel()
+            self._let_go(draft)
+            return False
+        self._expect(draft, sink)
+        return True
+
+    def _send(self, batch: list[Draft]) -> None:
+        batch = [draft for draft in batch if self._ready(draft)]
+        if not batch:
+            return
+        try:
+            self._post(batch)
+        except LimitReached as error:
+            self._slow_down(batch, error)
+        except YonderError as error:
+            self._refused(batch, error)
+        except Exception as error:  # whatever it is: this thread must go on
+            log.exception("sending failed")
+            self._refused(batch, InternalError(f"sending failed: {error!r}"))
+        else:
+            self.trouble = ""
+            self._window = min(REQUEST_BUNDLES, self._window * 2)
+            for draft in batch:
+                self._known(draft.terms.options.group)
+                draft.accepted.settle()
+                self._done(draft)
+
+    def _ready(self, draft: Draft) -> bool:
+        """Register the draft's function if need be; False if that failed."""
+        try:
+            self._functions.resolve(draft.terms.function)
+        except YonderError as error:
+            self.fail(draft, error)
+            return False
+        except Exception as error:
+            log.exception("registering failed")
+            self.fail(draft, InternalError(f"registering the function failed: {error!r}"))
+            return False
+        return True
+
+    def _post(self, batch: list[Draft]) -> None:
+        parts: list[Buffer] = []
+        for draft in batch:
+            parts.extend(draft.encode(*self._functions.resolve(draft.terms.function)))
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        answer = self._transport.send(Request("POST", "/v1/bundles", body, TYPE_FRAMES))
+        taken = {bundle["id"] for bundle in read_json(answer)["bundles"]}
+        missing = [draft.id for draft in batch if draft.id not in taken]
+        if missing:
+            raise Unavailable(f"the service did not confirm bundle {missing[0]}")
+
+    def _slow_down(self, batch: list[Draft], error: LimitReached) -> None:
+        """The service is full: send the same again later, and less at a time."""
+        self._window = max(1, len(batch) // 2)
+        pause = error.retry_after or backoff.delay(4)
+        if not self.trouble:
+            log.warning("the service takes no more tasks for now, waiting: %s", error)
+        self.trouble = f"the service is full: {error}"
+        with self._lock:
+            self._queue.extendleft(reversed(batch))
+        if self._stopping.wait(pause):
+            with self._lock:
+                waiting = list(self._queue)
+                self._queue.clear()
+            for draft in waiting:
+                self.fail(draft, error)
+
+    def _refused(self, batch: list[Draft], error: YonderError) -> None:
+        """All of a request is refused for the sake of one: find that one."""
+        if len(batch) == 1 or isinstance(error, _WHOLE):
+            for draft in batch:
+                self.fail(draft, error)
+            return
+        for draft in batch:
+            self._send([draft])
+
+    def fail(self, draft: Draft, error: BaseException) -> None:
+        """Give up a draft that room was held for."""
+        ref = draft.terms.function
+        if isinstance(error, NotFound) and ref.captured is not None:
+            ref.registered = None  # perhaps it was deleted: register it again next time
+        draft.fail(error)
+        self._done(draft)
+
+    def _done(self, draft: Draft) -> None:
+        with self._lock:
+            self._let_go(draft)
+
+    def _let_go(self, draft: Draft) -> None:
+        self._tasks -= draft.held_tasks
+        self._bytes -= draft.held
+        draft.held = draft.held_tasks = 0
+        self._room.notify_all()
+
+    # -- the end ---------------------------------------------------------
+
+    def flush(self, timeout: Optional[float] = None) -> bool:
+        """Wait until everything queued was accepted or refused; False if that took too long."""
+        with self._lock:
+            return self._room.wait_for(lambda: not self._tasks, timeout)
+
+    def close(self) -> None:
+        """Take nothing more. What is queued is still sent, unless the service is full."""
+        with self._lock:
+            self._closed = True
+            self._work.notify_all()
+            self._room.notify_all()
+        self._stopping.set()

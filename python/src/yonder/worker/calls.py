@@ -1,0 +1,166 @@
+"""Calling a function for the tasks of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import time
+from typing import Any, Optional
+
+from yonder import codec, wire
+from yonder.context import CurrentTask
+from yonder.errors import UnpackError, YonderError
+from yonder.worker.report import CHUNK, EACH, EXCEPTION, FAILED, OK, Report, failure
+
+# What a worker has finished and not told is lost if a later task ends the
+# process. Single calls are told soon; a chunk's in fewer, larger messages.
+TELL_EACH = 0.001
+TELL_CHUNK = 0.2
+# A chunk's values are told earlier when they take this many bytes.
+STRETCH_BYTES = 4 << 20
+
+
+class Run:
+    """The tasks ``lo`` to ``hi`` of one lease, one after the other."""
+
+    def __init__(
+        self, frame: wire.Frame, report: Report, task: CurrentTask, progress: memoryview
+    ) -> None:
+        self.header = frame.header
+        self.columns = frame.columns
+        self.report = report
+        self.task = task
+        self.progress = progress
+        self.lo: int = self.header["lo"]
+        self.hi: int = self.header["hi"]
+
+    def go(self, load: Callable[[], Any]) -> None:
+        """Report an outcome for every task, whatever happens."""
+        try:
+            function = load()
+        except BaseException as error:
+            self.refuse(error)
+            return
+        # Its modules stay in place for the whole run, packing included.
+        with function.active():
+            if self.header["form"] == CHUNK:
+                self.chunk(function)
+            else:
+                self.each(function)
+
+    def begin(self, index: int) -> float:
+        """Note which task runs, for itself and for the manager after a crash."""
+        self.progress[1] = self.task.index = index
+        return time()
+
+    def each(self, function: Any) -> None:
+        """Tasks with payloads of their own."""
+        for index in range(self.lo, self.hi):
+            began = self.begin(index)
+            outcome, payload = self.one(function, index - self.lo)
+            ended = time()
+            self.report.add(index, index + 1, outcome, EACH, payload, (began, ended))
+            if ended - self.report.sent >= TELL_EACH and index + 1 < self.hi:
+                self.report.flush()
+
+    def one(self, function: Any, column: int) -> tuple[str, bytes]:
+        """Load the arguments, call, pack the result."""
+        try:
+            args, kwargs = codec.unpack_args(self.payload(column), function)
+        except BaseException as error:
+            return FAILED, refusal(error)
+        return self.call(function, args, kwargs)
+
+    def chunk(self, function: Any) -> None:
+        """Some calls of a chunk: successes in a row make one payload, others stand alone."""
+        try:
+            calls = codec.unpack_chunk(self.payload(0), function)
+            if len(calls) < self.hi:
+                raise UnpackError(f"the chunk has {len(calls)} calls, and call {self.hi - 1} is due")
+        except BaseException as error:
+            self.refuse(error)
+            return
+        stretch = Stretch(self.report)
+        for index in range(self.lo, self.hi):
+            began = self.begin(index)
+            try:
+                args, kwargs = calls[index]
+            except BaseException as error:
+                outcome, payload = FAILED, refusal(error)
+            else:
+                outcome, payload = self.call(function, args, kwargs)
+            ended = time()
+            stretch.add(index, outcome, payload, (began, ended))
+            if ended - self.report.sent >= TELL_CHUNK and index + 1 < self.hi:
+                stretch.end()
+                self.report.flush()
+        stretch.end()
+
+    def call(self, function: Any, args: Any, kwargs: Any) -> tuple[str, bytes]:
+        """Call and pack. SystemExit and KeyboardInterrupt are the function's own, too."""
+        try:
+            value = function(*args, **kwargs)
+        except BaseException as error:
+            return EXCEPTION, codec.pack_error(error)
+        try:
+            return OK, codec.pack_value(value, self.header["codec"])
+        except BaseException as error:
+            return FAILED, failure("unserialisable", text(error))
+
+    def payload(self, column: int) -> wire.Buffer:
+        """A payload: its column, or the file that holds it."""
+        path: Optional[str] = (self.header.get("files") or {}).get(str(column))
+        if path is None:
+            return self.columns[column]
+        with open(path, "rb") as file:
+            return file.read()
+
+    def refuse(self, error: BaseException) -> None:
+        """Fail every task for the same reason."""
+        now = time()
+        for index in range(self.lo, self.hi):
+            self.report.add(index, index + 1, FAILED, EACH, refusal(error), (now, now))
+
+
+class Stretch:
+    """Values of consecutive tasks on their way into one payload."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.values: list[bytes] = []
+        self.size = 0
+        self.lo = 0
+        self.times = (0.0, 0.0)
+
+    def add(self, index: int, outcome: str, payload: bytes, times: tuple[float, float]) -> None:
+        """Take a task's outcome."""
+        if outcome != OK:
+            self.end()
+            self.report.add(index, index + 1, outcome, EACH, payload, times)
+            return
+        if not self.values:
+            self.lo, self.times = index, times
+        self.values.append(payload)
+        self.size += len(payload)
+        self.times = (self.times[0], times[1])
+        if self.size >= STRETCH_BYTES:
+            self.end()
+
+    def end(self) -> None:
+        """Report what there is."""
+        if self.values:
+            joined = codec.join_values(self.values)
+            self.report.add(self.lo, self.lo + len(self.values), OK, CHUNK, joined, self.times)
+            self.values, self.size = [], 0
+
+
+def refusal(error: BaseException) -> bytes:
+    """Why a task was not called at all."""
+    code = error.code if isinstance(error, YonderError) else "codec_mismatch"
+    return failure(code, text(error))
+
+
+def text(error: BaseException) -> str:
+    """An error as one sentence; those that are not ours with their class."""
+    if isinstance(error, YonderError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"

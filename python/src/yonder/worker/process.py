@@ -1,0 +1,102 @@
+"""What makes a forked child a worker: its group, its signals, its files."""
+
+from __future__ import annotations
+
+import faulthandler
+import mmap
+import os
+import platform
+import random
+import signal
+import socket
+import traceback
+from typing import Any, NoReturn
+
+from yonder import wire
+from yonder.worker import stdio
+from yonder.worker.loop import Loop
+
+PR_SET_PDEATHSIG = 1
+
+
+def connect(path: str) -> socket.socket:
+    """A connection to the manager. Programs that a function starts do not inherit it."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.connect(path)
+    return sock
+
+
+def hello(role: str, worker: str = "") -> dict[str, Any]:
+    """The first frame of a zygote or a worker."""
+    return {
+        "wire": wire.VERSION,
+        "role": role,
+        "worker": worker,
+        "pid": os.getpid(),
+        "python": platform.python_version(),
+    }
+
+
+def run(path: str, request: dict[str, Any], parent: int) -> NoReturn:
+    """Become a worker, serve the manager, and end the process whatever happens."""
+    code = 1
+    try:
+        become(request, parent)
+        serve(path, request)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        stdio.flush()
+        os._exit(code)
+
+
+def become(request: dict[str, Any], parent: int) -> None:
+    """Leave the zygote's group, follow it into death, take the files of ``request``."""
+    os.setsid()
+    die_with(parent)
+    replace(0, os.devnull, os.O_RDONLY)
+    replace(1, request["stdout"], os.O_WRONLY)
+    replace(2, request["stderr"], os.O_WRONLY)
+    stdio.by_line()
+    reset_signals()
+    random.seed()
+    faulthandler.enable()
+    os.chdir(request["dir"])
+
+
+def serve(path: str, request: dict[str, Any]) -> None:
+    """Connect and run what the manager sends until it closes the connection."""
+    with connect(path) as sock:
+        stream = wire.Stream(sock)
+        stream.send(wire.Kind.WORKER_HELLO, hello("worker", request["worker"]))
+        Loop(stream, request["dir"], map_progress(request["progress"])).serve()
+
+
+def replace(fd: int, path: str, flags: int) -> None:
+    """Open ``path`` as ``fd``."""
+    opened = os.open(path, flags)
+    os.dup2(opened, fd)
+    os.close(opened)
+
+
+def map_progress(path: str) -> memoryview:
+    """The two numbers that the manager reads after a crash: run and index."""
+    with open(path, "r+b") as file:
+        return memoryview(mmap.mmap(file.fileno(), 16)).cast("Q")
+
+
+def reset_signals() -> None:
+    """Functions find the signals as a fresh Python has them; SIGTERM ends the process."""
+    for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def die_with(parent: int) -> None:
+    """Ask the kernel to kill this process when the zygote dies."""
+    prctl = getattr(stdio.libc, "prctl", None)
+    if prctl is not None:
+        prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)  # it died before it was asked

@@ -1,0 +1,91 @@
+"""Outcomes of a run, gathered and sent."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from time import time
+from typing import Any
+
+from yonder import wire
+from yonder.worker import stdio
+
+OK, EXCEPTION, FAILED = "ok", "exception", "failed"
+EACH, CHUNK = "each", "chunk"
+
+# A frame is sent when it holds this much, long before the limit of frames.
+FULL = 4 << 20
+
+
+def failure(code: str, message: str) -> bytes:
+    """The payload of a failed outcome."""
+    return json.dumps({"code": code, "message": message}).encode()
+
+
+class Report:
+    """Writes the Ran frames of one run."""
+
+    def __init__(self, stream: wire.Stream, run: int, inline: int, directory: str) -> None:
+        self.stream = stream
+        self.run = run
+        self.inline = inline
+        self.directory = directory
+        self.sent = time()
+        self.clear()
+
+    def clear(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self.columns: list[wire.Buffer] = []
+        self.files: dict[int, str] = {}
+        self.size = 0
+
+    def add(
+        self, lo: int, hi: int, outcome: str, form: str, payload: bytes, times: tuple[float, float]
+    ) -> None:
+        """Add the outcome of the tasks lo..hi; a large payload goes to a file."""
+        if len(payload) > self.inline:
+            try:
+                self.files[len(self.entries)] = self.to_file(lo, payload)
+                payload = b""
+            except OSError as e:
+                outcome, form, payload = FAILED, EACH, unwritten(len(payload), e)
+        self.entries.append(
+            {
+                "lo": lo,
+                "hi": hi,
+                "outcome": outcome,
+                "form": form,
+                "started_us": int(times[0] * 1e6),
+                "finished_us": int(times[1] * 1e6),
+            }
+        )
+        self.columns.append(payload)
+        self.size += len(payload)
+        if self.size >= FULL:
+            self.flush()
+
+    def to_file(self, lo: int, payload: bytes) -> str:
+        """Write a payload beside the others; the manager takes the file away."""
+        path = os.path.join(self.directory, f"result-{self.run}-{lo}")
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(fd, "wb") as file:
+            file.write(payload)
+        return path
+
+    def flush(self, last: bool = False) -> None:
+        """Send what there is. All output so far belongs to it, so that goes first."""
+        if not self.entries and not last:
+            return
+        stdio.flush()
+        header = {"run": self.run, "entries": self.entries, "files": self.files, "last": last}
+        self.stream.send(wire.Kind.RAN, header, self.columns)
+        self.sent = time()
+        self.clear()
+
+
+def unwritten(size: int, error: OSError) -> bytes:
+    """Why a result could not be kept."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    code = "storage_full" if full else "internal"
+    return failure(code, f"the result of {size} bytes could not be written on the worker: {error}")

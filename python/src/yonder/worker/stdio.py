@@ -1,0 +1,28 @@
+"""Standard output and error of a worker."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import sys
+
+try:
+    libc = ctypes.CDLL(None)
+except (OSError, TypeError):  # a Python without a dynamic C library
+    libc = None
+
+
+def by_line() -> None:
+    """Write each line when it is complete: what was printed before a crash is its best clue."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def flush() -> None:
+    """Push out what Python and C libraries hold back."""
+    for stream in (sys.stdout, sys.stderr):
+        # A function may have closed or replaced them.
+        with contextlib.suppress(Exception):
+            stream.flush()
+    if libc is not None:
+        libc.fflush(None)

@@ -1,0 +1,5 @@
+def starred(x):
+    return x + STAR
+
+
+STAR = 40

@@ -1,0 +1,179 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/service/admit"
+	"github.com/yonder-run/yonder/service/auth"
+	"github.com/yonder-run/yonder/service/store"
+	"github.com/yonder-run/yonder/wire"
+)
+
+// admission looks up what a request's bundles refer to, each thing once.
+type admission struct {
+	api       *API
+	principal auth.Principal
+	functions map[versioned]yonder.Function
+	endpoints map[yonder.ID]*place
+}
+
+type versioned struct {
+	id      yonder.ID
+	version int
+}
+
+// place is an endpoint with what its agent reported.
+type place struct {
+	yonder.Endpoint
+
+	capabilities wire.Capabilities
+	reported     bool
+}
+
+// admit checks bundles and completes them from what is stored.
+func (a *API) admit(ctx context.Context, p auth.Principal, submissions []submission) ([]store.NewBundle, error) {
+	adm := &admission{api: a, principal: p, functions: map[versioned]yonder.Function{}, endpoints: map[yonder.ID]*place{}}
+	bundles := make([]store.NewBundle, len(submissions))
+	for i, s := range submissions {
+		b, err := adm.bundle(ctx, s)
+		if err != nil {
+			return nil, numbered(err, i, len(submissions))
+		}
+		bundles[i] = b
+	}
+	return bundles, nil
+}
+
+// numbered says which of several bundles is at fault.
+func numbered(err error, i, n int) error {
+	public := yonder.Public(err)
+	if n == 1 || public.Code == yonder.CodeInternal {
+		return err
+	}
+	return &yonder.Error{Code: public.Code, Field: public.Field, Message: fmt.Sprintf("bundle %d: %s", i, public.Message)}
+}
+
+func (adm *admission) bundle(ctx context.Context, s submission) (store.NewBundle, error) {
+	a := adm.api
+	if err := admit.Bundle(s.Bundle, s.payloads, a.Limits); err != nil {
+		return store.NewBundle{}, err
+	}
+	b := store.NewBundle{
+		Bundle: s.Bundle, Owner: adm.principal.ID(), Payloads: s.payloads, Submitted: a.Now(),
+		MaxAttempts: s.Retry.MaxAttempts,
+	}
+	if b.MaxAttempts == 0 {
+		b.MaxAttempts = a.MaxAttempts
+	}
+	err := adm.check(ctx, &b)
+	if err != nil && adm.repeated(ctx, b) {
+		return b, nil
+	}
+	return b, err
+}
+
+// repeated says whether the bundle was accepted before. A repetition must be
+// answered as the first one was, even if it would not be admitted any more,
+// for instance because the first one has filled the queue.
+func (adm *admission) repeated(ctx context.Context, b store.NewBundle) bool {
+	owner, err := adm.api.Store.BundleOwner(ctx, b.ID)
+	return err == nil && owner == b.Owner
+}
+
+func (adm *admission) check(ctx context.Context, b *store.NewBundle) error {
+	viewer := adm.principal.Viewer
+	f, err := adm.function(ctx, b.Function, b.Version)
+	if err != nil {
+		return err
+	}
+	e, err := adm.endpoint(ctx, b.Endpoint)
+	if err != nil {
+		return err
+	}
+	if err := admit.Access(viewer, f, e.Endpoint); err != nil {
+		return err
+	}
+	for _, err := range []error{
+		admit.Isolation(viewer, e.Endpoint, e.capabilities, e.reported),
+		admit.Python(b.Bundle, f, e.capabilities, e.reported),
+		admit.Signature(f, b.Shapes),
+		admit.GiveUp(b.GiveUpAt, b.Submitted),
+		admit.Queue(e.Endpoint, b.Tasks, adm.api.Limits.Queued),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	e.Queued += b.Tasks // for the next bundle of the request
+	b.Version, b.Hash, b.Kind = f.Version, f.Hash, f.Kind
+	b.Requires = wire.Requires{Python: f.Requirements.Python, Packages: f.Requirements.Packages}
+	return adm.blobs(ctx, b)
+}
+
+func (adm *admission) function(ctx context.Context, id yonder.ID, version int) (yonder.Function, error) {
+	key := versioned{id, version}
+	if f, ok := adm.functions[key]; ok {
+		return f, nil
+	}
+	f, err := adm.api.visibleFunction(ctx, adm.principal, id, version)
+	if err == nil {
+		adm.functions[key] = f
+	}
+	return f, err
+}
+
+func (adm *admission) endpoint(ctx context.Context, id yonder.ID) (*place, error) {
+	if e, ok := adm.endpoints[id]; ok {
+		return e, nil
+	}
+	e, err := adm.api.getEndpoint(ctx, adm.principal, &ByID{ID: id})
+	if err != nil {
+		return nil, err
+	}
+	found := &place{Endpoint: e}
+	found.capabilities, found.reported = admit.Capabilities(e)
+	adm.endpoints[id] = found
+	return found, nil
+}
+
+// blobs replaces what the client says of its uploads by what is known of them.
+func (adm *admission) blobs(ctx context.Context, b *store.NewBundle) error {
+	for column, claimed := range b.Blobs {
+		record, err := adm.api.Store.Blob(ctx, claimed.ID)
+		if yonder.CodeOf(err) == yonder.CodeNotFound {
+			return admit.NoBlob(claimed.ID)
+		}
+		if err != nil {
+			return err
+		}
+		known, err := admit.Blob(b.Owner, b.ID, record.Blob, record.Owner, record.Bundle)
+		if err != nil {
+			return err
+		}
+		b.Blobs[column] = known
+	}
+	return nil
+}
+
+func errRequestTooLarge(limit int64) error {
+	return yonder.Errorf(yonder.CodeTooLarge, "the request's body is over the limit of %d bytes: send less at once", limit)
+}
+
+// bodyError says why a body could not be read.
+func bodyError(err error, limit int64) error {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return errRequestTooLarge(limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return yonder.Errorf(yonder.CodeTimeout, "the request's body did not arrive in time")
+	case yonder.CodeOf(err) != yonder.CodeInternal:
+		return err
+	}
+	return yonder.Errorf(yonder.CodeInvalidRequest, "the request's body could not be read: %w", err)
+}

@@ -1,0 +1,154 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/service/auth"
+	"github.com/yonder-run/yonder/wire"
+)
+
+func (a *API) bundles() {
+	a.raw(op{
+		id: "submit", method: http.MethodPost, path: "/v1/bundles", scope: yonder.ScopeSubmit, tag: "tasks",
+		summary: "Submit tasks: all bundles of the request are accepted or none. The answer comes after they are durable. " +
+			"A bundle's id is the idempotency key",
+	}, func(o *huma.Operation) {
+		takes(o, map[string]*huma.MediaType{
+			"application/json": jsonMedia(a.schema(wire.Submit{})),
+			wire.TypeFrames:    binaryMedia(),
+		})
+		gives(o, http.StatusAccepted, "Durable", map[string]*huma.MediaType{"application/json": jsonMedia(a.schema(wire.Submitted{}))})
+	}, a.submit)
+}
+
+// submission is one bundle as it came in.
+type submission struct {
+	wire.Bundle
+
+	payloads [][]byte
+}
+
+func (a *API) submit(w http.ResponseWriter, r *http.Request, p auth.Principal) error {
+	data, release, err := a.readBody(w, r)
+	if err != nil {
+		return err
+	}
+	defer release()
+	submissions, err := parseSubmit(r.Header.Get("Content-Type"), data)
+	if err != nil {
+		return err
+	}
+	bundles, err := a.admit(r.Context(), p, submissions)
+	if err != nil {
+		return err
+	}
+	submitted, err := a.Dispatcher.Submit(r.Context(), bundles)
+	if err != nil {
+		return err
+	}
+	a.answer(w, http.StatusAccepted, wire.Submitted{Bundles: submitted})
+	return nil
+}
+
+// Times of a bulk request: how long one may wait for memory, and how long its
+// body may take to arrive.
+const (
+	memoryWait  = 10 * time.Second
+	bulkTimeout = 2 * time.Minute
+)
+
+// readBody reads a bulk body within the request's and the service's limits;
+// release gives its memory back.
+func (a *API) readBody(w http.ResponseWriter, r *http.Request) (data []byte, release func(), err error) {
+	limit := a.Limits.RequestBytes
+	if r.ContentLength > limit {
+		return nil, nil, errRequestTooLarge(limit)
+	}
+	need := r.ContentLength
+	if need < 0 {
+		need = limit
+	}
+	need = min(need, a.BodiesBytes)
+	if !a.bodies.TryAcquire(need) {
+		ctx, cancel := context.WithTimeout(r.Context(), memoryWait)
+		defer cancel()
+		if a.bodies.Acquire(ctx, need) != nil {
+			return nil, nil, yonder.Errorf(yonder.CodeLimitReached,
+				"the service holds %d bytes of other submissions in memory: try again in a moment", a.BodiesBytes)
+		}
+	}
+	release = func() { a.bodies.Release(need) }
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bulkTimeout))
+	data, err = readAll(http.MaxBytesReader(w, r.Body, limit), r.ContentLength)
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	if err != nil {
+		release()
+		return nil, nil, bodyError(err, limit)
+	}
+	return data, release, nil
+}
+
+// readAll reads a body of a known length without growing a buffer.
+func readAll(r io.Reader, length int64) ([]byte, error) {
+	buffer := bytes.NewBuffer(make([]byte, 0, max(length, 0)+bytes.MinRead))
+	_, err := buffer.ReadFrom(r)
+	return buffer.Bytes(), err
+}
+
+func parseSubmit(contentType string, data []byte) ([]submission, error) {
+	kind, _, err := mime.ParseMediaType(contentType)
+	switch {
+	case kind == wire.TypeFrames:
+		return parseFrames(data)
+	case kind == "application/json" || err != nil && contentType == "":
+		one, err := parseJSON(data)
+		return []submission{one}, err
+	}
+	return nil, yonder.FieldErrorf(yonder.CodeInvalidRequest, "Content-Type",
+		"bundles come as application/json or %s, not as %q", wire.TypeFrames, contentType)
+}
+
+func parseFrames(data []byte) ([]submission, error) {
+	frames, err := wire.ParseAll(data)
+	if err != nil {
+		return nil, err
+	}
+	if len(frames) == 0 {
+		return nil, yonder.Errorf(yonder.CodeInvalidRequest, "the request holds no bundle")
+	}
+	submissions := make([]submission, len(frames))
+	for i := range frames {
+		if err := frames[i].Decode(wire.KindBundle, &submissions[i].Bundle); err != nil {
+			return nil, err
+		}
+		submissions[i].payloads = frames[i].Columns
+	}
+	return submissions, nil
+}
+
+func parseJSON(data []byte) (submission, error) {
+	var submit wire.Submit
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	decoder.UseNumber() // a call's numbers go on as they were written
+	if err := decoder.Decode(&submit); err != nil {
+		return submission{}, yonder.Errorf(yonder.CodeInvalidRequest, "the bundle is not what was expected: %w", err)
+	}
+	if decoder.More() {
+		return submission{}, yonder.Errorf(yonder.CodeInvalidRequest, "a JSON request holds one bundle; several go as frames")
+	}
+	one := submission{Bundle: submit.Bundle, payloads: submit.Payloads}
+	if len(submit.Calls) > 0 {
+		return packCalls(one, submit)
+	}
+	return one, nil
+}

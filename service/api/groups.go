@@ -1,0 +1,68 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/service/auth"
+	"github.com/yonder-run/yonder/wire"
+)
+
+func (a *API) groups() {
+	const tag = "groups"
+	route(a, op{
+		id: "create-group", method: http.MethodPost, path: "/v1/groups", scope: yonder.ScopeSubmit, tag: tag,
+		summary: "Make a task group; one also comes to be with the first bundle that names it", status: http.StatusCreated,
+	}, a.createGroup)
+	route(a, op{
+		id: "list-groups", method: http.MethodGet, path: "/v1/groups", scope: yonder.ScopeRead, tag: tag,
+		summary: "List your task groups",
+	}, a.listGroups)
+	route(a, op{
+		id: "get-group", method: http.MethodGet, path: "/v1/groups/{id}", scope: yonder.ScopeRead, tag: tag,
+		summary: "A task group with its counts",
+	}, a.getGroup)
+	route(a, op{
+		id: "cancel-group", method: http.MethodPost, path: "/v1/groups/{id}/cancel", scope: yonder.ScopeSubmit, tag: tag,
+		summary: "Cancel all tasks of a group",
+	}, a.cancelGroup)
+}
+
+func (a *API) createGroup(ctx context.Context, p auth.Principal, in *struct{ Body wire.CreateGroup }) (yonder.Group, error) {
+	g := yonder.Group{ID: in.Body.ID, Label: in.Body.Label, Owner: p.ID(), Created: a.Now()}
+	if g.ID.IsZero() {
+		g.ID = yonder.NewID()
+	}
+	return g, a.Store.CreateGroup(ctx, g)
+}
+
+func (a *API) listGroups(ctx context.Context, p auth.Principal, in *struct{ Paging }) (wire.Page[yonder.Group], error) {
+	items, err := a.Store.ListGroups(ctx, p.ID(), in.store())
+	return pageOf(items, in.Limit, func(g yonder.Group) yonder.ID { return g.ID }), err
+}
+
+func (a *API) getGroup(ctx context.Context, p auth.Principal, in *ByID) (yonder.Group, error) {
+	return a.readableGroup(ctx, p, in.ID)
+}
+
+func (a *API) readableGroup(ctx context.Context, p auth.Principal, id yonder.ID) (yonder.Group, error) {
+	g, err := a.Store.Group(ctx, id)
+	if err == nil && !auth.MayRead(p.Viewer, g.Owner) || yonder.CodeOf(err) == yonder.CodeNotFound {
+		return yonder.Group{}, auth.NotFound("group", id)
+	}
+	return g, err
+}
+
+func (a *API) cancelGroup(ctx context.Context, p auth.Principal, in *ByID) (wire.Cancelled, error) {
+	if _, err := a.readableGroup(ctx, p, in.ID); err != nil {
+		return wire.Cancelled{}, err
+	}
+	cancelled, stops, woken, err := a.Store.CancelGroup(ctx, in.ID)
+	if err != nil {
+		return wire.Cancelled{}, err
+	}
+	a.Dispatcher.StopTasks(ctx, stops)
+	a.Wake(woken)
+	return cancelled, nil
+}

@@ -1,0 +1,96 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/service/auth"
+	"github.com/yonder-run/yonder/wire"
+)
+
+func (a *API) tokens() {
+	const tag = "tokens"
+	route(a, op{
+		id: "create-token", method: http.MethodPost, path: "/v1/tokens", scope: yonder.ScopeTokens, tag: tag,
+		summary: "Make a token; its secret is shown once", status: http.StatusCreated,
+	}, a.createToken)
+	route(a, op{
+		id: "list-tokens", method: http.MethodGet, path: "/v1/tokens", scope: yonder.ScopeTokens, tag: tag,
+		summary: "List tokens, without their secrets",
+	}, a.listTokens)
+	routeEmpty(a, op{
+		id: "revoke-token", method: http.MethodDelete, path: "/v1/tokens/{id}", scope: yonder.ScopeTokens, tag: tag,
+		summary: "Revoke a token; it stops working at once",
+	}, a.revokeToken)
+}
+
+func (a *API) createToken(ctx context.Context, p auth.Principal, in *struct{ Body wire.CreateToken }) (yonder.Token, error) {
+	to := p.ID()
+	if in.Body.Identity != nil && !in.Body.Identity.IsZero() {
+		to = *in.Body.Identity
+	}
+	if to != p.ID() && !p.Viewer.Admin {
+		return yonder.Token{}, yonder.FieldErrorf(yonder.CodeForbidden, "identity", "only admins may make tokens for others")
+	}
+	identity, err := a.Store.Identity(ctx, to)
+	if err != nil {
+		return yonder.Token{}, err
+	}
+	if identity.Kind == yonder.IdentityGroup {
+		return yonder.Token{}, yonder.FieldErrorf(yonder.CodeInvalidRequest, "identity",
+			"%s is a group, and groups do not act: make a token for a member", identity.Name)
+	}
+	scopes, err := p.Grant(in.Body.Scopes, identity)
+	if err != nil {
+		return yonder.Token{}, err
+	}
+	secret := auth.NewSecret()
+	token := yonder.Token{ID: secret.ID, Identity: to, Label: in.Body.Label, Scopes: scopes, Created: a.Now()}
+	if in.Body.Seconds > 0 {
+		end := token.Created.Add(time.Duration(in.Body.Seconds) * time.Second)
+		token.Expires = &end
+	}
+	if err := a.Store.CreateToken(ctx, token, secret.Hash); err != nil {
+		return yonder.Token{}, err
+	}
+	token.Secret = secret.Text
+	return token, nil
+}
+
+func (a *API) listTokens(ctx context.Context, p auth.Principal, in *struct {
+	Paging
+
+	Identity yonder.ID `query:"identity" doc:"whose; only admins may name another"`
+},
+) (wire.Page[yonder.Token], error) {
+	whose := in.Identity
+	if whose.IsZero() {
+		whose = p.ID()
+	}
+	if whose != p.ID() && !p.Viewer.Admin {
+		return wire.Page[yonder.Token]{}, yonder.FieldErrorf(yonder.CodeForbidden, "identity", "only admins may list tokens of others")
+	}
+	items, err := a.Store.ListTokens(ctx, whose, in.store())
+	return pageOf(items, in.Limit, func(t yonder.Token) yonder.ID { return t.ID }), err
+}
+
+func (a *API) revokeToken(ctx context.Context, p auth.Principal, in *ByID) error {
+	record, err := a.Store.TokenRecord(ctx, in.ID)
+	if err == nil && record.Token.Identity != p.ID() && !p.Viewer.Admin || yonder.CodeOf(err) == yonder.CodeNotFound {
+		return auth.NotFound("token", in.ID)
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.Store.RevokeToken(ctx, in.ID, a.Now()); err != nil {
+		return err
+	}
+	var endpoint yonder.ID
+	if record.Token.Endpoint != nil {
+		endpoint = *record.Token.Endpoint
+	}
+	a.Revoked(in.ID, endpoint)
+	return nil
+}

@@ -1,0 +1,211 @@
+// Package dir keeps blobs in a directory, by content: a folder per hash with a
+// file per upload, which are links to the same bytes where the file system can
+// link. Replicas of the service share the directory.
+package dir
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/service/blob"
+	"github.com/yonder-run/yonder/wire"
+)
+
+const (
+	dirMode = 0o700
+	copyBuf = 256 << 10
+)
+
+// Dir implements blob.Bodies.
+type Dir struct{ root string }
+
+var _ blob.Bodies = (*Dir)(nil)
+
+// Open makes the directory if need be, and removes what uploads that were cut
+// off by a crash have left in it.
+func Open(root string) (*Dir, error) {
+	d := &Dir{root: root}
+	if err := os.MkdirAll(d.partial(), dirMode); err != nil {
+		return nil, fmt.Errorf("making the blob directory: %w", err)
+	}
+	return d, d.clean(time.Now().Add(-abandonedAfter))
+}
+
+// abandonedAfter is the age at which an unfinished upload is not another
+// replica's any more, but what a crash has left.
+const abandonedAfter = 24 * time.Hour
+
+func (d *Dir) clean(before time.Time) error {
+	entries, err := os.ReadDir(d.partial())
+	if err != nil {
+		return fmt.Errorf("reading the blob directory: %w", err)
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil || !info.ModTime().Before(before) {
+			continue // gone meanwhile, or in use
+		}
+		if err := os.Remove(filepath.Join(d.partial(), entry.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing an unfinished upload: %w", err)
+		}
+	}
+	return nil
+}
+
+func (d *Dir) partial() string { return filepath.Join(d.root, "partial") }
+
+// folder holds all uploads of one content.
+func (d *Dir) folder(hash string) string { return filepath.Join(d.root, hash[:2], hash) }
+
+func (d *Dir) path(b wire.Blob) (string, error) {
+	if raw, err := hex.DecodeString(b.SHA256); err != nil || len(raw) != sha256.Size {
+		return "", fmt.Errorf("blob %s has the hash %q", b.ID, b.SHA256)
+	}
+	return filepath.Join(d.folder(b.SHA256), b.ID.String()), nil
+}
+
+// Put implements blob.Bodies.
+func (d *Dir) Put(ctx context.Context, id yonder.ID, r io.Reader, limit int64) (wire.Blob, error) {
+	file, err := os.CreateTemp(d.partial(), id.String()+".*") // 0600
+	if err != nil {
+		return wire.Blob{}, full(fmt.Errorf("making a blob's file: %w", err))
+	}
+	defer os.Remove(file.Name())
+	b, err := write(ctx, file, r, limit)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return wire.Blob{}, full(err)
+	}
+	b.ID = id
+	if err := d.settle(file.Name(), b); err != nil {
+		return wire.Blob{}, full(err)
+	}
+	return b, nil
+}
+
+// write copies, hashes and syncs.
+func write(ctx context.Context, file *os.File, r io.Reader, limit int64) (wire.Blob, error) {
+	hash := sha256.New()
+	source := io.LimitReader(contextReader{ctx, r}, limit+1)
+	n, err := io.CopyBuffer(io.MultiWriter(file, hash), source, make([]byte, copyBuf))
+	switch {
+	case err != nil:
+		return wire.Blob{}, fmt.Errorf("storing a blob: %w", err)
+	case n > limit:
+		return wire.Blob{}, yonder.Errorf(yonder.CodeTooLarge,
+			"the body is over the limit of %d bytes: pass a reference to the data instead of the data", limit)
+	}
+	if err := file.Sync(); err != nil {
+		return wire.Blob{}, fmt.Errorf("syncing a blob: %w", err)
+	}
+	return wire.Blob{Size: n, SHA256: hex.EncodeToString(hash.Sum(nil))}, nil
+}
+
+// settleTries bounds how often a folder may vanish, because its last file was
+// deleted, between its making and its use.
+const settleTries = 5
+
+// settle moves the file to its place, or links the place to equal bytes.
+func (d *Dir) settle(temp string, b wire.Blob) error {
+	folder := d.folder(b.SHA256)
+	target := filepath.Join(folder, b.ID.String())
+	var err error
+	for range settleTries {
+		if err = os.MkdirAll(folder, dirMode); err != nil {
+			return fmt.Errorf("making a blob's folder: %w", err)
+		}
+		if linkEqual(folder, target) {
+			return syncDir(folder)
+		}
+		if err = os.Rename(temp, target); err == nil {
+			return errors.Join(syncDir(folder), syncDir(filepath.Dir(folder)))
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return fmt.Errorf("placing a blob: %w", err)
+}
+
+// linkEqual links target to a file of the same content, if there is one and
+// the file system can link.
+func linkEqual(folder, target string) bool {
+	dir, err := os.Open(folder)
+	if err != nil {
+		return false
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(1)
+	return err == nil && os.Link(filepath.Join(folder, names[0]), target) == nil
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("opening a blob's folder: %w", err)
+	}
+	defer dir.Close()
+	if err := dir.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EINVAL) {
+		return fmt.Errorf("syncing a blob's folder: %w", err)
+	}
+	return nil
+}
+
+// Open implements blob.Bodies.
+func (d *Dir) Open(_ context.Context, b wire.Blob) (io.ReadSeekCloser, error) {
+	path, err := d.path(b)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, yonder.Errorf(yonder.CodeNotFound, "the body of blob %s is gone", b.ID)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening a blob: %w", err)
+	}
+	return file, nil
+}
+
+// Delete implements blob.Bodies.
+func (d *Dir) Delete(_ context.Context, b wire.Blob) error {
+	path, err := d.path(b)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("deleting a blob: %w", err)
+	}
+	_ = os.Remove(filepath.Dir(path)) // fails while other uploads have the same content
+	return nil
+}
+
+// full gives the code to what a full disk causes.
+func full(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return yonder.Errorf(yonder.CodeStorageFull, "the service's disk is full; nothing of this body was kept: %w", err)
+	}
+	return err
+}
+
+// contextReader ends a copy with its context.
+type contextReader struct {
+	ctx context.Context //nolint:containedctx // lives as long as one copy
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if c.ctx.Err() != nil {
+		return 0, context.Cause(c.ctx)
+	}
+	return c.r.Read(p) //nolint:wrapcheck // an io.Reader must return io.EOF as it is
+}

@@ -1,0 +1,107 @@
+package service
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/netutil"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/startstop"
+)
+
+// Times of the HTTP server. Bodies and answers have their own, per route.
+const (
+	headerTimeout   = 10 * time.Second
+	idleTimeout     = 2 * time.Minute
+	maxHeaderBytes  = 64 << 10
+	shutdownTimeout = 5 * time.Second
+)
+
+// web is the service that listens.
+type web struct {
+	startstop.Base
+
+	config   *Config
+	handler  http.Handler
+	drain    func() // ends requests that would go on for ever
+	listener net.Listener
+}
+
+// Start listens and returns when requests are answered.
+func (w *web) Start(ctx context.Context) error { return w.Base.Start(ctx, w.run) }
+
+func (w *web) run(ctx context.Context, ready func()) error {
+	listener, err := w.config.listener(ctx)
+	if err != nil {
+		return err
+	}
+	w.listener = listener
+	server := &http.Server{
+		Handler:           w.handler,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		// Requests outlive the order to stop: they get time to finish.
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	stopped := make(chan struct{})
+	end := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		w.drain()
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		if server.Shutdown(last) != nil {
+			_ = server.Close()
+		}
+	})
+	ready()
+	err = server.Serve(listener)
+	if end() { // serving failed by itself
+		return fmt.Errorf("serving %s: %w", w.config.Listen, err)
+	}
+	<-stopped
+	return context.Cause(ctx)
+}
+
+// listener opens the port, within the bound of connections and with TLS.
+func (c *Config) listener(ctx context.Context) (net.Listener, error) {
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return nil, listenError(c.Listen, err)
+	}
+	listener = netutil.LimitListener(listener, c.Connections)
+	if c.TLSCert == "" {
+		return listener, nil
+	}
+	certificate, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		listener.Close()
+		return nil, invalid("tls_cert", "the certificate and key cannot be used: %w", err)
+	}
+	return tls.NewListener(listener, &tls.Config{
+		Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12,
+		// WebSockets need HTTP/1.1, and agents and streams are most of the load.
+		NextProtos: []string{"http/1.1"},
+	}), nil
+}
+
+func listenError(address string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return yonder.FieldErrorf(yonder.CodePortInUse, "listen",
+			"another program listens on %s already: stop it, or choose another address with listen", address)
+	case errors.Is(err, os.ErrPermission):
+		return yonder.FieldErrorf(yonder.CodeForbidden, "listen",
+			"this user may not listen on %s: choose a port from 1024 on", address)
+	}
+	return invalid("listen", "cannot listen on %s: %w", address, err)
+}

@@ -1,0 +1,87 @@
+package upkeep
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/yonder-run/yonder/service/store"
+)
+
+// Bounds of one run of a job.
+const (
+	expireLimit = 1000
+	sweepLimit  = 500
+	// orphanAge is how long an upload may wait for the bundle or result that
+	// refers to it.
+	orphanAge = 24 * time.Hour
+)
+
+// Store is where time does something to rows.
+type Store interface {
+	Silence(ctx context.Context, before time.Time) (int, error)
+	ExpireTasks(ctx context.Context, now time.Time, limit int) (int, []store.Stop, store.Woken, error)
+}
+
+// Blobs sweeps uploads that nothing refers to.
+type Blobs interface {
+	Sweep(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// Dispatcher passes on to agents what the jobs find.
+type Dispatcher interface {
+	Resend(ctx context.Context) error
+	StopTasks(ctx context.Context, stops []store.Stop)
+}
+
+// Config is what the jobs need.
+type Config struct {
+	Store      Store
+	Blobs      Blobs
+	Dispatcher Dispatcher
+	Wake       func(groups store.Woken)
+	Silence    time.Duration // without a heartbeat, after which an agent counts as silent
+	Now        func() time.Time
+	Log        *slog.Logger
+}
+
+// Jobs returns all of them.
+func Jobs(c Config) []*Job {
+	return []*Job{
+		c.job("silence", c.Silence/5, c.silence),
+		c.job("expire", time.Second, c.expire),
+		c.job("resend", time.Second, c.resend),
+		c.job("orphans", 10*time.Minute, c.orphans),
+	}
+}
+
+func (c Config) job(name string, every time.Duration, do func(context.Context) (bool, error)) *Job {
+	return &Job{Name: name, Every: every, Do: do, Log: c.Log}
+}
+
+func (c Config) silence(ctx context.Context) (bool, error) {
+	n, err := c.Store.Silence(ctx, c.Now().Add(-c.Silence))
+	if n > 0 {
+		c.Log.InfoContext(ctx, "endpoints went silent", "endpoints", n)
+	}
+	return false, err
+}
+
+func (c Config) expire(ctx context.Context) (bool, error) {
+	n, stops, woken, err := c.Store.ExpireTasks(ctx, c.Now(), expireLimit)
+	if err != nil {
+		return false, err
+	}
+	c.Dispatcher.StopTasks(ctx, stops)
+	c.Wake(woken)
+	return n >= expireLimit, nil
+}
+
+func (c Config) resend(ctx context.Context) (bool, error) {
+	return false, c.Dispatcher.Resend(ctx)
+}
+
+func (c Config) orphans(ctx context.Context) (bool, error) {
+	n, err := c.Blobs.Sweep(ctx, c.Now().Add(-orphanAge), sweepLimit)
+	return n >= sweepLimit, err
+}

@@ -7,19 +7,20 @@ calls, so that they add up to about the median of the whole.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import platform
 import statistics
 import sys
 import time
+from typing import Any
 
 import yonder
 
 STAGES = [
     ("submit", "sent", "submitted"),  # packed, posted, checked by the service
-    ("commit_offer", "submitted", "offered"),  # written durably and offered to the session
-    ("dispatch", "offered", "started"),  # journalled, accepted, routed, handed to the worker
+    ("dispatch", "submitted", "started"),  # written durably, offered, journalled, accepted, handed to the worker
     ("run", "started", "finished"),
     ("report", "finished", "accepted"),  # back through manager and agent, written durably
     ("deliver", "accepted", "received"),  # over the stream into the future
@@ -30,7 +31,7 @@ def noop() -> None:
     return None
 
 
-def measure(executor: yonder.Executor, calls: int) -> tuple[list[float], list[dict[str, int]]]:
+def measure(executor: yonder.Executor, calls: int) -> tuple[list[float], list[dict[str, Any]]]:
     """Milliseconds of each call, and its times in microseconds since the epoch."""
     took, stages = [], []
     for _ in range(calls):
@@ -39,11 +40,11 @@ def measure(executor: yonder.Executor, calls: int) -> tuple[list[float], list[di
         future = executor.submit(noop)
         future.result()
         took.append((time.perf_counter() - began) * 1e3)
-        stages.append({**future.timings, "sent": sent})
+        stages.append({**dataclasses.asdict(future.timings), "sent": sent})
     return took, stages
 
 
-def breakdown(stages: list[dict[str, int]]) -> dict[str, float]:
+def breakdown(stages: list[dict[str, Any]]) -> dict[str, float]:
     return {
         name: round(statistics.median(s[end] - s[start] for s in stages) / 1e3, 3)
         for name, start, end in STAGES

@@ -32,11 +32,11 @@ const (
 func TestStreamsOverTwoReplicas(t *testing.T) {
 	t.Parallel()
 	s := system.New(t)
-	database := pgtest.URL(t)
+	database := pgtest.DurableURL(t)
 	replicas := startReplicas(t, s, database)
-	s.Login()
 	for i, name := range []string{"first", "second"} {
-		s.ConfigureEndpoint(name, "--url", replicas[i].URL())
+		s.LoginTo(replicas[i].URL())
+		s.ConfigureEndpoint(name)
 		s.StartAgent(name)
 		t.Cleanup(func() { s.StopManagers(name) })
 	}

@@ -82,7 +82,7 @@ def extract_metadata(path: str) -> dict[str, object]:
         encoding = "ascii"
     return {
         "path": path,
-        "type": mimetypes.guess_type(path)[0] or "application/octet-stream",
+        "type": mimetypes.guess_type(path)[0] or ("text/plain" if encoding != "latin-1" else "application/octet-stream"),
         "size": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
         "encoding": encoding,

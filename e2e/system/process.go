@@ -122,6 +122,17 @@ func (p *Process) Await(text string) string {
 	}
 }
 
+// alive fails the test if the process has ended by itself.
+func (p *Process) alive() {
+	p.t.Helper()
+	select {
+	case <-p.ended:
+		p.t.Errorf("%s ended (%v):\n%s", p.name, p.err, p.Output())
+		p.t.FailNow()
+	default:
+	}
+}
+
 // Kill9 ends the process as a crash would.
 func (p *Process) Kill9() {
 	p.t.Helper()

@@ -88,6 +88,7 @@ func (s *System) StartServiceAt(address, state string, args ...string) *Process 
 	s.t.Helper()
 	p := s.Start(append([]string{"serve", "--listen", address, "--state-dir", state}, args...)...)
 	s.Until("the service is ready", func() bool {
+		p.alive()
 		req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+address+"/readyz", nil)
 		require.NoError(s.t, err)
 		resp, err := http.DefaultClient.Do(req) //nolint:forbidigo // a test's request, limited by the test's context
@@ -101,9 +102,12 @@ func (s *System) StartServiceAt(address, state string, args ...string) *Process 
 }
 
 // Login writes the login file with the administrator's token.
-func (s *System) Login() {
+func (s *System) Login() { s.LoginTo(s.URL()) }
+
+// LoginTo logs in to one of several replicas.
+func (s *System) LoginTo(url string) {
 	s.t.Helper()
-	s.Run(s.Token(), "login", s.URL(), "--token-stdin")
+	s.Run(s.Token(), "login", url)
 }
 
 // Token is the administrator's.

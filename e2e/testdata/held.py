@@ -21,7 +21,7 @@ def held(directory: str, index: int) -> int:
 
 def main() -> None:
     directory, tasks, attempts = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    with yonder.Executor(max_attempts=attempts) as executor:
+    with yonder.Executor("local", max_attempts=attempts) as executor:
         futures = {executor.submit(held, directory, i): i for i in range(tasks)}
         for future in futures:
             future.accepted.result()

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	firstWait = time.Second      // after this a person wants to know what is going on
+	firstWait = time.Second / 2  // before a person wants to know what is going on
 	nextWait  = 5 * time.Second  // and so often again
 	patience  = 10 * time.Minute // with a service that is away while a result is waited for
 )

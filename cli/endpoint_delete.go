@@ -51,7 +51,8 @@ func newEndpointDelete(a *app) *cobra.Command {
 // nobody could do that any more.
 func (a *app) deleteHere(cmd *cobra.Command, e here) error {
 	if e.State == hereRunning {
-		return yonder.Errorf(yonder.CodeConflict, "the agent of %s runs (process %d): stop it first with \"yonder endpoint stop %s\"", e.Name, e.PID, e.Name)
+		return yonder.Errorf(yonder.CodeConflict, "the agent of %s runs (process %d): stop it first with \"yonder endpoint stop %s\"",
+			e.Name, e.PID, e.Name)
 	}
 	config, err := e.usable()
 	if err != nil {

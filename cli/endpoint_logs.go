@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,8 +36,8 @@ func newEndpointLogs(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.JSON {
-				return kit.Usagef("a log is no JSON document: use \"yonder endpoint logs\" without --json")
+			if a.JSON && follow {
+				return kit.Usagef("what has no end is no JSON document: use --json without --follow")
 			}
 			return a.printLog(cmd.Context(), logOf(h, e), lines, follow)
 		},
@@ -69,8 +70,18 @@ func (a *app) printLog(ctx context.Context, name string, lines int, follow bool)
 		return fmt.Errorf("opening the log: %w", err)
 	}
 	defer file.Close()
-	if err := lastLines(a.Out, file, lines); err != nil || !follow {
+	last, err := lastLines(file, lines)
+	if err != nil {
 		return err
+	}
+	if a.JSON {
+		return a.Show(map[string]any{"file": name, "lines": list(last)}, nil)
+	}
+	for _, line := range last {
+		a.Printf("%s\n", line)
+	}
+	if !follow {
+		return nil
 	}
 	for {
 		if _, err := io.Copy(a.Out, file); err != nil {
@@ -85,25 +96,26 @@ func (a *app) printLog(ctx context.Context, name string, lines int, follow bool)
 	}
 }
 
-// lastLines prints the last lines and leaves the file at its end.
-func lastLines(out io.Writer, file *os.File, lines int) error {
+// lastLines returns the last whole lines and leaves the file behind them.
+func lastLines(file *os.File, n int) ([]string, error) {
 	info, err := file.Stat()
 	if err != nil {
-		return fmt.Errorf("reading the log: %w", err)
+		return nil, fmt.Errorf("reading the log: %w", err)
 	}
-	if _, err := file.Seek(max(0, info.Size()-tailBytes), io.SeekStart); err != nil {
-		return fmt.Errorf("reading the log: %w", err)
-	}
-	data, err := io.ReadAll(file)
+	start := max(0, info.Size()-tailBytes)
+	data, err := io.ReadAll(io.NewSectionReader(file, start, info.Size()-start))
 	if err != nil {
-		return fmt.Errorf("reading the log: %w", err)
+		return nil, fmt.Errorf("reading the log: %w", err)
 	}
-	start := len(data)
-	for n := 0; n < lines && start > 0; n++ {
-		start = bytes.LastIndexByte(data[:start-1], '\n') + 1
+	end := bytes.LastIndexByte(data, '\n') + 1
+	if _, err := file.Seek(start+int64(end), io.SeekStart); err != nil {
+		return nil, fmt.Errorf("reading the log: %w", err)
 	}
-	_, err = out.Write(data[start:])
-	return err //nolint:wrapcheck // of the console
+	lines := strings.Split(strings.TrimSuffix(string(data[:end]), "\n"), "\n")
+	if end == 0 {
+		lines = nil
+	}
+	return lines[max(0, len(lines)-n):], nil
 }
 
 // rewind begins anew in a file that was emptied by a new start.

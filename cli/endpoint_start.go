@@ -65,8 +65,8 @@ func newEndpointStart(a *app) *cobra.Command {
 				return a.systemdUnit(e, unit)
 			}
 			if e.State == hereRunning {
-				return yonder.Errorf(yonder.CodeAlreadyRunning, "the agent of %s runs already (process %d); \"yonder endpoint restart %s\" starts it anew",
-					e.Name, e.PID, e.Name)
+				return yonder.Errorf(yonder.CodeAlreadyRunning,
+					"the agent of %s runs already (process %d); \"yonder endpoint restart %s\" starts it anew", e.Name, e.PID, e.Name)
 			}
 			if foreground {
 				log, err := a.Logger(logs)
@@ -78,7 +78,7 @@ func newEndpointStart(a *app) *cobra.Command {
 			return a.startHere(cmd.Context(), e, config, logs)
 		},
 	}
-	cmd.Flags().BoolVar(&foreground, "foreground", false, "run it in this terminal; SIGINT ends its managers too, SIGTERM leaves them to the next agent")
+	cmd.Flags().BoolVar(&foreground, "foreground", false, "run it in this terminal: SIGINT ends its managers too, SIGTERM does not")
 	cmd.Flags().BoolVar(&detach, "detach", false, "run it in the background (default)")
 	cmd.Flags().StringVar(&unit, "systemd-unit", "", "`print` a unit for systemd, or install it for this user")
 	cmd.Flags().Lookup("systemd-unit").NoOptDefVal = "print"

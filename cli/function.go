@@ -13,11 +13,11 @@ import (
 )
 
 func newFunction(a *app) *cobra.Command {
-	cmd := parent("function", "List, share and delete functions",
-		newFunctionList(a), newFunctionSearch(a), newFunctionShow(a), newFunctionShare(a), newFunctionDelete(a))
+	cmd := parent("function", "Register, list and share functions",
+		newFunctionRegister(a), newFunctionList(a), newFunctionSearch(a), newFunctionShow(a), newFunctionShare(a), newFunctionDelete(a))
 	cmd.Long = "Functions are registered from Python, which packs them with the code that they use:\n\n" +
-		"  import yonder\n" +
-		"  yonder.Client().register(my_function)"
+		"  yonder.Client().register_function(simulate)\n\n" +
+		"or with \"yonder function register\", which does the same for a function of a file."
 	return cmd
 }
 

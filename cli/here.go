@@ -55,7 +55,7 @@ func lookHere(h home.Home, name string) (here, error) {
 	config, err := endpoint.LoadConfig(e.file())
 	if err != nil {
 		e.State, e.Problem = hereBroken, err.Error()
-		return e, nil
+		return e, nil //nolint:nilerr // it is in the answer
 	}
 	e.config = config
 	if e.PID, err = home.LockedBy(filepath.Join(config.StateDir, "lock")); err != nil {

@@ -177,6 +177,18 @@ func (d *daemon) ready(into any) {
 	}
 }
 
+// line reads the next line that the daemon prints.
+func (d *daemon) line() string {
+	d.t.Helper()
+	require.NoError(d.t, d.out.SetReadDeadline(time.Now().Add(patience)))
+	var line []byte
+	for b := make([]byte, 1); len(line) == 0 || line[len(line)-1] != '\n'; line = append(line, b[0]) {
+		_, err := d.out.Read(b)
+		require.NoError(d.t, err, "%s", d.errs)
+	}
+	return string(line)
+}
+
 // stop ends the daemon as a system does, which has to be no failure.
 func (d *daemon) stop() {
 	d.t.Helper()

@@ -2,13 +2,12 @@ package cli
 
 import (
 	"context"
-	"os/signal"
-	"syscall"
+	"errors"
 
 	"github.com/spf13/cobra"
 
 	"github.com/yonder-run/yonder/cli/kit"
-	"github.com/yonder-run/yonder/nodemgr"
+	"github.com/yonder-run/yonder/manager"
 )
 
 // newManager is what an agent's provider runs on each node.
@@ -30,9 +29,7 @@ func newManager(a *app) *cobra.Command {
 				return err
 			}
 			config.Logger = log
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
-			defer stop()
-			return runManager(ctx, config)
+			return runManager(cmd.Context(), config)
 		},
 	}
 	cmd.Flags().StringVar(&config.Rendezvous, "rendezvous", "", "file through which the agent is found")
@@ -43,8 +40,8 @@ func newManager(a *app) *cobra.Command {
 
 func runManager(ctx context.Context, config manager.Config) error {
 	err := manager.Run(ctx, config)
-	if ctx.Err() != nil {
-		return nil // it was told to end
+	if errors.Is(context.Cause(ctx), kit.ErrInterrupted) {
+		err = nil // it was told to end
 	}
 	return err
 }

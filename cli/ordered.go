@@ -60,13 +60,16 @@ func (o *ordered) addAll(ctx context.Context, c *client.Client, results []wire.R
 }
 
 func (o *ordered) print(number int, r wire.Result) error {
-	if err := outcome(r); err != nil {
+	err := outcome(r)
+	if err != nil {
 		o.failed++
 		o.worst = yonder.CodeOf(err)
-		o.app.Notef("%d: %s\n", number+1, err)
 	}
 	if o.app.JSON {
 		return o.item(number, r)
+	}
+	if err != nil {
+		o.app.Notef("%d: %s\n", number+1, err)
 	}
 	if r.Outcome != wire.OutcomeOK {
 		o.app.Printf("null\n")

@@ -43,8 +43,7 @@ func TestTheEndpointsFileHasEverySetting(t *testing.T) {
 // yamlPaths lists what a configuration's fields are called in its file.
 func yamlPaths(config reflect.Type, parent string) []string {
 	var paths []string
-	for i := range config.NumField() {
-		field := config.Field(i)
+	for field := range config.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 		paths = append(paths, parent+name)
 		if field.Type.Kind() == reflect.Struct {

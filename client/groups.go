@@ -16,6 +16,5 @@ import (
 // one's cursor is where the next call goes on.
 func (c *Client) Results(ctx context.Context, group yonder.ID, cursor int64, wait time.Duration) ([]wire.Result, error) {
 	query := url.Values{"cursor": {strconv.FormatInt(cursor, 10)}, "wait": {wait.String()}}
-	page, err := fetch[wire.Page[wire.Result]](ctx, c, http.MethodGet, "/v1/groups/"+group.String()+"/results", query, nil)
-	return page.Items, err
+	return fetch[[]wire.Result](ctx, c, http.MethodGet, "/v1/groups/"+group.String()+"/results", query, nil)
 }

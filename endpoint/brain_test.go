@@ -49,6 +49,7 @@ type task struct {
 	state   yonder.State
 	attempt int
 	grant   int64
+	offered time.Time
 }
 
 func newBrain(t *testing.T, tasks int) *brain {
@@ -237,19 +238,26 @@ func (b *brain) putBlob(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, `{"id":%q,"size":%d,"sha256":"x"}`, id, len(body))
 }
 
-// offer offers all that is queued or offered and unanswered, in leases of the
-// given number of tasks.
+// unanswered is when an offer is made again.
+const unanswered = 500 * time.Millisecond
+
+// offer offers all that is queued, or was offered and not answered for long,
+// in leases of the given number of tasks.
 func (b *brain) offer(size int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.live {
 		return
 	}
+	now := time.Now()
+	offerable := func(t task) bool {
+		return t.state == yonder.RangeQueued || t.state == yonder.RangeOffered && now.Sub(t.offered) > unanswered
+	}
 	for lo := 0; lo < len(b.tasks); {
 		first := b.tasks[lo]
 		hi := lo
 		for hi < len(b.tasks) && hi-lo < size && offerable(b.tasks[hi]) && b.tasks[hi].attempt == first.attempt {
-			b.tasks[hi].state, b.tasks[hi].grant = yonder.RangeOffered, b.epoch
+			b.tasks[hi].state, b.tasks[hi].grant, b.tasks[hi].offered = yonder.RangeOffered, b.epoch, now
 			hi++
 		}
 		if hi == lo {
@@ -260,8 +268,6 @@ func (b *brain) offer(size int) {
 		lo = hi
 	}
 }
-
-func offerable(t task) bool { return t.state == yonder.RangeQueued || t.state == yonder.RangeOffered }
 
 func (b *brain) hint(lo, hi, attempt int) {
 	lease := b.lease

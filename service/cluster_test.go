@@ -34,7 +34,7 @@ func TestStress(t *testing.T) {
 func TestARestartLosesNothing(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
-	running, waiting := w.submit(t, 3), wire.Bundle{}
+	running := w.submit(t, 3)
 	leases, _ := w.agent.Offered(t)
 	w.agent.Accept(t, leases)
 	offline := w.Endpoint(t, w.Admin, "offline")

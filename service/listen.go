@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -17,8 +18,10 @@ import (
 	"github.com/yonder-run/yonder/internal/startstop"
 )
 
-// Times of the HTTP server. Bodies and answers have their own, per route.
+// Times of the HTTP server. Bodies have their own, per route, and so have
+// answers that take longer than the one here.
 const (
+	writeTimeout    = 2 * time.Minute
 	headerTimeout   = 10 * time.Second
 	idleTimeout     = 2 * time.Minute
 	maxHeaderBytes  = 64 << 10
@@ -30,6 +33,7 @@ type web struct {
 	startstop.Base
 
 	config   *Config
+	log      *slog.Logger
 	handler  http.Handler
 	drain    func() // ends requests that would go on for ever
 	listener net.Listener
@@ -49,6 +53,8 @@ func (w *web) run(ctx context.Context, ready func()) error {
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		WriteTimeout:      writeTimeout,
+		ErrorLog:          slog.NewLogLogger(w.log.Handler(), slog.LevelDebug),
 		// Requests outlive the order to stop: they get time to finish.
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}

@@ -135,15 +135,16 @@ func (s *Service) assemble(db store.Store) (*parts, error) {
 		Max:    c.Streams, MaxGroups: c.StreamGroups, Log: s.log,
 	}
 	p.hints = &hints{fabric: p.fabric, hub: hub, streams: streams, log: s.log}
+	figures := metrics.New()
 	dispatcher := dispatch.New(dispatch.Config{
-		Store: db, Fabric: p.fabric, Wake: p.hints.wake, Heartbeat: c.Heartbeat, Now: now, Log: s.log,
+		Store: db, Fabric: p.fabric, Wake: p.hints.wake, Observe: figures.AgentRequest, Heartbeat: c.Heartbeat, Now: now, Log: s.log,
 	})
 	library := &blob.Library{Bodies: bodies, Records: db, Limit: c.PayloadBytes, Now: now, Log: s.log}
-	figures := metrics.New()
-	figures.Tasks(db.Counts)
+	figures.States(db.Counts)
 	figures.Gauge("yonder_agents", "Agents connected to this replica.", p.fabric.Connections)
+	figures.Gauge("yonder_routes", "Other replicas connected to this one.", p.fabric.Routes)
 	figures.Gauge("yonder_streams", "Streams of results open at this replica.", streams.Open)
-	p.web = &web{config: &s.config, drain: streams.Stop, handler: api.New(api.Config{
+	p.web = &web{config: &s.config, log: s.log, drain: streams.Stop, handler: api.New(api.Config{
 		Store: db, Auth: authenticator, Dispatcher: dispatcher, Streams: streams, Blobs: library, Metrics: figures,
 		Agent: func(w http.ResponseWriter, r *http.Request, endpoint, token yonder.ID) error {
 			return p.fabric.Accept(w, r, natsfabric.Agent{Endpoint: endpoint, Token: token})

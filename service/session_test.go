@@ -66,18 +66,22 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 		header any
 		code   yonder.Code
 	}{
-		"unknown verb":      {"dance", wire.KindReport, wire.Report{}, yonder.CodeInvalidRequest},
-		"wrong kind":        {"report", wire.KindAccept, wire.Accept{}, yonder.CodeMalformedFrame},
-		"wrong header":      {"report", wire.KindReport, "text", yonder.CodeMalformedFrame},
-		"old wire":          {"open", wire.KindSessionOpen, wire.SessionOpen{WireOldest: 90, WireNewest: 99}, yonder.CodeUnsupportedWire},
-		"no journal":        {"open", wire.KindSessionOpen, wire.SessionOpen{WireOldest: 1, WireNewest: 1}, yonder.CodeInvalidRequest},
-		"accept no span":    {"accept", wire.KindAccept, wire.Accept{Epoch: 1, Spans: []wire.Span{span}}, yonder.CodeInvalidRequest},
-		"decline no span":   {"accept", wire.KindAccept, wire.Accept{Epoch: 1, Declined: []wire.Span{span}}, yonder.CodeInvalidRequest},
-		"hold no span":      {"reconcile", wire.KindReconcile, wire.Reconcile{Epoch: 1, Held: []wire.Holding{{Span: span}}}, yonder.CodeInvalidRequest},
+		"unknown verb":    {"dance", wire.KindReport, wire.Report{}, yonder.CodeInvalidRequest},
+		"wrong kind":      {"report", wire.KindAccept, wire.Accept{}, yonder.CodeMalformedFrame},
+		"wrong header":    {"report", wire.KindReport, "text", yonder.CodeMalformedFrame},
+		"old wire":        {"open", wire.KindSessionOpen, wire.SessionOpen{WireOldest: 90, WireNewest: 99}, yonder.CodeUnsupportedWire},
+		"no journal":      {"open", wire.KindSessionOpen, wire.SessionOpen{WireOldest: 1, WireNewest: 1}, yonder.CodeInvalidRequest},
+		"accept no span":  {"accept", wire.KindAccept, wire.Accept{Epoch: 1, Spans: []wire.Span{span}}, yonder.CodeInvalidRequest},
+		"decline no span": {"accept", wire.KindAccept, wire.Accept{Epoch: 1, Declined: []wire.Span{span}}, yonder.CodeInvalidRequest},
+		"hold no span": {
+			"reconcile", wire.KindReconcile, wire.Reconcile{Epoch: 1, Held: []wire.Holding{{Span: span}}}, yonder.CodeInvalidRequest,
+		},
 		"hold too much":     {"reconcile", wire.KindReconcile, wire.Reconcile{Epoch: 1, Held: make([]wire.Holding, 2001)}, yonder.CodeInvalidRequest},
 		"result of no task": {"report", wire.KindReport, wire.Report{Epoch: 1, Results: []wire.Entry{{}}}, yonder.CodeMalformedFrame},
-		"negative capacity": {"heartbeat", wire.KindHeartbeat, wire.Heartbeat{Epoch: 1, Capacity: wire.Capacity{Tasks: -1}}, yonder.CodeInvalidRequest},
-		"unknown function":  {"function", wire.KindFunctionGet, wire.FunctionGet{Epoch: 1, Hash: "x"}, yonder.CodeNotFound},
+		"negative capacity": {
+			"heartbeat", wire.KindHeartbeat, wire.Heartbeat{Epoch: 1, Capacity: wire.Capacity{Tasks: -1}}, yonder.CodeInvalidRequest,
+		},
+		"unknown function": {"function", wire.KindFunctionGet, wire.FunctionGet{Epoch: 1, Hash: "x"}, yonder.CodeNotFound},
 	} {
 		t.Log(name)
 		w.agent.Refused(t, c.code, c.verb, c.kind, c.header)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/yonder-run/yonder"
 )
@@ -20,7 +21,7 @@ func TakeLock(dir string) (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening lock file: %w", err)
 	}
-	if err := lockFile(file); err != nil {
+	if err := lockPatiently(file); err != nil {
 		defer file.Close()
 		return nil, yonder.Errorf(yonder.CodeAlreadyRunning,
 			"an agent%s uses %s already: stop it first, or choose another state_dir (%w)", owner(name), dir, err)
@@ -30,6 +31,20 @@ func TakeLock(dir string) (*Lock, error) {
 		return nil, err
 	}
 	return &Lock{file}, nil
+}
+
+// lockPatiently allows for a lock that was given up a moment ago: a process
+// that its holder was just starting has a copy until its own program runs.
+func lockPatiently(file *os.File) error {
+	err := lockFile(file)
+	for range 10 {
+		if err == nil {
+			return nil
+		}
+		<-time.After(5 * time.Millisecond)
+		err = lockFile(file)
+	}
+	return err
 }
 
 func writeOwner(file *os.File) error {

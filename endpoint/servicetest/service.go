@@ -124,7 +124,7 @@ func (s *Service) HandleBody(suffix string, h http.HandlerFunc) {
 func (s *Service) Hint(verb string, kind wire.Kind, header any, columns ...[]byte) {
 	frame, err := wire.NewFrame(kind, header, columns...)
 	require.NoError(s.tb, err)
-	require.NoError(s.tb, s.client.Publish("ep."+s.Endpoint.String()+"."+verb, frame.Bytes()))
+	_ = s.client.Publish("ep."+s.Endpoint.String()+"."+verb, frame.Bytes()) // a hint may be lost, as at the test's end
 }
 
 // Break ends all connections.

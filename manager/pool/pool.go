@@ -194,3 +194,19 @@ func (p *Pool) newWorkerID() string {
 	p.lastWID++
 	return "w" + strconv.FormatInt(p.lastWID, 10)
 }
+
+// Running is what a worker has to report next: its job and the first task
+// that it has not reported.
+func (p *Pool) Running(id string) (job JobID, next int, ok bool) {
+	w := p.workers[id]
+	if w == nil || w.run == nil {
+		return 0, 0, false
+	}
+	return w.run.job.id, w.run.next, true
+}
+
+// Starting says whether a worker was forked and has not said hello.
+func (p *Pool) Starting(id string) bool {
+	w := p.workers[id]
+	return w != nil && w.state == yonder.WorkerForking
+}

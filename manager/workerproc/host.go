@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -29,11 +28,18 @@ type Place struct {
 }
 
 // Report is a Ran frame with what was written to stdout and stderr before it.
-// Files are the host's own by now: whoever takes the report removes them.
 type Report struct {
 	wire.Ran
 	Columns        [][]byte
+	Files          map[int]File // by column, in place of Ran.Files
 	Stdout, Stderr string
+}
+
+// File is a result that is too large for a message. It is out of the worker's
+// reach by now; whoever takes the report removes it.
+type File struct {
+	Path string
+	Blob wire.Blob // without an ID
 }
 
 // Exit tells how a worker ended and where it was.
@@ -57,7 +63,7 @@ type Config struct {
 	// Dir is where the directory of sockets, pipes and results is made; empty:
 	// the system's place for temporary files.
 	Dir     string
-	Source  fs.FS // the Python package yonder, as a folder of that name
+	Zipapp  []byte // what zygotes run
 	Runtime runtime.Runtime
 	Output  int // bytes kept of each of stdout and stderr between two reports
 	Logger  *slog.Logger
@@ -93,7 +99,7 @@ func (h *Host) run(ctx context.Context, ready func()) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // temporary
-	archive, err := WriteArchive(dir, h.cfg.Source)
+	archive, err := WriteArchive(dir, h.cfg.Zipapp)
 	if err != nil {
 		return err
 	}

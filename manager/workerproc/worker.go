@@ -3,7 +3,9 @@ package workerproc
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -207,7 +209,7 @@ func (w *worker) listen(conn net.Conn) error {
 		if len(report.Entries) != len(report.Columns) {
 			return yonder.Errorf(yonder.CodeMalformedFrame, "%d payloads for %d outcomes", len(report.Columns), len(report.Entries))
 		}
-		if report.Files, err = w.takeFiles(report.Files); err != nil {
+		if report.Files, err = w.takeFiles(report.Ran.Files); err != nil {
 			return err
 		}
 		report.Stdout, report.Stderr = w.stdout.take(), w.stderr.take()
@@ -216,19 +218,39 @@ func (w *worker) listen(conn net.Conn) error {
 }
 
 // takeFiles moves results out of reach of the worker.
-func (w *worker) takeFiles(files map[int]string) (map[int]string, error) {
-	taken := make(map[int]string, len(files))
-	for i, file := range files {
-		info, err := os.Lstat(file)
-		if err != nil || filepath.Dir(file) != w.fork.Dir || !info.Mode().IsRegular() {
-			return nil, yonder.Errorf(yonder.CodeMalformedFrame, "%s is not a file of the worker's directory", file)
+func (w *worker) takeFiles(files map[int]string) (map[int]File, error) {
+	taken := make(map[int]File, len(files))
+	for i, name := range files {
+		info, err := os.Lstat(name)
+		if err != nil || filepath.Dir(name) != w.fork.Dir || !info.Mode().IsRegular() {
+			return nil, yonder.Errorf(yonder.CodeMalformedFrame, "%s is not a file of the worker's directory", name)
 		}
-		taken[i] = filepath.Join(resultsDir(w.zygote.host.dir), w.id+"-"+filepath.Base(file))
-		if err := os.Rename(file, taken[i]); err != nil {
+		path := filepath.Join(resultsDir(w.zygote.host.dir), w.id+"-"+filepath.Base(name))
+		if err := os.Rename(name, path); err != nil {
 			return nil, fmt.Errorf("taking a result: %w", err)
 		}
+		blob, err := describe(path)
+		if err != nil {
+			return nil, err
+		}
+		taken[i] = File{Path: path, Blob: blob}
 	}
 	return taken, nil
+}
+
+// describe measures a file, here where only its own worker waits for that.
+func describe(path string) (wire.Blob, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return wire.Blob{}, fmt.Errorf("reading a result: %w", err)
+	}
+	defer file.Close()
+	sum := sha256.New()
+	size, err := io.Copy(sum, file)
+	if err != nil {
+		return wire.Blob{}, fmt.Errorf("reading a result: %w", err)
+	}
+	return wire.Blob{Size: size, SHA256: hex.EncodeToString(sum.Sum(nil))}, nil
 }
 
 // give queues a run. The queue has room, because a worker has one run at a time.

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/yonder-run/yonder/python"
 	"github.com/yonder-run/yonder/wire"
 )
 
@@ -35,19 +35,24 @@ func here() string {
 	return filepath.Dir(file)
 }
 
-// Source is the Python package, as the binary embeds it.
-func Source() fs.FS { return os.DirFS(filepath.Join(here(), "..", "..", "python", "src")) }
+// Zipapp is what zygotes run.
+func Zipapp(tb testing.TB) []byte {
+	tb.Helper()
+	data, err := python.Zipapp()
+	require.NoError(tb, err)
+	return data
+}
 
 // Python is the interpreter of the tests: python3 of the PATH, or what it
 // stands for if it is the shim of a version manager.
 func Python(tb testing.TB) string {
 	tb.Helper()
-	found, err := python()
+	found, err := interpreter()
 	require.NoError(tb, err, "the tests need python3 on the PATH")
 	return found
 }
 
-var python = sync.OnceValues(func() (string, error) {
+var interpreter = sync.OnceValues(func() (string, error) {
 	out, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
 	return strings.TrimSpace(string(out)), err
 })
@@ -78,12 +83,12 @@ func Pythons(tb testing.TB) []wire.Interpreter {
 }
 
 var capture = sync.OnceValues(func() (map[string]Body, error) {
-	interpreter, err := python()
+	program, err := interpreter()
 	if err != nil {
 		return nil, err
 	}
 	data := filepath.Join(here(), "testdata")
-	cmd := exec.Command(interpreter, filepath.Join(data, "capture.py"), data, filepath.Join(here(), "..", "..", "python", "src"))
+	cmd := exec.Command(program, filepath.Join(data, "capture.py"), data, filepath.Join(here(), "..", "..", "python", "src"))
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

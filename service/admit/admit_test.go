@@ -131,11 +131,28 @@ func TestSignature(t *testing.T) {
 		shape  wire.Shape
 		field  string // "" when the call fits
 	}{
-		{two, shape(1), ""}, {two, shape(2), ""}, {two, shape(0, "a"), ""}, {two, shape(1, "b"), ""}, {two, shape(0, "b", "a"), ""},
-		{two, shape(0), "a"}, {two, shape(0, "b"), "a"}, {two, shape(3), "args"}, {two, shape(1, "a"), "a"}, {two, shape(1, "c"), "c"},
-		{only, shape(1), ""}, {only, shape(1, "a"), ""}, {only, shape(0, "a"), "a"}, {only, shape(2), "args"},
-		{all, shape(1, "k"), ""}, {all, shape(9, "k", "x"), ""}, {all, shape(9), "k"}, {all, shape(0, "k"), "a"}, {all, shape(1, "k", "a"), "a"},
-		{nil, shape(0), ""}, {nil, shape(1), "args"}, {nil, shape(0, "x"), "x"},
+		{two, shape(1), ""},
+		{two, shape(2), ""},
+		{two, shape(0, "a"), ""},
+		{two, shape(1, "b"), ""},
+		{two, shape(0, "b", "a"), ""},
+		{two, shape(0), "a"},
+		{two, shape(0, "b"), "a"},
+		{two, shape(3), "args"},
+		{two, shape(1, "a"), "a"},
+		{two, shape(1, "c"), "c"},
+		{only, shape(1), ""},
+		{only, shape(1, "a"), ""},
+		{only, shape(0, "a"), "a"},
+		{only, shape(2), "args"},
+		{all, shape(1, "k"), ""},
+		{all, shape(9, "k", "x"), ""},
+		{all, shape(9), "k"},
+		{all, shape(0, "k"), "a"},
+		{all, shape(1, "k", "a"), "a"},
+		{nil, shape(0), ""},
+		{nil, shape(1), "args"},
+		{nil, shape(0, "x"), "x"},
 	} {
 		f := yonder.Function{Name: "f", Signature: &yonder.Signature{Params: c.params}}
 		err := Signature(f, []wire.Shape{c.shape})

@@ -23,7 +23,7 @@ var open = map[string]bool{"/v1/version": true, "/healthz": true, "/readyz": tru
 type document struct {
 	OpenAPI string `json:"openapi"`
 	Paths   map[string]map[string]struct {
-		ID        string                     `json:"operationId"`
+		ID        string                     `json:"operationId"` //nolint:tagliatelle // as OpenAPI has it
 		Summary   string                     `json:"summary"`
 		Tags      []string                   `json:"tags"`
 		Responses map[string]json.RawMessage `json:"responses"`
@@ -147,7 +147,8 @@ func TestTokens(t *testing.T) {
 		require.Empty(t, token.Secret)
 	}
 	w.Refused(t, made.Secret, "POST", "/v1/tokens", wire.CreateToken{}, yonder.CodeForbidden)
-	admin := servicetest.Call[yonder.Identity](t, w.Service, w.Admin, "POST", "/v1/identities", wire.CreateIdentity{Name: "root2", Kind: "person", Admin: true})
+	admin := servicetest.Call[yonder.Identity](t, w.Service, w.Admin, "POST", "/v1/identities",
+		wire.CreateIdentity{Name: "root2", Kind: "person", Admin: true})
 	w.Refused(t, w.stranger, "POST", "/v1/tokens", wire.CreateToken{Identity: &admin.ID}, yonder.CodeForbidden)
 	w.Refused(t, w.stranger, "GET", "/v1/tokens?identity="+admin.ID.String(), nil, yonder.CodeForbidden)
 	w.Refused(t, w.stranger, "POST", "/v1/tokens", wire.CreateToken{Scopes: []string{yonder.ScopeAdmin}}, yonder.CodeForbidden)
@@ -163,7 +164,8 @@ func TestIdentitiesAndGroups(t *testing.T) {
 	group := servicetest.Call[yonder.Identity](t, w.Service, w.Admin, "POST", "/v1/identities", wire.CreateIdentity{Name: "lab", Kind: "group"})
 	w.Refused(t, w.Admin, "POST", "/v1/identities", wire.CreateIdentity{Name: "lab", Kind: "person"}, yonder.CodeConflict)
 	w.Refused(t, w.Admin, "POST", "/v1/identities", wire.CreateIdentity{Name: "x", Kind: "group", Admin: true}, yonder.CodeInvalidRequest)
-	w.Refused(t, w.Admin, "POST", "/v1/identities", wire.CreateIdentity{Name: "x", Kind: "person", Members: []yonder.ID{ada.ID}}, yonder.CodeInvalidRequest)
+	w.Refused(t, w.Admin, "POST", "/v1/identities",
+		wire.CreateIdentity{Name: "x", Kind: "person", Members: []yonder.ID{ada.ID}}, yonder.CodeInvalidRequest)
 	w.Refused(t, w.Admin, "POST", "/v1/tokens", wire.CreateToken{Identity: &group.ID}, yonder.CodeInvalidRequest)
 
 	share := func(path string) {

@@ -51,8 +51,12 @@ func (a *API) receiveBlob(w http.ResponseWriter, r *http.Request, owner yonder.I
 	return nil
 }
 
-// stallTimeout is how long a sender of a large body may pause.
-const stallTimeout = 30 * time.Second
+// stallTimeout is how long a sender of a large body may pause, answerTimeout
+// how long the answer may take after the body.
+const (
+	stallTimeout  = 30 * time.Second
+	answerTimeout = time.Minute
+)
 
 // patientReader lets a body take any time as long as something comes.
 type patientReader struct {
@@ -63,6 +67,7 @@ type patientReader struct {
 
 func (p *patientReader) Read(b []byte) (int, error) {
 	_ = p.control.SetReadDeadline(time.Now().Add(stallTimeout))
+	_ = p.control.SetWriteDeadline(time.Now().Add(stallTimeout + answerTimeout))
 	return p.Reader.Read(b) //nolint:wrapcheck // an io.Reader must return io.EOF as it is
 }
 

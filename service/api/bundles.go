@@ -87,9 +87,11 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request) (data []byte, rel
 		}
 	}
 	release = func() { a.bodies.Release(need) }
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bulkTimeout))
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(bulkTimeout))
 	data, err = readAll(http.MaxBytesReader(w, r.Body, limit), r.ContentLength)
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	_ = control.SetReadDeadline(time.Time{})
+	_ = control.SetWriteDeadline(time.Now().Add(answerTimeout))
 	if err != nil {
 		release()
 		return nil, nil, bodyError(err, limit)

@@ -91,7 +91,8 @@ func TestWhatIsRefusedAtSubmit(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	signed := servicetest.Call[yonder.Function](t, w.Service, w.Admin, "POST", "/v1/functions", wire.RegisterFunction{
-		Name: "signed", Body: []byte("x"), Signature: &yonder.Signature{Params: []yonder.Param{{Name: "a", Kind: yonder.ParamPositional, Required: true}}},
+		Name: "signed", Body: []byte("x"),
+		Signature: &yonder.Signature{Params: []yonder.Param{{Name: "a", Kind: yonder.ParamPositional, Required: true}}},
 	})
 	newer := servicetest.Call[yonder.Function](t, w.Service, w.Admin, "POST", "/v1/functions", wire.RegisterFunction{
 		Name: "newer", Body: []byte("x"), Requirements: yonder.Requirements{Python: "3.13"},
@@ -103,7 +104,9 @@ func TestWhatIsRefusedAtSubmit(t *testing.T) {
 		field  string
 		says   string
 	}{
-		"arguments":          {func(b *wire.Bundle) { b.Function, b.Shapes = signed.ID, []wire.Shape{{}} }, yonder.CodeInvalidArguments, "a", "missing"},
+		"arguments": {func(b *wire.Bundle) {
+			b.Function, b.Shapes = signed.ID, []wire.Shape{{}}
+		}, yonder.CodeInvalidArguments, "a", "missing"},
 		"interpreter":        {func(b *wire.Bundle) { b.Function = newer.ID }, yonder.CodeNoInterpreter, "endpoint", "has Python 3.11.7"},
 		"payload's Python":   {func(b *wire.Bundle) { b.Python = "3.12" }, yonder.CodeCodecMismatch, "python", "has Python 3.11.7"},
 		"unknown function":   {func(b *wire.Bundle) { b.Function = yonder.NewID() }, yonder.CodeNotFound, "", "function"},

@@ -18,6 +18,7 @@ func TestErrorsHaveOneForm(t *testing.T) {
 	t.Parallel()
 	s := servicetest.Start(t)
 	long := strings.Repeat("x", 1000)
+	task, group, function := "/v1/tasks/"+yonder.NewID().String(), "/v1/groups/"+yonder.NewID().String(), "/v1/functions/"+yonder.NewID().String()
 	for name, c := range map[string]struct {
 		method, path, body, kind string
 		code                     yonder.Code
@@ -33,7 +34,7 @@ func TestErrorsHaveOneForm(t *testing.T) {
 		"query range":          {"GET", "/v1/tasks?limit=9999", "", "", yonder.CodeInvalidRequest, "query.limit", "1000"},
 		"query choice":         {"GET", "/v1/tasks?state=odd", "", "", yonder.CodeInvalidRequest, "query.state", "queued"},
 		"query unknown":        {"GET", "/v1/tasks?color=red", "", "", yonder.CodeInvalidRequest, "query.color", "unknown"},
-		"cursor":               {"GET", "/v1/groups/" + yonder.NewID().String() + "/results?cursor=-1", "", "", yonder.CodeInvalidRequest, "cursor", "-1"},
+		"cursor":               {"GET", group + "/results?cursor=-1", "", "", yonder.CodeInvalidRequest, "cursor", "-1"},
 		"no JSON":              {"POST", "/v1/groups", "{", "", yonder.CodeInvalidRequest, "body", ""},
 		"no body":              {"POST", "/v1/functions", "", "", yonder.CodeInvalidRequest, "", "body is required"},
 		"missing field":        {"POST", "/v1/endpoints", "{}", "", yonder.CodeInvalidRequest, "body", "name"},
@@ -50,10 +51,13 @@ func TestErrorsHaveOneForm(t *testing.T) {
 		"no bundle":            {"POST", "/v1/bundles", "", wire.TypeFrames, yonder.CodeInvalidRequest, "", "no bundle"},
 		"bundle frame":         {"POST", "/v1/bundles", "\x01\x02\x03", wire.TypeFrames, yonder.CodeMalformedFrame, "", "too few"},
 		"not a WebSocket":      {"GET", "/v1/stream", "", "", yonder.CodeInvalidRequest, "", "WebSocket"},
-		"wait":                 {"GET", "/v1/tasks/" + yonder.NewID().String() + "/result?wait=soon", "", "", yonder.CodeInvalidRequest, "wait", "10s"},
-		"version":              {"GET", "/v1/functions/" + yonder.NewID().String() + "/body?version=x", "", "", yonder.CodeInvalidRequest, "version", "count from 1"},
+		"wait":                 {"GET", task + "/result?wait=soon", "", "", yonder.CodeInvalidRequest, "wait", "10s"},
+		"version":              {"GET", function + "/body?version=x", "", "", yonder.CodeInvalidRequest, "version", "count from 1"},
 		"empty function":       {"POST", "/v1/functions", `{"name":"f","body":""}`, "", yonder.CodeInvalidRequest, "body", "base64"},
-		"function's Python":    {"POST", "/v1/functions", `{"name":"f","body":"eA==","requirements":{"python":">=3"}}`, "", yonder.CodeInvalidRequest, "requirements.python", "3.11"},
+		"function's Python": {
+			"POST", "/v1/functions", `{"name":"f","body":"eA==","requirements":{"python":">=3"}}`, "",
+			yonder.CodeInvalidRequest, "requirements.python", "3.11",
+		},
 	} {
 		kind := "application/json"
 		if c.kind != "" {
@@ -77,7 +81,7 @@ func TestErrorsHaveOneForm(t *testing.T) {
 func TestAnswersHaveTheHeadersThatMatter(t *testing.T) {
 	t.Parallel()
 	s := servicetest.Start(t)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+"/v1/whoami", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+"/v1/whoami", http.NoBody)
 	require.NoError(t, err)
 	answer, err := s.HTTP().Do(r)
 	require.NoError(t, err)
@@ -117,7 +121,8 @@ func TestMetrics(t *testing.T) {
 	status, data := w.Do(t, "", "GET", "/metrics", nil)
 	require.Equal(t, http.StatusOK, status)
 	for _, line := range []string{
-		`yonder_requests_total{route="POST /v1/bundles",status="202"} 1`, "yonder_agents 1", "yonder_streams 0", `yonder_tasks{state=`,
+		`yonder_requests_total{route="POST /v1/bundles",status="202"} 1`, "yonder_agents 1", "yonder_streams 0", `yonder_tasks{state="offered"} 3`,
+		`yonder_sessions{state="live"} 1`, `yonder_agent_request_seconds_count{code="",verb="open"} 1`,
 		`yonder_request_seconds_count{route="POST /v1/functions"} 1`,
 	} {
 		require.Contains(t, string(data), line)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/service/auth"
+	"github.com/yonder-run/yonder/service/store"
 	"github.com/yonder-run/yonder/wire"
 )
 
@@ -74,7 +75,17 @@ func (a *API) deleteIdentity(ctx context.Context, p auth.Principal, in *ByID) er
 	if in.ID == p.ID() {
 		return yonder.Errorf(yonder.CodeForbidden, "nobody can delete the identity they act as: let another admin do it")
 	}
-	return a.Store.DeleteIdentity(ctx, in.ID)
+	tokens, err := a.Store.ListTokens(ctx, in.ID, store.Page{Limit: maxListing})
+	if err != nil {
+		return err
+	}
+	if err := a.Store.DeleteIdentity(ctx, in.ID); err != nil {
+		return err
+	}
+	for _, token := range tokens {
+		a.Revoked(token.ID, yonder.ID{})
+	}
+	return nil
 }
 
 type membership struct {

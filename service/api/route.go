@@ -143,6 +143,9 @@ func socket(handle rawHandler) rawHandler {
 	}
 }
 
+// maxListing is the most items of a page.
+const maxListing = 1000
+
 // Paging is how listings are paged.
 type Paging struct {
 	Limit int       `query:"limit" default:"100" minimum:"1" maximum:"1000" doc:"most items to return"`

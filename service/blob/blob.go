@@ -108,13 +108,20 @@ func (l *Library) Sweep(ctx context.Context, before time.Time, limit int) (int, 
 	if err != nil {
 		return 0, err
 	}
-	for i, orphan := range orphans {
-		if err := l.Records.DeleteBlob(ctx, orphan.ID); err != nil {
-			return i, err
+	swept := 0
+	for _, orphan := range orphans {
+		err := l.Records.DeleteBlob(ctx, orphan.ID)
+		switch yonder.CodeOf(err) {
+		case "", yonder.CodeNotFound: // another replica was faster, and may have stopped here
+		case yonder.CodeConflict:
+			continue // something refers to it by now
+		default:
+			return swept, err
 		}
 		if err := l.Bodies.Delete(ctx, orphan.Blob); err != nil {
-			return i, err
+			return swept, err
 		}
+		swept++
 	}
-	return len(orphans), nil
+	return swept, nil
 }

@@ -40,7 +40,9 @@ type Config struct {
 	Store  Store
 	Fabric fabric.Fabric
 	// Wake tells readers of results, here and at other replicas, to look.
-	Wake      func(groups store.Woken)
+	Wake func(groups store.Woken)
+	// Observe counts an answered request of an agent; code is empty for success.
+	Observe   func(verb string, code yonder.Code, took time.Duration)
 	Heartbeat time.Duration // asked of agents
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -84,11 +86,14 @@ func (d *Dispatcher) serve(ctx context.Context, r fabric.Request, reply func(wir
 	}()
 	handle, known := verbs[r.Verb]
 	if !known {
+		d.Observe("unknown", yonder.CodeInvalidRequest, 0)
 		reply(fabric.ErrorFrame(yonder.Errorf(yonder.CodeInvalidRequest,
 			"the service knows no request %q: the agent may be newer than the service", r.Verb)))
 		return
 	}
+	begin := time.Now()
 	answer, err := handle(d, ctx, r)
+	d.Observe(r.Verb, yonder.CodeOf(err), time.Since(begin))
 	if err != nil {
 		d.refuse(ctx, r, err, reply)
 		return

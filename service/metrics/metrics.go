@@ -20,6 +20,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	agents   *prometheus.HistogramVec
 }
 
 // New returns metrics of the process and of requests.
@@ -34,7 +35,11 @@ func New() *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
 		}, []string{"route"}),
 	}
-	m.registry.MustRegister(m.requests, m.seconds, collectors.NewGoCollector(),
+	m.agents = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "yonder_agent_request_seconds", Help: "Time to answer agents on the fabric, by verb and error code.",
+		Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
+	}, []string{"verb", "code"})
+	m.registry.MustRegister(m.requests, m.seconds, m.agents, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -46,16 +51,25 @@ func (m *Metrics) Request(route string, status int, took time.Duration) {
 	m.seconds.WithLabelValues(route).Observe(took.Seconds())
 }
 
+// AgentRequest counts one answered request of an agent.
+func (m *Metrics) AgentRequest(verb string, code yonder.Code, took time.Duration) {
+	m.agents.WithLabelValues(verb, string(code)).Observe(took.Seconds())
+}
+
 // Gauge adds a figure that is read when somebody looks.
 func (m *Metrics) Gauge(name, help string, read func() int) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
 		func() float64 { return float64(read()) }))
 }
 
-// Tasks adds the number of tasks by state, counted when somebody looks.
-func (m *Metrics) Tasks(count func(ctx context.Context) (map[yonder.State]int64, error)) {
-	m.registry.MustRegister(&states{count: count, desc: prometheus.NewDesc(
-		"yonder_tasks", "Tasks by state.", []string{"state"}, nil)})
+// States adds the numbers of tasks and of sessions by state, counted when
+// somebody looks.
+func (m *Metrics) States(count func(ctx context.Context) (map[yonder.State]int64, error)) {
+	m.registry.MustRegister(&states{
+		count:    count,
+		tasks:    prometheus.NewDesc("yonder_tasks", "Unfinished tasks by state.", []string{"state"}, nil),
+		sessions: prometheus.NewDesc("yonder_sessions", "Endpoints by the state of their newest session.", []string{"state"}, nil),
+	})
 }
 
 // Handler serves the figures.
@@ -65,14 +79,27 @@ func (m *Metrics) Handler() http.Handler {
 
 // states collects counts by state.
 type states struct {
-	count func(ctx context.Context) (map[yonder.State]int64, error)
-	desc  *prometheus.Desc
+	count           func(ctx context.Context) (map[yonder.State]int64, error)
+	tasks, sessions *prometheus.Desc
+}
+
+// of returns what a state is a state of.
+func (s *states) of(state yonder.State) *prometheus.Desc {
+	for _, t := range yonder.RangeMachine.Transitions {
+		if t.From == state || t.To == state {
+			return s.tasks
+		}
+	}
+	return s.sessions
 }
 
 const countTimeout = 5 * time.Second
 
 // Describe implements prometheus.Collector.
-func (s *states) Describe(ch chan<- *prometheus.Desc) { ch <- s.desc }
+func (s *states) Describe(ch chan<- *prometheus.Desc) {
+	ch <- s.tasks
+	ch <- s.sessions
+}
 
 // Collect implements prometheus.Collector.
 func (s *states) Collect(ch chan<- prometheus.Metric) {
@@ -80,10 +107,10 @@ func (s *states) Collect(ch chan<- prometheus.Metric) {
 	defer cancel()
 	counts, err := s.count(ctx)
 	if err != nil {
-		ch <- prometheus.NewInvalidMetric(s.desc, err)
+		ch <- prometheus.NewInvalidMetric(s.tasks, err)
 		return
 	}
 	for state, n := range counts {
-		ch <- prometheus.MustNewConstMetric(s.desc, prometheus.GaugeValue, float64(n), string(state))
+		ch <- prometheus.MustNewConstMetric(s.of(state), prometheus.GaugeValue, float64(n), string(state))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -24,6 +25,8 @@ type client struct {
 	access     Access
 	subscribes chan wire.Subscribe
 	watch      *Watch
+	writing    atomic.Bool // a frame is being sent
+	busy       atomic.Bool // a frame was sent since the last ping
 	cursors    map[yonder.ID]int64
 }
 
@@ -58,13 +61,19 @@ func (c *client) listen(ctx context.Context) error {
 	}
 }
 
+// ping looks for clients that are gone where nothing is sent that would show
+// it. Beside a frame that a slow client takes its time for, a ping would not
+// get through and fail.
 func (c *client) ping(ctx context.Context) error {
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			limited, cancel := context.WithTimeout(c.conn, pingEvery)
+			if c.busy.Swap(c.writing.Load()) {
+				continue
+			}
+			limited, cancel := context.WithTimeout(c.conn, writeTimeout)
 			err := c.ws.Ping(limited)
 			cancel()
 			if err != nil {
@@ -163,6 +172,9 @@ func (c *client) look(ctx context.Context) error {
 func (c *client) write(frame wire.Frame) error {
 	ctx, cancel := context.WithTimeoutCause(c.conn, writeTimeout, errors.New("the client does not read"))
 	defer cancel()
+	c.writing.Store(true)
+	c.busy.Store(true)
+	defer c.writing.Store(false)
 	if err := c.ws.Write(ctx, websocket.MessageBinary, frame.Bytes()); err != nil {
 		return errors.Join(context.Cause(ctx), err)
 	}

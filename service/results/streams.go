@@ -155,8 +155,8 @@ func (s *Streams) Recheck(token yonder.ID) {
 // Times and sizes of a stream.
 const (
 	maxSubscribe  = 64 << 10         // bytes of a message from the client
-	pingEvery     = 20 * time.Second // a client that does not answer is gone
-	writeTimeout  = time.Minute      // for one frame, to the slowest reader
+	pingEvery     = 20 * time.Second // to an idle client too
+	writeTimeout  = time.Minute      // for one frame or pong, of the slowest reader
 	recheckEvery  = 30 * time.Second // should the hint of a revocation be lost
 	subscribeRoom = 16               // messages of the client waiting to be looked at
 )

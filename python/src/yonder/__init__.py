@@ -14,27 +14,51 @@ __version__ = "0.1.0"
 
 # Where each public name lives; the import happens when it is first asked for.
 _LAZY = {
-    "capture": "yonder.capture",
-    "codec": "yonder.codec",
-    "errors": "yonder.errors",
     "Client": "yonder.client.client",
     "Executor": "yonder.client.executor",
     "Future": "yonder.client.future",
+    "Acceptance": "yonder.client.future",
+    "Endpoint": "yonder.client.models",
+    "Function": "yonder.client.models",
+    "Requirements": "yonder.client.models",
+    "Sharing": "yonder.client.models",
+    "Task": "yonder.client.models",
+    "Group": "yonder.client.groups",
     "CaptureError": "yonder.errors",
     "CodecMismatch": "yonder.errors",
     "PackError": "yonder.errors",
     "RemoteError": "yonder.errors",
+    "TaskFailed": "yonder.errors",
     "YonderError": "yonder.errors",
+    "capture": "yonder.capture",
+    "client": "yonder.client",
+    "codec": "yonder.codec",
+    "errors": "yonder.errors",
 }
 
 __all__ = ["__version__", *_LAZY]
 
 if TYPE_CHECKING:
-    from yonder import capture, codec, errors
-    from yonder.client.client import Client
-    from yonder.client.executor import Executor
-    from yonder.client.future import Future
-    from yonder.errors import CaptureError, CodecMismatch, PackError, RemoteError, YonderError
+    from yonder import capture as capture
+    from yonder import client as client
+    from yonder import codec as codec
+    from yonder import errors as errors
+    from yonder.client.client import Client as Client
+    from yonder.client.executor import Executor as Executor
+    from yonder.client.future import Acceptance as Acceptance
+    from yonder.client.future import Future as Future
+    from yonder.client.groups import Group as Group
+    from yonder.client.models import Endpoint as Endpoint
+    from yonder.client.models import Function as Function
+    from yonder.client.models import Requirements as Requirements
+    from yonder.client.models import Sharing as Sharing
+    from yonder.client.models import Task as Task
+    from yonder.errors import CaptureError as CaptureError
+    from yonder.errors import CodecMismatch as CodecMismatch
+    from yonder.errors import PackError as PackError
+    from yonder.errors import RemoteError as RemoteError
+    from yonder.errors import TaskFailed as TaskFailed
+    from yonder.errors import YonderError as YonderError
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ with the handler, before the request is dealt with.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import re
@@ -170,10 +171,16 @@ class Handler(BaseHTTPRequestHandler):
     # -- routes ----------------------------------------------------------
 
     def version(self) -> None:
-        self.answer(200, {"version": "0.1.0", "wire_oldest": 1, "wire_newest": 1, "limits": self.state.limits})
+        self.answer(
+            200,
+            {"version": "0.1.0", "wire_oldest": 1, "wire_newest": 1, "limits": self.state.limits},
+        )
 
     def whoami(self) -> None:
-        self.answer(200, {"identity": {"id": ME, "name": "me", "kind": "person"}, "token": {"id": ids.new_id()}})
+        self.answer(
+            200,
+            {"identity": {"id": ME, "name": "me", "kind": "person"}, "token": {"id": ids.new_id()}},
+        )
 
     def list_endpoints(self) -> None:
         self.page(self.state.endpoints)
@@ -190,8 +197,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def list_functions(self) -> None:
         words = self.query.get("q", "").split()
-        texts = {f["id"]: f"{f['name']} {f.get('docstring', '')}" for f in self.state.functions.values()}
-        found = [f for f in self.state.functions.values() if all(w in texts[f["id"]] for w in words)]
+        texts = {
+            f["id"]: f"{f['name']} {f.get('docstring', '')}" for f in self.state.functions.values()
+        }
+        found = [
+            f for f in self.state.functions.values() if all(w in texts[f["id"]] for w in words)
+        ]
         self.page(found)
 
     def submit(self) -> None:
@@ -206,7 +217,9 @@ class Handler(BaseHTTPRequestHandler):
         for bundle in self.state.bundles.values():
             if self.query.get("group") in (None, bundle.header["group"]):
                 for index in range(bundle.header["tasks"]):
-                    tasks.append({"id": ids.task_id(bundle.id, index), "group": bundle.header["group"]})
+                    tasks.append(
+                        {"id": ids.task_id(bundle.id, index), "group": bundle.header["group"]}
+                    )
         self.page(tasks)
 
     def get_task(self, task: str) -> None:
@@ -228,7 +241,7 @@ class Handler(BaseHTTPRequestHandler):
         if entry["outcome"] == "failed":
             value["error"] = json.loads(payload)
         else:
-            value["payload"] = __import__("base64").b64encode(payload).decode()
+            value["payload"] = base64.b64encode(payload).decode()
         self.answer(200, value)
 
     def cancel_task(self, task: str) -> None:
@@ -278,7 +291,9 @@ class Handler(BaseHTTPRequestHandler):
         self.answer_bytes(200, self.state.blobs[blob], "application/octet-stream")
 
     def list_tokens(self) -> None:
-        self.page([{"id": ids.new_id(), "label": f"token {n}", "scopes": ["all"]} for n in range(3)])
+        self.page(
+            [{"id": ids.new_id(), "label": f"token {n}", "scopes": ["all"]} for n in range(3)]
+        )
 
     def create_token(self) -> None:
         self.answer(201, {"id": ids.new_id(), "secret": "yt_new", **self.json()})
@@ -294,7 +309,13 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def group_json(group: Group) -> dict[str, Any]:
-    return {"id": group.id, "label": group.label, "owner": ME, "tasks": group.tasks, "cursor": len(group.log)}
+    return {
+        "id": group.id,
+        "label": group.label,
+        "owner": ME,
+        "tasks": group.tasks,
+        "cursor": len(group.log),
+    }
 
 
 ID = r"([0-9a-f-]{36})"

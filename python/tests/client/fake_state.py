@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
@@ -79,7 +78,13 @@ class State:
                 if (known["name"], known["hash"]) == (body["name"], digest):
                     return known
             same = [f for f in self.functions.values() if f["name"] == body["name"]]
-            new = {"id": ids.new_id(), "version": len(same) + 1, "hash": digest, "owner": ME, **body}
+            new = {
+                "id": ids.new_id(),
+                "version": len(same) + 1,
+                "hash": digest,
+                "owner": ME,
+                **body,
+            }
             self.functions[new["id"]] = new
             self.bodies[new["id"]] = data
             return new
@@ -91,7 +96,9 @@ class State:
             answers = []
             new = [bundle for bundle in bundles if bundle.id not in self.bundles]
             for bundle in bundles:
-                group = self.groups.setdefault(bundle.header["group"], Group(bundle.header["group"]))
+                group = self.groups.setdefault(
+                    bundle.header["group"], Group(bundle.header["group"])
+                )
                 answer = {"id": bundle.id, "group": group.id, "tasks": bundle.header["tasks"]}
                 if bundle in new:
                     self.bundles[bundle.id] = bundle
@@ -111,7 +118,8 @@ class State:
         assert len(bundle.columns) == (header["tasks"] if header["form"] == "each" else 1)
         assert all(len(column) <= self.limits["inline_bytes"] for column in bundle.columns)
         for place, blob in header.get("blobs", {}).items():
-            assert not bundle.columns[int(place)] and blob["id"] in self.blobs
+            assert not bundle.columns[int(place)]
+            assert blob["id"] in self.blobs
         if header["function"] not in self.functions:
             raise Refusal(404, "not_found", f"there is no function {header['function']}")
         if header["endpoint"] not in [e["id"] for e in self.endpoints]:
@@ -204,7 +212,3 @@ def endpoint(name: str, *, owner: str = ME, online: bool = True, slots: int = 0)
         "created": "2026-01-02T03:04:05.123456789Z",
         "from_the_future": True,
     }
-
-
-def nothing() -> defaultdict[str, list[Any]]:
-    return defaultdict(list)

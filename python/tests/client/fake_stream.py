@@ -9,10 +9,10 @@ import threading
 from email.message import Message
 from typing import Any, Optional
 
-from websockets.datastructures import Headers
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
+
 from yonder import wire
 
 from .fake_state import State
@@ -27,7 +27,11 @@ class FakeStream:
         self.state = state
         self.connection = connection
         self.protocol = ServerProtocol()
-        request = Request("/v1/stream", Headers(headers.items()))
+        # The handshake was read already: let the protocol read it as well.
+        lines = ["GET /v1/stream HTTP/1.1", *(f"{key}: {text}" for key, text in headers.items())]
+        self.protocol.receive_data("\r\n".join([*lines, "", ""]).encode())
+        (request,) = self.protocol.events_received()
+        assert isinstance(request, Request)
         self.response = self.protocol.accept(request)
         self.cursors: dict[str, int] = {}
         self.heard: list[dict[str, Any]] = []
@@ -80,7 +84,11 @@ class FakeStream:
             elif group in self.state.groups:
                 self.cursors[group] = message["cursor"]
             else:
-                error = {"code": "not_found", "message": f"there is no group {group}", "field": group}
+                error = {
+                    "code": "not_found",
+                    "message": f"there is no group {group}",
+                    "field": group,
+                }
                 self.send(wire.Kind.ERROR, error)
             self.state.changed.notify_all()
 

@@ -30,7 +30,9 @@ class FakeWorker:
     def run(self, bundle: Bundle) -> None:
         header = bundle.header
         columns = [
-            self.state.blobs[header["blobs"][str(i)]["id"]] if str(i) in header.get("blobs", {}) else c
+            self.state.blobs[header["blobs"][str(i)]["id"]]
+            if str(i) in header.get("blobs", {})
+            else c
             for i, c in enumerate(bundle.columns)
         ]
         if header["form"] == "each":

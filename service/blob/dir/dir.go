@@ -112,7 +112,7 @@ func write(ctx context.Context, file *os.File, r io.Reader, limit int64) (wire.B
 
 // settleTries bounds how often a folder may vanish, because its last file was
 // deleted, between its making and its use.
-const settleTries = 5
+const settleTries = 20
 
 // settle moves the file to its place, or links the place to equal bytes.
 func (d *Dir) settle(temp string, b wire.Blob) error {
@@ -120,7 +120,10 @@ func (d *Dir) settle(temp string, b wire.Blob) error {
 	target := filepath.Join(folder, b.ID.String())
 	var err error
 	for range settleTries {
-		if err = os.MkdirAll(folder, dirMode); err != nil {
+		if err = os.MkdirAll(folder, dirMode); errors.Is(err, fs.ErrExist) {
+			continue // it was there, and is gone
+		}
+		if err != nil {
 			return fmt.Errorf("making a blob's folder: %w", err)
 		}
 		if linkEqual(folder, target) {

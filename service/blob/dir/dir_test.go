@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -71,7 +72,7 @@ func TestABodyComesBack(t *testing.T) {
 	b := put(t, d, "body")
 	require.Equal(t, wire.Blob{ID: b.ID, Size: 4, SHA256: hex.EncodeToString(hash[:])}, b)
 	require.Equal(t, "body", read(t, d, b))
-	require.Equal(t, "", read(t, d, put(t, d, "")))
+	require.Empty(t, read(t, d, put(t, d, "")))
 
 	other, err := Open(d.root)
 	require.NoError(t, err)
@@ -103,16 +104,17 @@ func TestWhatFailsLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	ended, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("client left"))
+	broken := iotest.ErrReader(io.ErrUnexpectedEOF)
 	for name, c := range map[string]struct {
-		ctx  context.Context
+		ctx  context.Context //nolint:containedctx // a case's own
 		body io.Reader
 		code yonder.Code
 		says string
 	}{
 		"too large":    {t.Context(), bytes.NewReader(make([]byte, 1001)), yonder.CodeTooLarge, "1000 bytes"},
-		"disk full":    {t.Context(), iotest.ErrReader(&fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}), yonder.CodeStorageFull, "disk is full"},
+		"disk full":    {t.Context(), iotest.ErrReader(syscall.ENOSPC), yonder.CodeStorageFull, "disk is full"},
 		"client gone":  {ended, bytes.NewReader(nil), yonder.CodeInternal, "client left"},
-		"broken body":  {t.Context(), io.MultiReader(bytes.NewReader([]byte("half")), iotest.ErrReader(io.ErrUnexpectedEOF)), yonder.CodeInternal, "unexpected EOF"},
+		"broken body":  {t.Context(), io.MultiReader(strings.NewReader("half"), broken), yonder.CodeInternal, "unexpected EOF"},
 		"told to stop": {t.Context(), iotest.ErrReader(yonder.Errorf(yonder.CodeTimeout, "slow")), yonder.CodeTimeout, "slow"},
 	} {
 		d := open(t)
@@ -172,7 +174,7 @@ func TestConcurrentUse(t *testing.T) {
 	for i := range 8 {
 		tasks.Go(func() {
 			for n := range 50 {
-				b, err := d.Put(t.Context(), yonder.NewID(), bytes.NewReader([]byte(fmt.Sprint(n%3))), 10)
+				b, err := d.Put(t.Context(), yonder.NewID(), bytes.NewReader(fmt.Append(nil, n%3)), 10)
 				if err != nil {
 					t.Errorf("worker %d: %v", i, err)
 					return

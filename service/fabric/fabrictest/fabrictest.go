@@ -4,6 +4,7 @@ package fabrictest
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -88,6 +89,7 @@ func next(t *testing.T, p Peer) Hint {
 }
 
 func hintsArrive(t *testing.T, r Replicas) {
+	t.Helper()
 	endpoint := yonder.NewID()
 	peer := r.Connect(t, 0, endpoint)
 	for _, f := range r.Fabrics {
@@ -104,6 +106,7 @@ func hintsArrive(t *testing.T, r Replicas) {
 }
 
 func hintsAreApart(t *testing.T, r Replicas) {
+	t.Helper()
 	mine, other := yonder.NewID(), yonder.NewID()
 	peer, stranger := r.Connect(t, 0, mine), r.Connect(t, 0, other)
 	require.NoError(t, r.last().Publish(mine, "offer", frame(t, 1)))
@@ -113,6 +116,7 @@ func hintsAreApart(t *testing.T, r Replicas) {
 }
 
 func oneHandler(t *testing.T, r Replicas) {
+	t.Helper()
 	var handled atomic.Int64
 	for _, f := range r.Fabrics {
 		stop, err := f.Serve(func(ctx context.Context, request fabric.Request, reply func(wire.Frame)) {
@@ -134,6 +138,7 @@ func oneHandler(t *testing.T, r Replicas) {
 }
 
 func goOn(t *testing.T, r Replicas) {
+	t.Helper()
 	went := make(chan fabric.Request, 1)
 	answered := make(chan struct{})
 	stop, err := r.last().Serve(func(_ context.Context, request fabric.Request, reply func(wire.Frame)) {
@@ -153,6 +158,7 @@ func goOn(t *testing.T, r Replicas) {
 }
 
 func stopWaits(t *testing.T, r Replicas) {
+	t.Helper()
 	entered, ended := make(chan struct{}), make(chan struct{})
 	stop, err := r.last().Serve(func(ctx context.Context, request fabric.Request, reply func(wire.Frame)) {
 		close(entered)
@@ -163,12 +169,10 @@ func stopWaits(t *testing.T, r Replicas) {
 	})
 	require.NoError(t, err)
 	peer := r.Connect(t, 0, yonder.NewID())
-	asked := make(chan error, 1)
-	t.Cleanup(func() { <-asked })
-	go func() {
-		_, err := peer.Ask("report", frame(t, 1))
-		asked <- err
-	}()
+	request := frame(t, 1)
+	var asking sync.WaitGroup
+	asking.Go(func() { _, _ = peer.Ask("report", request) })
+	t.Cleanup(asking.Wait)
 	<-entered
 	stop()
 	select {
@@ -179,6 +183,7 @@ func stopWaits(t *testing.T, r Replicas) {
 }
 
 func malformed(t *testing.T, r Replicas) {
+	t.Helper()
 	stop, err := r.last().Serve(echo)
 	require.NoError(t, err)
 	t.Cleanup(stop)
@@ -196,6 +201,7 @@ func malformed(t *testing.T, r Replicas) {
 }
 
 func broadcasts(t *testing.T, r Replicas) {
+	t.Helper()
 	heard := make(chan string, 10)
 	for _, f := range r.Fabrics {
 		stop, err := f.Subscribe("topic", func(data []byte) { heard <- string(data) })

@@ -2,6 +2,7 @@ package natsfabric_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -123,6 +124,7 @@ func start(t *testing.T, m *memory, clustered bool) *replica {
 		}
 		if err != nil {
 			http.Error(w, err.Error(), yonder.CodeOf(err).Info().HTTP)
+			return
 		}
 	}))
 	t.Cleanup(func() { f.Stop(); server.Close() })
@@ -159,7 +161,7 @@ type dialer struct {
 func (d dialer) InProcessConn() (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	ws, _, err := websocket.Dial(ctx, d.replica.URL, &websocket.DialOptions{
+	ws, _, err := websocket.Dial(ctx, d.replica.URL, &websocket.DialOptions{ //nolint:bodyclose // the library closes it
 		HTTPClient: d.replica.Client(), HTTPHeader: http.Header{"Authorization": {d.bearer}},
 	})
 	if err != nil {
@@ -195,7 +197,7 @@ func (r *replica) connect(t *testing.T, endpoint yonder.ID) *peer {
 func (p *peer) Ask(verb string, frame wire.Frame) (wire.Frame, error) {
 	for {
 		answer, err := p.conn.Request("svc."+p.endpoint+"."+verb, frame.Bytes(), 10*time.Second)
-		if err == nats.ErrNoResponders { // other replicas' interest takes a moment to be known
+		if errors.Is(err, nats.ErrNoResponders) { // other replicas' interest takes a moment to be known
 			continue
 		}
 		if err != nil {

@@ -167,7 +167,7 @@ def _remember_lines(node: Node) -> None:
     """Let tracebacks show the user's lines; several definitions of a file add up."""
     known = linecache.cache.get(node["file"])
     lines = list(known[2]) if known is not None and len(known) == 4 and known[1] is None else []
-    new = node["text"].splitlines(keepends=True)
+    new = io.StringIO(node["text"]).readlines()
     first = node["line"] - 1
     lines.extend(["\n"] * (first + len(new) - len(lines)))
     lines[first : first + len(new)] = new

@@ -100,8 +100,7 @@ def signature_of(fn: Any) -> Optional[dict[str, list[dict[str, Any]]]]:
         {
             "name": p.name,
             "kind": _KINDS[p.kind],
-            "required": p.default is p.empty
-            and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD),
+            "required": p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD),
         }
         for p in found.parameters.values()
     ]
@@ -118,7 +117,7 @@ def _inner(fn: Any) -> Any:
 def _refuse_generators(fn: Any, name: str) -> None:
     fn = _inner(fn)
     fn = getattr(fn, "func", fn)
-    for part in (fn, inspect.unwrap(fn), getattr(type(fn), "__call__", None)):
+    for part in (fn, inspect.unwrap(fn), inspect.getattr_static(type(fn), "__call__", None)):
         if inspect.isgeneratorfunction(part) or inspect.isasyncgenfunction(part):
             raise CaptureError(
                 f"{name!r} is a generator, and its items cannot travel one by one: return a list"

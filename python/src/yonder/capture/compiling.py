@@ -5,7 +5,6 @@ function before it sends anything; the worker compiles the same text again.
 """
 
 from __future__ import annotations
-
 import __future__
 
 import ast

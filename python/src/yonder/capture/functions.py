@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Decorators of ours keep the function that they wrap under this attribute.
 WRAPPED = "__yonder_function__"
 
-_SINGLE_DISPATCH = functools.singledispatch(len).__code__
+_SINGLE_DISPATCH = getattr(functools.singledispatch(len), "__code__", None)
 
 
 def refer(graph: Graph, obj: Any) -> Optional[str]:
@@ -163,7 +163,7 @@ def definition_text(found: sources.Found) -> str:
     node: Any = found.node
     if isinstance(node, ast.Lambda):
         return found.source.segment(found)
-    return "".join(found.source.text.splitlines(keepends=True)[node.lineno - 1 : node.end_lineno])
+    return "".join(found.source.lines[node.lineno - 1 : node.end_lineno])
 
 
 def find(fn: types.FunctionType) -> tuple[Optional[sources.Found], str]:
@@ -196,7 +196,7 @@ def _compiles_to(found: sources.Found, code: types.CodeType) -> bool:
         flags = code.co_flags & compiling.FUTURES
         free = list(code.co_freevars)
         made = compiling.function_code(
-            node, found.scope, free, flags, code.co_filename, found.source.imported()
+            node, found.scope, free, flags, code.co_filename, found.source.imported
         )
         return made is not None and compiling.same_code(made, code)
     return False
@@ -235,13 +235,19 @@ def _attributes(graph: Graph, key: str, fn: types.FunctionType) -> None:
     for name, value in vars(fn).items():
         to = _part(graph, value, f"attribute {name!r} of {key}")
         graph.then(key, f"set:{key}:{name}", {"k": "set", "of": key, "attr": name}, to)
-    # Annotations are kept when that is easy: few functions look at them.
+    notes: dict[str, Any] = {}
+    with contextlib.suppress(Exception):  # newer versions evaluate them only now
+        notes = dict(fn.__annotations__)
+    if notes:
+        _annotations(graph, key, notes)
+
+
+def _annotations(graph: Graph, key: str, notes: dict[str, Any]) -> None:
+    """Annotations are kept when that is easy: few functions look at them."""
     required = set(graph.modules.required)
-    with contextlib.suppress(CaptureError, NameError), graph.attempt():
-        notes = fn.__annotations__
-        if notes:
-            to = graph.refer(dict(notes))
-            graph.update(to, {"optional": True})
-            node = {"k": "set", "of": key, "attr": "__annotations__", "optional": True}
-            graph.then(key, f"set:{key}:__annotations__", node, to)
+    with contextlib.suppress(CaptureError), graph.attempt():
+        to = graph.refer(notes)
+        graph.update(to, {"optional": True})
+        node = {"k": "set", "of": key, "attr": "__annotations__"}
+        graph.then(key, f"set:{key}:__annotations__", node, to)
     graph.modules.required = required

@@ -38,6 +38,11 @@ class Graph:
         # Objects are kept beside their keys: an id must not be given out twice.
         self._seen: dict[int, tuple[str, Any]] = {}
         self._space_of: dict[int, tuple[str, Any]] = {}
+        # Globals still to be looked at: (bind, namespace, name, owner). A list,
+        # because functions call each other deeper than Python may recurse.
+        self._pending: list[tuple[str, dict[str, Any], str, str]] = []
+        self._codes: list[types.CodeType] = []
+        self._hard: set[str] = set()
 
     # -- nodes -----------------------------------------------------------
 
@@ -105,13 +110,16 @@ class Graph:
     def attempt(self) -> Iterator[None]:
         """Undo everything that was added if the body raises CaptureError."""
         fields = ("_nodes", "_now", "_later", "_seen", "_space_of", "_spaces")
-        saved = {name: dict(getattr(self, name)) for name in fields}
+        saved: dict[str, Any] = {name: dict(getattr(self, name)) for name in fields}
+        saved["_pending"], self._pending = self._pending, []
         for name in ("_now", "_later"):
             saved[name] = {key: list(edges) for key, edges in saved[name].items()}
         saved["_nodes"] = {key: dict(node) for key, node in saved["_nodes"].items()}
         sources, reasons = dict(self.modules.sources), list(self.reasons)
         try:
             yield
+            self.settle()
+            self._pending = saved["_pending"]
         except CaptureError:
             self.__dict__.update(saved)
             self.modules.sources, self.reasons = sources, reasons
@@ -136,41 +144,39 @@ class Graph:
         """Give the worker's copy of a module the global ``name``, which ``owner`` needs."""
         if name not in namespace or name in _MODULE_NAMES:
             return  # a builtin, or not defined here either
-        space = self.space(namespace)
-        key = f"bind:{space}:{name}"
-        (self._now if now else self._later)[owner].append(key)
-        if key in self._nodes:
-            self._require(key)
-            return
         if name == "__file__":
             raise CaptureError(
                 f"{owner} uses __file__, and there is no such file on the worker: pass the path, "
                 "or what the file holds, as an argument"
             )
-        self.add(key, {"k": "bind", "space": space, "name": name})
-        try:
-            to = self.refer(namespace[name], name)
-        except CaptureError as error:
-            raise CaptureError(f"{error}\n  (global {name!r}, used by {owner})") from error
-        self.update(key, {"to": to}, now=[to])
-        self._require(key)
-
-    def _require(self, bind: str) -> None:
-        """What one definition only mentions in annotations, another may need."""
-        to = self._nodes[bind].get("to")
-        if to is not None:
-            self._nodes[to].pop("optional", None)
+        self._hard.add(self._bind(owner, namespace, name, now))
 
     def bind_softly(self, owner: str, namespace: dict[str, Any], name: str) -> None:
         """``bind`` for a name that only annotations mention: it may be missing."""
         if isinstance(namespace.get(name), (type, types.ModuleType)):
             required = set(self.modules.required)
             with contextlib.suppress(CaptureError), self.attempt():
-                self.bind(owner, namespace, name, now=True)
-                to = self._nodes[f"bind:{self.space(namespace)}:{name}"]["to"]
-                if self.modules.required - required:
-                    self._nodes[to]["optional"] = True
+                self._bind(owner, namespace, name, now=True)
             self.modules.required = required
+
+    def _bind(self, owner: str, namespace: dict[str, Any], name: str, now: bool) -> str:
+        space = self.space(namespace)
+        key = f"bind:{space}:{name}"
+        (self._now if now else self._later)[owner].append(key)
+        if key not in self._nodes:
+            self.add(key, {"k": "bind", "space": space, "name": name})
+            self._pending.append((key, namespace, name, owner))
+        return key
+
+    def settle(self) -> None:
+        """Look at all globals that were bound, and at those that these need in turn."""
+        while self._pending:
+            key, namespace, name, owner = self._pending.pop()
+            try:
+                to = self.refer(namespace[name], name)
+            except CaptureError as error:
+                raise CaptureError(f"{error}\n  (global {name!r}, used by {owner})") from error
+            self.update(key, {"to": to}, now=[to])
 
     def use_code(
         self, owner: str, code: types.CodeType, namespace: dict[str, Any], now: Iterable[str] = ()
@@ -185,12 +191,12 @@ class Graph:
         for name in names.global_names(code):
             if name not in now:
                 self.bind(owner, namespace, name)
-        self._submodules(code)
+        self._codes.append(code)
 
-    def _submodules(self, code: types.CodeType) -> None:
-        """``import a.b`` binds only ``a``: find the submodules that the code reaches through it."""
-        mentioned = names.all_names(code)
-        for node in list(self._nodes.values()):
+    def _submodules(self) -> None:
+        """``import a.b`` binds only ``a``: find the submodules that code reaches through it."""
+        mentioned = {name for code in self._codes for name in names.all_names(code)}
+        for node in self._nodes.values():
             if node["k"] != "import" or node.get("attr"):
                 continue
             prefix = node["module"] + "."
@@ -199,10 +205,21 @@ class Graph:
                     self.modules.need(name)
                     node["also"] = sorted({*node.get("also", ()), name})
 
+    def _excuse(self) -> None:
+        """Imports that only annotations mention may fail on the worker."""
+        binds = {key: node["to"] for key, node in self._nodes.items() if node["k"] == "bind"}
+        needed = {binds[key] for key in self._hard if key in binds}
+        for to in set(binds.values()) - needed:
+            if self._nodes[to]["k"] == "import":
+                self._nodes[to]["optional"] = True
+
     # -- the end ---------------------------------------------------------
 
     def finish(self, roots: Iterable[str], root: Optional[str] = None) -> Bundle:
         """The bundle of everything that ``roots`` need; ``root`` is the function itself."""
+        self.settle()
+        self._submodules()
+        self._excuse()
         order = _Order(self._now, self._later, self._nodes)
         for key in roots:
             order.place(key)
@@ -233,17 +250,23 @@ class _Order:
         self._now, self._later, self._nodes = now, later, nodes
         self._seen: set[str] = set()
 
-    def place(self, key: str) -> None:
-        if key in self._seen:
-            return
+    def place(self, root: str) -> None:
+        """Append all that ``root`` needs; a stack, as nodes nest deeper than Python's."""
+        stack = [self._steps(root)] if root not in self._seen else []
+        while stack:
+            key = next(stack[-1], None)
+            if key is None:
+                stack.pop()
+            elif key not in self._seen:
+                stack.append(self._steps(key))
+
+    def _steps(self, key: str) -> Iterator[str]:
         self._seen.add(key)
-        for other in self._now[key]:
-            self.place(other)
+        yield from self._now[key]
         self.keys.append(key)
         # Imports and constants first: what is called while others are being
         # defined (a decorator, a base class) then finds them.
-        for other in sorted(self._later[key], key=self._is_definition):
-            self.place(other)
+        yield from sorted(self._later[key], key=self._is_definition)
 
     def _is_definition(self, key: str) -> bool:
         return any(self._nodes[to]["k"] not in ("import", "lit") for to in self._now[key])

@@ -188,10 +188,10 @@ def _refuse_stale(name: str, source: dict[str, Any]) -> None:
     for code in names.nested(_compile(name, source)):
         codes.setdefault(code.co_name, []).append(code)
     for attr, value in list(vars(module).items()):
-        code = getattr(value, "__code__", None)
-        if not isinstance(code, CodeType) or code.co_filename != getattr(module, "__file__", None):
+        live = getattr(value, "__code__", None)
+        if not isinstance(live, CodeType) or live.co_filename != getattr(module, "__file__", None):
             continue
-        if not any(compiling.same_code(code, other) for other in codes.get(code.co_name, ())):
+        if not any(compiling.same_code(live, other) for other in codes.get(live.co_name, ())):
             raise CaptureError(
                 f"{attr!r} in module {name!r} is not what its file says now: the file was changed "
                 "after it was imported. Import it again (importlib.reload) or restart"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import importlib
 import importlib.machinery
 import importlib.util
+import io
 import linecache
 import sys
 import types
@@ -55,7 +57,7 @@ class Whole:
         linecache.cache[self._file] = (
             len(self.text),
             None,
-            self.text.splitlines(keepends=True),
+            io.StringIO(self.text).readlines(),
             self._file,
         )
         exec(code, vars(module))
@@ -82,6 +84,10 @@ class Namespace:
         self._mine: dict[str, types.ModuleType] = {}
         self._theirs: dict[str, Optional[types.ModuleType]] = {}
         self._depth = 0
+
+    def loaded(self, name: str) -> Optional[dict[str, Any]]:
+        """What ``load`` returned for the bundle ``name``, None if it was never loaded."""
+        return self._loaded.get(name)
 
     def load(self, bundle: Bundle, name: str) -> dict[str, Any]:
         """The bundle's objects by node id; ``name`` identifies its bytes.
@@ -139,6 +145,8 @@ class Namespace:
             return importlib.import_module(key)
         module = types.ModuleType(space["name"])
         module.__package__ = space["package"]
+        # Up to 3.9 a function without it sees no builtins at all.
+        vars(module)["__builtins__"] = builtins
         if "#" not in key:  # globals that belong to no module stay out of sys.modules
             self._theirs.setdefault(key, sys.modules.get(key))
             sys.modules[key] = module
@@ -160,7 +168,7 @@ class Namespace:
         self._depth += 1
         if self._depth > 1:
             return
-        sys.meta_path.insert(0, self)  # type: ignore[arg-type]  # find_spec is all that is used
+        sys.meta_path.insert(0, self)
         for name in (*self._whole, *self._mine):
             self._theirs.setdefault(name, sys.modules.pop(name, None))
         sys.modules.update(self._mine)
@@ -170,7 +178,7 @@ class Namespace:
         self._depth -= 1
         if self._depth:
             return
-        sys.meta_path.remove(self)  # type: ignore[arg-type]  # as above
+        sys.meta_path.remove(self)
         for name, module in self._theirs.items():
             mine = sys.modules.pop(name, None)
             if mine is not None:

@@ -97,15 +97,16 @@ class CodePickler(pickle.Pickler):
             return NotImplemented if home(obj.__module__) == "installed" else self._item(obj)
         if isinstance(obj, types.FunctionType):
             if is_single_dispatch(obj):
-                cases = [pair for pair in obj.registry.items() if pair[0] is not object]  # type: ignore[attr-defined]  # what singledispatch adds
-                return rebuild_single_dispatch, (obj.registry[object], cases)  # type: ignore[attr-defined]  # same
+                registry: dict[type, Any] = dict(vars(obj)["registry"])
+                default = registry.pop(object)
+                return rebuild_single_dispatch, (default, list(registry.items()))
             return NotImplemented if _by_name(obj, "installed") else self._item(obj)
         if isinstance(obj, types.ModuleType):
             return self._item(obj)
         if isinstance(obj, (types.BuiltinFunctionType, types.MethodType)):
             return self._item(obj) if _is_hidden(obj) else NotImplemented
         if isinstance(obj, _CACHED) and not _by_name(obj, "installed"):
-            return rebuild_cached, (obj.__wrapped__, obj.cache_parameters())  # type: ignore[attr-defined]  # from 3.9 on
+            return rebuild_cached, (obj.__wrapped__, obj.cache_parameters())
         if isinstance(obj, _TYPING) and home(obj.__module__) != "installed":
             return self._item(obj)
         if hasattr(type(obj), WRAPPED) or hasattr(type(obj), STAYS_HERE):
@@ -173,33 +174,35 @@ def packs_with_code(obj: Any) -> bool:
     """Whether ``CodePickler`` takes the value."""
     from yonder.capture.graph import Graph
 
+    graph = Graph("")
     try:
-        CodePickler(io.BytesIO(), lambda: Graph("")).dump(obj)
+        CodePickler(io.BytesIO(), graph).dump(obj)
+        graph.settle()
     except Exception:
         return False
     return True
 
 
-def explain(
-    obj: Any, error: BaseException, packs: Callable[[Any], bool] = packs_with_code
-) -> str:
+def explain(obj: Any, error: BaseException, packs: Callable[[Any], bool] = packs_with_code) -> str:
     """Why a value cannot be pickled: where in it the culprit is, and what to do."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply to be packed: pass a flat structure"
     path, culprit = _culprit(obj, "", 0, packs)
     kind = type(culprit)
-    todo = _WHAT_TO_DO.get(kind.__name__) or _WHAT_TO_DO.get(getattr(kind, "__base__", kind).__name__)
+    todo = _WHAT_TO_DO.get(kind.__name__) or _WHAT_TO_DO.get(
+        getattr(kind, "__base__", kind).__name__
+    )
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
     where = f" at {path}" if path else ""
     cause = f"cannot pickle {name!r} object{where}"
     if not isinstance(error, (CaptureError, PackError)) and "cannot pickle" not in str(error):
         cause += f" ({error})"
-    return f"{cause}: {todo or 'pass data that it can be made from, and make it inside the function'}"
+    return (
+        f"{cause}: {todo or 'pass data that it can be made from, and make it inside the function'}"
+    )
 
 
-def _culprit(
-    obj: Any, path: str, depth: int, packs: Callable[[Any], bool]
-) -> tuple[str, Any]:
+def _culprit(obj: Any, path: str, depth: int, packs: Callable[[Any], bool]) -> tuple[str, Any]:
     """The innermost part that fails on its own."""
     if depth < 8:
         for step, part in _parts(obj):

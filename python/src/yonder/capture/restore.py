@@ -47,12 +47,16 @@ class Restored:
         Raises CodecMismatch if something that the function uses was defined
         anew between its capture and the packing of the payload.
         """
+        name = _id(data)
+        known = self._namespace.loaded(name)
+        if known is not None:
+            return known
         bundle = Bundle.load(data)
         try:
-            return self._namespace.load(bundle, _id(data))
+            return self._namespace.load(bundle, name)
         except Disagree:
             # Perhaps only with what an earlier payload brought: begin afresh.
-            return self._load_afresh(bundle, _id(data))
+            return self._load_afresh(bundle, name)
 
     def _load_afresh(self, bundle: Bundle, name: str) -> dict[str, Any]:
         function = self.function

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import io
 import linecache
 import os
 from collections.abc import Iterator
@@ -40,10 +41,16 @@ class Source:
     by_line: dict[int, list[Found]] = field(default_factory=dict)
     top: dict[str, list[Found]] = field(default_factory=dict)
 
+    @functools.cached_property
     def imported(self) -> list[str]:
         """Names that the file imports at module level."""
         kinds = (ast.Import, ast.ImportFrom)
-        return [name for name, made in self.top.items() if any(isinstance(f.node, kinds) for f in made)]
+        return [n for n, made in self.top.items() if any(isinstance(f.node, kinds) for f in made)]
+
+    @functools.cached_property
+    def lines(self) -> list[str]:
+        """The text's lines with their ends, as Python counts them (a form feed ends none)."""
+        return io.StringIO(self.text).readlines()
 
     def segment(self, found: Found) -> str:
         """The definition's text: whole lines of a statement, a lambda's own characters."""
@@ -51,8 +58,7 @@ class Source:
         if isinstance(node, ast.Lambda):
             return ast.get_source_segment(self.text, node) or ""
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
-        lines = self.text.splitlines(keepends=True)[first - 1 : node.end_lineno]
-        return "".join(lines)
+        return "".join(self.lines[first - 1 : node.end_lineno])
 
 
 @functools.lru_cache(maxsize=512)
@@ -73,7 +79,7 @@ def parse(text: str, label: str) -> Optional[Source]:
 
 def _first_line(node: Any) -> int:
     """What ``co_firstlineno`` says: decorators count."""
-    return min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+    return int(min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))]))
 
 
 def _definitions(node: ast.AST, scope: Scope, source: Source) -> Iterator[Found]:
@@ -131,11 +137,8 @@ def of_code(code: CodeType, namespace: dict[str, Any]) -> Optional[Source]:
 
 def of_module(namespace: dict[str, Any]) -> Iterator[Source]:
     """All sources that may have defined a module's names, newest first."""
-    cells = namespace.get("In") if "get_ipython" in namespace else None
-    for cell in reversed(cells if isinstance(cells, list) else []):
-        source = parse(cell, _label("<ipython-input-", [cell])) if isinstance(cell, str) else None
-        if source is not None:
-            yield source
+    if "get_ipython" in namespace:
+        yield from _cells(namespace.get("In"))
     filename = namespace.get("__file__")
     if isinstance(filename, str):
         lines = _lines(filename, namespace)
@@ -144,6 +147,16 @@ def of_module(namespace: dict[str, Any]) -> Iterator[Source]:
             yield source
     elif namespace.get("__name__") == "__main__":
         yield from _typed()
+
+
+def _cells(history: Any) -> Iterator[Source]:
+    """A notebook's cells: its history tells the order, what was not kept in it comes last."""
+    texts = [cell for cell in history if isinstance(cell, str)] if isinstance(history, list) else []
+    kept = [e[2] for name, e in linecache.cache.items() if _is_cell(name) and len(e) == 4]
+    for text in [*reversed(texts), *("".join(lines) for lines in reversed(kept))]:
+        source = parse(text, _label("<ipython-input-", [text]))
+        if source is not None:
+            yield source
 
 
 def _typed() -> Iterator[Source]:
@@ -163,10 +176,14 @@ def _lines(filename: str, namespace: dict[str, Any]) -> list[str]:
     return linecache.getlines(filename, namespace)
 
 
+def _is_cell(filename: str) -> bool:
+    return "ipykernel_" in filename or filename.startswith("<ipython-input-")
+
+
 def _label(filename: str, lines: list[str]) -> str:
     """A file's name that says nothing about this machine or this session."""
-    if "ipykernel_" in filename or filename.startswith("<ipython-input-"):
-        digest = hashlib.sha256("".join(lines).encode("utf-8", "replace")).hexdigest()
+    if _is_cell(filename):
+        digest = hashlib.sha256("".join(lines).strip().encode("utf-8", "replace")).hexdigest()
         return f"<cell {digest[:8]}>"
     if filename.startswith("<python-input-"):
         return "<stdin>"

@@ -5,18 +5,16 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import enum
 import inspect
 import sys
 import types
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Optional
 
-from yonder.capture import compiling, names, sources
+from yonder.capture import compiling, live, names, sources
 from yonder.capture.bundle import Node
 from yonder.capture.functions import WRAPPED, by_import
 from yonder.capture.modules import home
-from yonder.capture.values import literal
 from yonder.errors import CaptureError
 
 if TYPE_CHECKING:
@@ -79,14 +77,14 @@ def _nested_class(graph: Graph, cls: type, owner: str, name: str) -> str:
 def by_name(graph: Graph, obj: Any) -> Optional[str]:
     """A node for what a statement at module level defines under the object's name."""
     module = sys.modules.get(getattr(obj, "__module__", None) or "")
-    name = getattr(obj, "__qualname__", None) or getattr(obj, "__name__", "")
+    name = str(getattr(obj, "__qualname__", None) or getattr(obj, "__name__", ""))
     if module is None or home(module.__name__) == "installed":
         return None
     namespace = vars(module)
-    live, skip = namespace.get(name), 0
-    while hasattr(type(live), WRAPPED):
-        live, skip = getattr(live, WRAPPED), skip + 1
-    if live is not obj:
+    now, skip = namespace.get(name), 0
+    while hasattr(type(now), WRAPPED):
+        now, skip = getattr(now, WRAPPED), skip + 1
+    if now is not obj:
         return None
     for found in _statements(namespace, name, obj):
         if _defines(found, obj, namespace):
@@ -112,9 +110,10 @@ def _codes(cls: type) -> list[types.CodeType]:
         fn = getattr(value, "__func__", None) or getattr(value, "fget", None) or value
         code = getattr(fn, "__code__", None)
         written = getattr(fn, "__qualname__", "").startswith(cls.__qualname__ + ".")
-        if isinstance(code, types.CodeType) and written and not hasattr(fn, "__wrapped__"):
-            if fn.__globals__ is namespace:  # not put in by a library
-                found.append(code)
+        if not isinstance(code, types.CodeType) or hasattr(fn, "__wrapped__"):
+            continue
+        if written and fn.__globals__ is namespace:  # not put in by a library
+            found.append(code)
     return [code for code in found if code.co_filename != "<string>"]
 
 
@@ -128,8 +127,10 @@ def _defines(found: sources.Found, obj: Any, namespace: dict[str, Any]) -> bool:
         return isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
     notes: dict[str, Any] = {}
     with contextlib.suppress(Exception):
-        notes = dict(inspect.get_annotations(obj)) if sys.version_info >= (3, 10) else dict(
-            vars(obj).get("__annotations__", {})
+        notes = (
+            dict(inspect.get_annotations(obj))
+            if sys.version_info >= (3, 10)
+            else dict(vars(obj).get("__annotations__", {}))
         )
     for stmt in node.body:
         if isinstance(stmt, (ast.FunctionDef, ast.AsyncFunctionDef)) and not _has(obj, stmt.name):
@@ -140,7 +141,7 @@ def _defines(found: sources.Found, obj: Any, namespace: dict[str, Any]) -> bool:
                 return False
     if not sources.is_plain(namespace):
         return True
-    compiled = _compile(node, _flags(obj, namespace), found.source.imported())
+    compiled = _compile(node, _flags(obj, namespace), found.source.imported)
     inside = list(names.nested(compiled))
     return all(any(compiling.same_code(c, code) for c in inside) for code in _codes(obj))
 
@@ -168,7 +169,8 @@ def _flags(obj: Any, namespace: dict[str, Any]) -> int:
 
 def _compile(stmt: Any, flags: int, imported: Iterable[str] = ()) -> types.CodeType:
     module = compiling.module_of(stmt, imported)
-    return compile(module, "<statement>", "exec", flags, dont_inherit=True)
+    code: types.CodeType = compile(module, "<statement>", "exec", flags, dont_inherit=True)
+    return code
 
 
 def _add(
@@ -202,9 +204,9 @@ def _add(
         tree.decorator_list = tree.decorator_list[skip:]  # type: ignore[attr-defined]  # decorated, or there would be nothing to skip
     key = graph.add(f"{space}:{obj.__qualname__ if isinstance(obj, type) else name}", node, obj)
     if isinstance(tree, ast.ClassDef):
-        _live_values(graph, key, tree, obj)
+        live.keep_attributes(graph, key, tree, obj)
     elif isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        _replace(graph, key, _defaults(tree, getattr(obj, "__wrapped__", None)))
+        live.keep_defaults(graph, key, tree, getattr(obj, "__wrapped__", None))
     code = _compile(tree, flags)
     now, _ = names.split_names(code)
     graph.use_code(key, code, namespace, [n for n in now if n != name])
@@ -214,81 +216,6 @@ def _add(
     if namespace.get(name) is obj or skip:
         graph.bind(key, namespace, name)
     return key
-
-
-def _live_values(graph: Graph, key: str, tree: ast.ClassDef, cls: type) -> None:
-    """Class attributes as they are now, not as the statement would make them.
-
-    A constant expression in the body is executed as written, and the
-    attribute set afterwards if it has changed since. Any other expression
-    whose value is plain is replaced by that value: what it was computed from
-    may have changed.
-    """
-    if issubclass(cls, (enum.Enum, tuple)):
-        return
-    written: set[str] = set()
-    for stmt in tree.body:
-        written.update(sources.bound_names(stmt))
-        if isinstance(stmt, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            _replace(graph, key, _defaults(stmt, vars(cls).get(stmt.name)))
-            continue
-        name, expr = _assigned(stmt)
-        live = vars(cls).get(name, ...)
-        if expr is None or literal(live) is None:
-            continue
-        if not _is_constant(expr):
-            _replace(graph, key, [(expr, live)])
-        elif literal(live) != literal(ast.literal_eval(expr)):
-            _set(graph, key, name, live)
-    for name, live in vars(cls).items():
-        plain = literal(live) is not None or isinstance(live, types.FunctionType)
-        if name not in written and plain and not name.startswith("_"):
-            _set(graph, key, name, live)
-
-
-def _replace(graph: Graph, key: str, pairs: Iterable[tuple[ast.expr, Any]]) -> None:
-    """Have the worker put plain live values in the places of expressions."""
-    for expr, live in pairs:
-        text = literal(live)
-        if text is not None and not _is_constant(expr):
-            place = [expr.lineno, expr.col_offset, expr.end_lineno, expr.end_col_offset]
-            graph.extend(key, "values", [*place, text])
-
-
-def _assigned(stmt: ast.stmt) -> tuple[str, Optional[ast.expr]]:
-    """``("x", <2 + 2>)`` for ``x = 2 + 2``; ``("", None)`` for other statements."""
-    if isinstance(stmt, ast.Assign) and len(stmt.targets) == 1:
-        target, value = stmt.targets[0], stmt.value
-        return (target.id, value) if isinstance(target, ast.Name) else ("", None)
-    if isinstance(stmt, ast.AnnAssign) and isinstance(stmt.target, ast.Name):
-        return stmt.target.id, stmt.value
-    return "", None
-
-
-def _defaults(
-    stmt: ast.FunctionDef | ast.AsyncFunctionDef, live: Any
-) -> Iterator[tuple[ast.expr, Any]]:
-    """Default expressions of a function with their live values."""
-    fn = getattr(live, "__func__", live)
-    if not isinstance(fn, types.FunctionType) or hasattr(fn, "__wrapped__"):
-        return
-    yield from zip(stmt.args.defaults, fn.__defaults__ or ())
-    for arg, expr in zip(stmt.args.kwonlyargs, stmt.args.kw_defaults):
-        if expr is not None and arg.arg in (fn.__kwdefaults__ or {}):
-            yield expr, (fn.__kwdefaults__ or {})[arg.arg]
-
-
-def _is_constant(expr: ast.expr) -> bool:
-    try:
-        ast.literal_eval(expr)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return False
-    return True
-
-
-def _set(graph: Graph, key: str, name: str, live: Any) -> None:
-    to = graph.refer(live)
-    graph.then(key, f"set:{key}:{name}", {"k": "set", "of": key, "attr": name}, to)
 
 
 def _local_class(graph: Graph, cls: type) -> str:

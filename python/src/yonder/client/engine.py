@@ -144,7 +144,7 @@ class Engine:
                 f"the service has task {task}, and there is no connection for results "
                 f"({self.stream.trouble}); it is being tried again"
             )
-        return f"the service has task {task} and no result yet: `yonder explain {task}` says why"
+        return f"the service has task {task} and no result yet: see `yonder task show {task}`"
 
     # -- the end ---------------------------------------------------------
 

@@ -56,6 +56,11 @@ class Acceptance(concurrent.futures.Future[None]):
         except InvalidStateError:
             pass
 
+    def void(self) -> None:
+        """Nothing is sent: all of it was cancelled before."""
+        if self.cancel():
+            self.set_running_or_notify_cancel()
+
     def __await__(self) -> Generator[Any, None, None]:
         return asyncio.wrap_future(self).__await__()
 

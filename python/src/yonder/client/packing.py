@@ -30,13 +30,16 @@ def pack_chunk(
 
 def _python(ref: FunctionRef, options: Options, payload: bytes) -> str:
     """The one Python minor version that may run it, empty for any."""
+    carried = payloads.python_of(payload)
+    if not (ref.python or carried or options.python):
+        return ""
     wanted = {
         "the function": ref.python,
-        "the arguments, which carry code,": payloads.python_of(payload),
-        "the executor": options.python or "",
+        "the arguments, which carry code,": carried,
+        "the executor": options.python,
     }
     given = {who: version for who, version in wanted.items() if version}
     if len(set(given.values())) > 1:
         listed = " and ".join(f"{who} needs {version}" for who, version in given.items())
         raise CodecMismatch(f"no Python version fits: {listed}")
-    return next(iter(given.values()), "")
+    return next(iter(given.values()))

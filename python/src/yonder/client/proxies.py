@@ -15,6 +15,9 @@ from urllib3.connection import HTTPConnection
 # More threads than this at once open connections that are closed afterwards.
 KEPT = 8
 
+# Made once. Who sends knows what may be repeated; see Transport.
+_NEVER = urllib3.Retry(False, redirect=False)
+
 # Calls are small and waited for, and a connection may be idle for long.
 _OPTIONS = [
     *HTTPConnection.default_socket_options,  # no delay
@@ -44,12 +47,12 @@ def open_pool(
         options["ssl_context"] = context
     if proxy is not None:
         manager = urllib3.ProxyManager(proxy, **options)
-        through = functools.partial(manager.urlopen, retries=False, redirect=False)
+        through = functools.partial(manager.urlopen, retries=_NEVER, redirect=False)
         return lambda method, path, **rest: through(method, url + path, **rest), manager.clear
     direct = urllib3.PoolManager(**options)
     pool = direct.connection_from_url(url)
     prefix = urlsplit(url).path
-    send = functools.partial(pool.urlopen, retries=False, redirect=False)
+    send = functools.partial(pool.urlopen, retries=_NEVER, redirect=False)
     if not prefix:
         return send, direct.clear
     return lambda method, path, **rest: send(method, prefix + path, **rest), direct.clear

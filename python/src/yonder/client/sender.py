@@ -168,7 +168,7 @@ class Sender:
     def _close(self, draft: Draft) -> bool:
         sink = draft.close()
         if sink is None:
-            draft.accepted.cancel()
+            draft.accepted.void()
             self._let_go(draft)
             return False
         self._expect(draft, sink)

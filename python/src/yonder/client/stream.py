@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
 log = logging.getLogger("yonder.client")
+# The library's debug log has the handshake with the token in it.
+_quiet = logging.getLogger("yonder.client.websocket")
+_quiet.setLevel(logging.WARNING)
 
 OPEN_S = 10.0
 CLOSE_S = 1.0
@@ -158,6 +161,7 @@ def _connect(transport: Transport) -> ClientConnection:
         max_size=MAX_LOCAL_FRAME,
         open_timeout=OPEN_S,
         close_timeout=CLOSE_S,
+        logger=_quiet,
     )
 
 

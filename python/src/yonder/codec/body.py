@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Optional, Protocol
 
+from yonder.capture.bundle import Bundle
 from yonder.capture.pickling import PROTOCOL, CodePickler, CodeUnpickler, explain
 from yonder.capture.restore import load_code
 from yonder.codec.prefix import Buffer, Prefix
@@ -44,6 +45,8 @@ class Code:
         buffer = io.BytesIO()
         pickler = CodePickler(buffer, self._make)
         pickler.dump(obj)
+        if self._graph is not None:
+            self._graph.settle()
         self._used.update(dict.fromkeys(pickler.used))
         return buffer.getvalue()
 
@@ -51,7 +54,7 @@ class Code:
         """The prefix, and the code if there is any."""
         if not self._used:
             return Prefix(codec, chunk=chunk).dump()
-        bundle = self._graph.finish(self._used)
+        bundle: Bundle = self._graph.finish(self._used)
         data = bundle.dump()
         prefix = Prefix(codec, only=bundle.only is not None, chunk=chunk, source=True)
         return prefix.dump() + _LENGTH.pack(len(data)) + data
@@ -84,7 +87,9 @@ def unpickle(data: Buffer, unpickler: Callable[[io.BytesIO], pickle.Unpickler]) 
     except UnpackError:
         raise
     except Exception as error:
-        raise UnpackError(f"the value cannot be loaded here: {type(error).__name__}: {error}") from error
+        raise UnpackError(
+            f"the value cannot be loaded here: {type(error).__name__}: {error}"
+        ) from error
 
 
 def plain(find: Optional[Callable[[str], Any]] = None) -> Callable[[io.BytesIO], pickle.Unpickler]:

@@ -1,0 +1,201 @@
+package depot
+
+import (
+	"container/list"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/wire"
+)
+
+// Blobs keeps payloads in files, by the service's name for the upload: the
+// agent was given that name for a task of its own, while content that happens
+// to be known proves nothing. It is not safe for concurrent use.
+type Blobs struct {
+	dir   string
+	limit int64
+	size  int64
+	order *list.List // of yonder.ID, the one used last in front
+	known map[yonder.ID]*blob
+}
+
+type blob struct {
+	wire.Blob
+	path  string
+	users int
+	whole bool
+	place *list.Element
+	part  *part
+}
+
+// part is a blob that is coming in.
+type part struct {
+	file *os.File
+	sum  hash.Hash
+	size int64
+}
+
+// NewBlobs keeps files in dir, about limit bytes beyond those in use.
+func NewBlobs(dir string, limit int64) *Blobs {
+	return &Blobs{dir: dir, limit: limit, order: list.New(), known: map[yonder.ID]*blob{}}
+}
+
+// Use notes that a task needs a blob, until Release. It is true if the blob is
+// here already; the first use of one that is not wants it asked for.
+func (b *Blobs) Use(want wire.Blob) (here, first bool) {
+	found := b.known[want.ID]
+	if found == nil {
+		found = &blob{Blob: want, path: filepath.Join(b.dir, want.ID.String()), place: b.order.PushFront(want.ID)}
+		b.known[want.ID] = found
+		first = true
+	}
+	found.users++
+	b.order.MoveToFront(found.place)
+	return found.whole, first
+}
+
+// Path is the file of a blob that is here.
+func (b *Blobs) Path(id yonder.ID) string {
+	if found := b.known[id]; found != nil && found.whole {
+		return found.path
+	}
+	return ""
+}
+
+// Release ends a Use.
+func (b *Blobs) Release(id yonder.ID) {
+	found := b.known[id]
+	if found == nil {
+		return
+	}
+	if found.users--; found.users <= 0 && !found.whole {
+		b.remove(found) // nobody wants the rest of it
+	}
+	b.trim()
+}
+
+// Write adds a piece; pieces come in order, and a first one begins anew. It is
+// true when the blob is here as a whole. After an error the blob is as if
+// nothing had come.
+func (b *Blobs) Write(chunk wire.BlobChunk, data []byte) (bool, error) {
+	found := b.known[chunk.Blob.ID]
+	if found == nil || found.whole {
+		return false, nil // not wanted any more
+	}
+	if err := found.write(chunk, data); err != nil {
+		found.drop()
+		return false, err
+	}
+	if !chunk.Last {
+		return false, nil
+	}
+	if err := found.finish(); err != nil {
+		return false, err
+	}
+	b.size += found.Size
+	b.trim()
+	return true, nil
+}
+
+func (f *blob) write(chunk wire.BlobChunk, data []byte) error {
+	if chunk.Offset == 0 {
+		f.drop()
+		file, err := os.OpenFile(f.path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+		if err != nil {
+			return storing(err)
+		}
+		f.part = &part{file: file, sum: sha256.New()}
+	}
+	if f.part == nil || f.part.size != chunk.Offset {
+		return yonder.Errorf(yonder.CodeMalformedFrame, "a payload's piece at %d does not follow the one before", chunk.Offset)
+	}
+	if f.part.size += int64(len(data)); f.part.size > f.Size {
+		return yonder.Errorf(yonder.CodeMalformedFrame, "a payload is larger than the %d bytes that were announced", f.Size)
+	}
+	f.part.sum.Write(data)
+	if _, err := f.part.file.Write(data); err != nil {
+		return storing(err)
+	}
+	return nil
+}
+
+// finish checks that the whole is what was announced.
+func (f *blob) finish() error {
+	p := f.part
+	sum := hex.EncodeToString(p.sum.Sum(nil))
+	if p.size != f.Size || f.SHA256 != "" && sum != f.SHA256 {
+		f.drop()
+		return yonder.Errorf(yonder.CodeMalformedFrame, "a payload of %d bytes is not the one that was announced", p.size)
+	}
+	f.part = nil
+	if err := p.file.Close(); err != nil {
+		_ = os.Remove(f.path)
+		return storing(err)
+	}
+	f.whole = true
+	return nil
+}
+
+// drop forgets what has come.
+func (f *blob) drop() {
+	if f.part != nil {
+		f.part.file.Close()
+		_ = os.Remove(f.path)
+		f.part = nil
+	}
+}
+
+// Wanted lists blobs that are in use and not here: on a new connection they
+// are to be asked for again.
+func (b *Blobs) Wanted() []wire.Blob {
+	var all []wire.Blob
+	for _, found := range b.known {
+		if !found.whole && found.users > 0 {
+			found.drop()
+			all = append(all, found.Blob)
+		}
+	}
+	return all
+}
+
+// Close lets go of files that are being written.
+func (b *Blobs) Close() {
+	for _, found := range b.known {
+		found.drop()
+	}
+}
+
+func (b *Blobs) remove(found *blob) {
+	found.drop()
+	if found.whole {
+		_ = os.Remove(found.path)
+		b.size -= found.Size
+	}
+	b.order.Remove(found.place)
+	delete(b.known, found.ID)
+}
+
+func (b *Blobs) trim() {
+	for at := b.order.Back(); at != nil && b.size > b.limit; {
+		id, _ := at.Value.(yonder.ID) // nothing else is put there
+		before := at.Prev()
+		if found := b.known[id]; found.users <= 0 {
+			b.remove(found)
+		}
+		at = before
+	}
+}
+
+func storing(err error) error {
+	if errors.Is(err, syscall.ENOSPC) {
+		return yonder.Errorf(yonder.CodeStorageFull, "the node has no room for a payload: %w", err)
+	}
+	return fmt.Errorf("keeping a payload: %w", err)
+}

@@ -1,0 +1,179 @@
+package manager
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/yonder-run/yonder/manager/outbox"
+	"github.com/yonder-run/yonder/manager/pool"
+	"github.com/yonder-run/yonder/manager/ranges"
+	"github.com/yonder-run/yonder/manager/workerproc"
+	"github.com/yonder-run/yonder/wire"
+)
+
+// fromWorkers brings the host's calls to the desk.
+type fromWorkers struct{ desk *desk }
+
+// Hello of a worker.
+func (f fromWorkers) Hello(worker string) {
+	d := f.desk
+	d.do(func() {
+		d.trouble = ""
+		d.act(d.pool.Hello(time.Now(), worker))
+	})
+}
+
+// Ran of a worker.
+func (f fromWorkers) Ran(worker string, report workerproc.Report) {
+	f.desk.do(func() { f.desk.ran(worker, report) })
+}
+
+// Exited of a worker.
+func (f fromWorkers) Exited(worker string, exit workerproc.Exit) {
+	f.desk.do(func() { f.desk.exited(worker, exit) })
+}
+
+// act carries out what the pool has decided.
+func (d *desk) act(actions []pool.Action) {
+	for len(actions) > 0 {
+		action := actions[0]
+		actions = actions[1:]
+		switch a := action.(type) {
+		case pool.Fork:
+			if err := d.host.Fork(d.place(a.Key), a.Worker); err != nil {
+				actions = append(actions, d.pool.Exited(time.Now(), pool.Exit{Worker: a.Worker, Message: err.Error()})...)
+			}
+		case pool.Run:
+			d.start(a)
+		case pool.Signal:
+			d.host.Signal(a.Worker, a.Kill)
+		case pool.End:
+			d.ended(a)
+		case pool.Release:
+			w := d.jobs[a.Job]
+			delete(d.jobs, a.Job)
+			w.jobs--
+			d.settle(w)
+		case pool.Retire:
+			d.host.Retire(d.place(a.Key).ID)
+			delete(d.places, a.Key)
+		}
+	}
+}
+
+// place is where workers of a key run. Its name is never used for another.
+func (d *desk) place(key pool.Key) workerproc.Place {
+	place, known := d.places[key]
+	if !known {
+		d.placeNo++
+		place = workerproc.Place{ID: fmt.Sprintf("z%d", d.placeNo), Python: key.Environment}
+		d.places[key] = place
+	}
+	return place
+}
+
+// start gives a worker its next run.
+func (d *desk) start(a pool.Run) {
+	w := d.jobs[a.Job]
+	l := &w.lease
+	run := wire.Run{
+		Run: a.Run, Function: l.Hash, Form: l.Form, Codec: l.Codec, Lo: a.Lo, Hi: a.Hi, Total: l.Total,
+		Task: l.Bundle.Task(a.Lo).String(), Attempt: l.Attempt, Inline: d.inline,
+	}
+	first, columns := 0, w.columns
+	if l.Form == wire.FormEach {
+		first, columns = a.Lo-l.Lo, w.columns[a.Lo-l.Lo:a.Hi-l.Lo]
+	}
+	for column, blob := range l.Blobs {
+		if at := column - first; at >= 0 && at < len(columns) {
+			if run.Files == nil {
+				run.Files = map[int]string{}
+			}
+			run.Files[at] = d.blobs.Path(blob.ID)
+		}
+	}
+	d.outbox.Begun(attemptOf(l.Span).span(ranges.Range{Lo: a.Lo, Hi: a.Hi}))
+	err := d.host.Run(a.Worker, wire.Load{Function: l.Hash}, d.functions.Body(l.Hash), run, columns)
+	if err != nil {
+		d.log.Warn("a worker cannot be given work and is ended", slog.String("worker", a.Worker), slog.Any("error", err))
+		d.host.Signal(a.Worker, true) // Exited follows
+	}
+}
+
+// ran takes outcomes.
+func (d *desk) ran(worker string, report workerproc.Report) {
+	now := time.Now()
+	told := pool.Ran{
+		Worker: worker, Run: report.Run, Last: report.Last, Printed: report.Stdout != "" || report.Stderr != "",
+	}
+	job, due, known := d.pool.Running(worker)
+	told.Lo, told.Hi = due, due
+	for _, e := range report.Entries {
+		if e.Lo != told.Hi || e.Hi <= e.Lo {
+			told.Lo = -1 // out of order: the pool refuses it
+		}
+		told.Hi = e.Hi
+		told.Took += time.Duration(e.Finished-e.Started) * time.Microsecond
+	}
+	ok, actions := d.pool.Ran(now, told)
+	if ok && known {
+		d.results(d.jobs[job], worker, report)
+	} else {
+		discard(report)
+	}
+	d.act(actions)
+}
+
+// results passes outcomes on. Output belongs to the first of them.
+func (d *desk) results(w *work, worker string, report workerproc.Report) {
+	ends := make([]outbox.End, len(report.Entries))
+	for i, e := range report.Entries {
+		entry := &wire.Entry{
+			Bundle: w.lease.Bundle, Attempt: w.lease.Attempt, Lo: e.Lo, Hi: e.Hi, Outcome: e.Outcome, Form: e.Form,
+			Started: e.Started, Finished: e.Finished, Worker: d.hostname + "/" + worker,
+		}
+		if i == 0 {
+			entry.Stdout, entry.Stderr = report.Stdout, report.Stderr
+		}
+		ends[i] = outbox.End{Result: entry, Payload: report.Columns[i]}
+		if file, large := report.Files[i]; large {
+			entry.Blob, ends[i].File = &file.Blob, file.Path
+		}
+	}
+	d.outbox.Add(ends...)
+}
+
+func discard(report workerproc.Report) {
+	for _, file := range report.Files {
+		_ = os.Remove(file.Path)
+	}
+}
+
+func (d *desk) exited(worker string, exit workerproc.Exit) {
+	if d.pool.Starting(worker) {
+		d.trouble = "workers do not start: " + exit.Message
+		d.log.Warn("a worker did not start", slog.String("worker", worker), slog.String("reason", exit.Message))
+	}
+	d.act(d.pool.Exited(time.Now(), pool.Exit{
+		Worker: worker, Run: exit.Run, Index: exit.Index, Message: exit.Message,
+	}))
+}
+
+// ended passes on how tasks ended without a result.
+func (d *desk) ended(a pool.End) {
+	w := d.jobs[a.Job]
+	r := ranges.Range{Lo: a.Lo, Hi: a.Hi}
+	span := attemptOf(w.lease.Span).span(r)
+	switch a.How {
+	case pool.EndCancelled:
+		d.outbox.Add(outbox.End{Cancelled: &span})
+	case pool.EndFailed:
+		d.failTasks(w, r, a.Code, a.Message)
+	case pool.EndLost, pool.EndReturned:
+		d.outbox.Add(outbox.End{Lost: &wire.Loss{
+			Span: span, Started: a.How == pool.EndLost, Code: a.Code, Message: a.Message,
+		}})
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/endpoint/ledger"
@@ -39,6 +40,31 @@ func (s *session) reporting(ctx context.Context, wake signal, next func() ledger
 			continue
 		}
 		wake.notify() // the others look whether there is more
+		if err := s.deliver(ctx, batch); err != nil {
+			s.locked(func() { s.ledger.Unreported(batch) })
+			return fmt.Errorf("reporting: %w", err)
+		}
+	}
+}
+
+// tellEvery is how often it is told what began. Short tasks have ended by
+// then, and cost the service one commit less.
+const tellEvery = 500 * time.Millisecond
+
+func (s *session) telling(ctx context.Context) error {
+	tick := time.NewTicker(tellEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+		var batch ledger.Batch
+		s.locked(func() { batch = s.ledger.Begins(reportItems) })
+		if batch.Empty() {
+			continue
+		}
 		if err := s.deliver(ctx, batch); err != nil {
 			s.locked(func() { s.ledger.Unreported(batch) })
 			return fmt.Errorf("reporting: %w", err)

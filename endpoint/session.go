@@ -54,6 +54,7 @@ func (s *session) run(ctx context.Context) error {
 		group.Go(func() error { return s.reporting(ctx, s.report, s.nextBatch) })
 	}
 	group.Go(func() error { return s.reporting(ctx, s.large, s.nextLarge) })
+	group.Go(func() error { return s.telling(ctx) })
 	return group.Wait()
 }
 

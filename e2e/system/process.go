@@ -34,15 +34,23 @@ func (s *System) Start(args ...string) *Process {
 // Python runs a script of testdata with the SDK, as the logged-in user.
 func (s *System) Python(script string, args ...string) *Process {
 	s.t.Helper()
-	python := os.Getenv("YONDER_PYTHON")
-	if python == "" {
-		if os.Getenv("YONDER_REQUIRE_ALL") != "" {
-			s.t.Fatal("YONDER_PYTHON is not set: run the tests with `make test`, or source .cache/env")
-		}
-		s.t.Skip("needs YONDER_PYTHON, an interpreter with our package: run `make test`, or source .cache/env")
-	}
-	cmd := exec.Command(python, append([]string{"-u", "testdata/" + script}, args...)...) //nolint:noctx // as above
+	cmd := exec.Command(RequirePython(s.t), append([]string{"-u", "testdata/" + script}, args...)...) //nolint:noctx // as above
 	return s.start(script, cmd)
+}
+
+// RequirePython is the interpreter that has our package; without one the test
+// is skipped, or fails where nothing may be skipped.
+func RequirePython(t testing.TB) string {
+	t.Helper()
+	python := os.Getenv("YONDER_PYTHON")
+	switch {
+	case python != "":
+	case os.Getenv("YONDER_REQUIRE_ALL") != "":
+		t.Fatal("YONDER_PYTHON is not set: run the tests with `make test`, or source .cache/env")
+	default:
+		t.Skip("needs YONDER_PYTHON, an interpreter with our package: run `make test`, or source .cache/env")
+	}
+	return python
 }
 
 func (s *System) start(name string, cmd *exec.Cmd) *Process {

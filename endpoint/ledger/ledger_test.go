@@ -159,13 +159,16 @@ func TestManagerReturns(t *testing.T) {
 	require.Equal(t, map[string][]wire.Span{"m": {span(1, 2)}}, fx.Stop, "the stop may not have reached it")
 	require.Equal(t, map[string]int{"m": 3}, fx.Freed)
 	b := l.Batch(10, 10)
-	require.Equal(t, []wire.Span{span(0, 3)}, b.Started)
+	begins := l.Begins(10)
+	require.Equal(t, []wire.Span{span(0, 3)}, begins.Started)
 	require.Len(t, b.Items, 1)
 	require.Equal(t, span(3, 6), b.Items[0].Loss.Span)
 	require.False(t, b.Items[0].Loss.Started)
 	require.Equal(t, map[string]int{"m": 3, "n": 4}, l.Outstanding())
 	l.Unreported(b)
+	l.Unreported(begins)
 	require.Equal(t, b, l.Batch(10, 10))
+	require.Equal(t, begins, l.Begins(10))
 }
 
 func TestUncertainRestoreForgetsWhatMayYetBeDispatched(t *testing.T) {

@@ -71,7 +71,6 @@ func (l *Ledger) Begun(spans []wire.Span) Effects {
 			to.state = Started
 			l.change(k, r, to)
 			l.outbox.started = appendSpan(l.outbox.started, k.span(r))
-			fx.Report = true
 		}
 	}
 	return fx

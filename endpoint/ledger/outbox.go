@@ -78,12 +78,11 @@ func (o *outbox) answered(item Item) {
 	}
 }
 
-// Batch takes what is to be reported next, large results aside: at most the given number of items
-// and bytes of payload, but at least one item if there is one. The caller must
-// give it back, to Reported or to Unreported.
+// Batch takes what ended and is to be reported next, large results aside: at
+// most the given number of items and bytes of payload, but at least one item
+// if there is one. The caller must give it back, to Reported or to Unreported.
 func (l *Ledger) Batch(maxItems, maxBytes int) Batch {
 	o := &l.outbox
-	b := Batch{Started: l.started(maxItems)}
 	n, bytes := 0, 0
 	for n < len(o.queue) && n < maxItems {
 		if bytes += o.queue[n].Size; n > 0 && bytes > maxBytes {
@@ -91,10 +90,14 @@ func (l *Ledger) Batch(maxItems, maxBytes int) Batch {
 		}
 		n++
 	}
-	b.Items = slices.Clone(o.queue[:n])
+	b := Batch{Items: slices.Clone(o.queue[:n])}
 	o.queue = o.queue[n:]
 	return b
 }
+
+// Begins takes what began and is to be reported. It is no hurry: most tasks
+// have ended before, and their end says it all.
+func (l *Ledger) Begins(maxSpans int) Batch { return Batch{Started: l.started(maxSpans)} }
 
 // Large takes one large result.
 func (l *Ledger) Large() Batch {

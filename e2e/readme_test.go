@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,8 +70,8 @@ func checkLatency(t *testing.T, out string) {
 		P99    float64            `json:"p99_ms"`
 		Stages map[string]float64 `json:"stages_p50_ms"`
 	}
-	for i := len(lines) - 1; i >= 0; i-- { // the service's goodbye goes to stderr, after it
-		if json.Unmarshal([]byte(lines[i]), &result) == nil {
+	for _, line := range slices.Backward(lines) { // the service's goodbye goes to stderr, after it
+		if json.Unmarshal([]byte(line), &result) == nil {
 			break
 		}
 	}

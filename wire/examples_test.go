@@ -136,6 +136,3 @@ var examples = map[wire.Kind]example{
 		Files: map[int]string{0: "/tmp/y/w3/result-99-10"}, Last: true,
 	}, [][]byte{{}, []byte(`Y1j{"type":"ValueError"}`)}},
 }
-
-//go:fix inline
-func ptr[T any](v T) *T { return new(v) }

@@ -28,27 +28,27 @@ type Process struct {
 // Start starts the program in the background; it is killed with the test.
 func (s *System) Start(args ...string) *Process {
 	s.t.Helper()
-	return s.start(args[0], exec.Command(s.binary, args...)) //nolint:noctx // killed by the test's cleanup
+	return s.start(args[0], exec.Command(s.binary, args...))
 }
 
 // Python runs a script of testdata with the SDK, as the logged-in user.
 func (s *System) Python(script string, args ...string) *Process {
 	s.t.Helper()
-	cmd := exec.Command(RequirePython(s.t), append([]string{"-u", "testdata/" + script}, args...)...) //nolint:noctx // as above
+	cmd := exec.Command(RequirePython(s.t), append([]string{"-u", "testdata/" + script}, args...)...)
 	return s.start(script, cmd)
 }
 
 // RequirePython is the interpreter that has our package; without one the test
 // is skipped, or fails where nothing may be skipped.
-func RequirePython(t testing.TB) string {
-	t.Helper()
+func RequirePython(tb testing.TB) string {
+	tb.Helper()
 	python := os.Getenv("YONDER_PYTHON")
 	switch {
 	case python != "":
 	case os.Getenv("YONDER_REQUIRE_ALL") != "":
-		t.Fatal("YONDER_PYTHON is not set: run the tests with `make test`, or source .cache/env")
+		tb.Fatal("YONDER_PYTHON is not set: run the tests with `make test`, or source .cache/env")
 	default:
-		t.Skip("needs YONDER_PYTHON, an interpreter with our package: run `make test`, or source .cache/env")
+		tb.Skip("needs YONDER_PYTHON, an interpreter with our package: run `make test`, or source .cache/env")
 	}
 	return python
 }

@@ -53,22 +53,22 @@ func Clean() {
 }
 
 // New prepares a system; nothing runs yet.
-func New(t testing.TB) *System {
-	t.Helper()
+func New(tb testing.TB) *System {
+	tb.Helper()
 	binary, err := build()
-	require.NoError(t, err)
-	home := t.TempDir()
-	require.NoError(t, os.Chmod(home, 0o700)) //nolint:gosec // a directory
-	return &System{t: t, binary: binary, Home: home, Address: FreeAddress(t)}
+	require.NoError(tb, err)
+	home := tb.TempDir()
+	require.NoError(tb, os.Chmod(home, 0o700))
+	return &System{t: tb, binary: binary, Home: home, Address: FreeAddress(tb)}
 }
 
 // FreeAddress is an address on loopback that nothing listens on. It is free
 // when asked; a service that restarts needs to find its old one again.
-func FreeAddress(t testing.TB) string {
-	t.Helper()
+func FreeAddress(tb testing.TB) string {
+	tb.Helper()
 	var config net.ListenConfig
-	listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	listener, err := config.Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(tb, err)
 	defer listener.Close()
 	return listener.Addr().String()
 }
@@ -89,7 +89,7 @@ func (s *System) StartServiceAt(address, state string, args ...string) *Process 
 	p := s.Start(append([]string{"serve", "--listen", address, "--state-dir", state}, args...)...)
 	s.Until("the service is ready", func() bool {
 		p.alive()
-		req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+address+"/readyz", nil)
+		req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+address+"/readyz", http.NoBody)
 		require.NoError(s.t, err)
 		resp, err := http.DefaultClient.Do(req) //nolint:forbidigo // a test's request, limited by the test's context
 		if err != nil {

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"testing"
 	"time"
@@ -219,24 +218,4 @@ func TestRequestsAreBounded(t *testing.T) {
 	require.Equal(t, http.StatusRequestEntityTooLarge, status, "%s", data)
 	status, data = s.Do(t, s.Admin, "POST", "/v1/blobs", make([]byte, 201<<10))
 	require.Equal(t, http.StatusRequestEntityTooLarge, status, "%s", data)
-}
-
-func FuzzSubmit(f *testing.F) {
-	s := servicetest.Start(f)
-	b, payloads := servicetest.Bundle(yonder.NewID(), yonder.NewID(), 2)
-	frame, err := wire.NewFrame(wire.KindBundle, b, payloads...)
-	require.NoError(f, err)
-	text, err := json.Marshal(wire.Submit{Bundle: b, Calls: []wire.Call{{Args: []any{1}}}})
-	require.NoError(f, err)
-	f.Add(frame.Bytes(), true)
-	f.Add(text, false)
-	f.Fuzz(func(t *testing.T, body []byte, frames bool) {
-		kind := "application/json"
-		if frames {
-			kind = wire.TypeFrames
-		}
-		status, data := s.Do(t, s.Admin, "POST", "/v1/bundles", body, kind)
-		require.Less(t, status, 500, "%s", data)
-		require.GreaterOrEqual(t, status, 400, "nothing can be submitted to an endpoint that is not there")
-	})
 }

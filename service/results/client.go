@@ -28,6 +28,7 @@ type client struct {
 	writing    atomic.Bool // a frame is being sent
 	busy       atomic.Bool // a frame was sent since the last ping
 	cursors    map[yonder.ID]int64
+	found      bool // results, since the last look without a hint
 }
 
 func newClient(s *Streams, ws *websocket.Conn, one *session, access Access) *client {
@@ -89,7 +90,7 @@ func (c *client) ping(ctx context.Context) error {
 // results came (watch), a hint may be lost (poll), the token may have ended
 // (check and recheck), the stream is over (ctx).
 func (c *client) send(ctx context.Context) error {
-	poll := time.NewTicker(pollEvery)
+	poll := newPoll()
 	defer poll.Stop()
 	recheck := time.NewTicker(recheckEvery)
 	defer recheck.Stop()
@@ -101,6 +102,8 @@ func (c *client) send(ctx context.Context) error {
 		case <-c.watch.C:
 			err = c.look(ctx)
 		case <-poll.C:
+			poll.next(c.found)
+			c.found = false
 			c.watch.MarkAll()
 		case <-c.session.check:
 			err = c.access.Still(ctx)
@@ -164,6 +167,7 @@ func (c *client) look(ctx context.Context) error {
 			return err
 		}
 		c.cursors[group] = page.Cursor
+		c.found = true
 		groups = append(groups, group)
 	}
 	return nil

@@ -49,7 +49,7 @@ type events struct {
 }
 
 func (e *events) follow(ctx context.Context, watch *Watch, one *session, access Access) error {
-	poll := time.NewTicker(pollEvery)
+	poll := newPoll()
 	defer poll.Stop()
 	alive := time.NewTicker(keepAliveEvery)
 	defer alive.Stop()
@@ -62,7 +62,9 @@ func (e *events) follow(ctx context.Context, watch *Watch, one *session, access 
 			watch.Take()
 			err = e.look(ctx)
 		case <-poll.C:
+			before := e.cursor
 			err = e.look(ctx)
+			poll.next(e.cursor > before)
 		case <-alive.C:
 			err = e.write([]byte(":\n\n"))
 		case <-one.check:

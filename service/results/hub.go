@@ -6,14 +6,10 @@ package results
 
 import (
 	"sync"
-	"time"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/service/store"
 )
-
-// pollEvery is how soon a reader looks by itself, should a hint be lost.
-const pollEvery = 5 * time.Second
 
 // Hub knows who waits for which groups.
 type Hub struct {

@@ -19,7 +19,7 @@ type Stream struct{ *websocket.Conn }
 // Stream opens one.
 func (s *Service) Stream(tb testing.TB, token string) *Stream {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	ws, answer, err := websocket.Dial(ctx, s.URL()+"/v1/stream", &websocket.DialOptions{
 		HTTPClient: s.HTTP(), HTTPHeader: http.Header{"Authorization": {"Bearer " + token}},

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from interpreters import SRC, interpreters, run
 
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -44,7 +45,9 @@ def test_sides_do_not_import_each_other(side: str) -> None:
     """client -> codec <- worker; capture and codec know neither."""
     forbidden = {"client": ["worker"], "worker": ["client"]}.get(side, ["client", "worker"])
     for path in sorted((SRC / "yonder" / side).rglob("*.py")):
-        found = [n for n in imported(path) for other in forbidden if n.startswith(f"yonder.{other}")]
+        found = [
+            n for n in imported(path) for other in forbidden if n.startswith(f"yonder.{other}")
+        ]
         assert not found, f"{path.name} imports {found}"
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from interpreters import MINORS, interpreters, run
 
+from interpreters import MINORS, interpreters, run
 from yonder import capture, codec
 from yonder.errors import CodecMismatch
 

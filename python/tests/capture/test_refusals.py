@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import refused
 
+from programs import refused
 from yonder import capture, codec
 from yonder.capture.namespace import Namespace
 from yonder.errors import CaptureError, CodecMismatch, PackError, RestoreError, SameMinorWarning
@@ -104,7 +104,9 @@ def test_bytecode_is_for_one_minor_version() -> None:
     bundle = json.loads(captured.body)
     bundle["only"] = "3.1"
     bundle["nodes"] = "not even looked at"
-    with pytest.raises(CodecMismatch, match="bytecode of Python 3.1 .* use a worker with Python 3.1"):
+    with pytest.raises(
+        CodecMismatch, match="bytecode of Python 3.1 .* use a worker with Python 3.1"
+    ):
         capture.restore(json.dumps(bundle).encode())
 
 
@@ -136,7 +138,9 @@ def test_newer_syntax_is_named_on_the_worker() -> None:
         if node["k"] == "function":
             node["text"] = "def point(p):\n    return p ??= 1\n"
     bundle["python"] = "3.99"
-    with pytest.raises(RestoreError, match=r"point: it uses syntax newer than Python 3.*Python 3.99"):
+    with pytest.raises(
+        RestoreError, match=r"point: it uses syntax newer than Python 3.*Python 3.99"
+    ):
         capture.restore(json.dumps(bundle).encode())
 
 

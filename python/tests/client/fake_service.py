@@ -32,6 +32,10 @@ class Drop(Exception):
     """Close the connection without an answer."""
 
 
+class Answered(Exception):
+    """A fault has answered itself."""
+
+
 Fault = Callable[["Handler"], None]
 
 
@@ -120,6 +124,8 @@ class Handler(BaseHTTPRequestHandler):
             self.route(parts.path)
         except Refusal as refusal:
             self.answer(refusal.status, refusal.body, **refusal.headers)
+        except Answered:
+            pass
         except Drop:
             self.close_connection = True
         self.wfile.flush()
@@ -223,12 +229,16 @@ class Handler(BaseHTTPRequestHandler):
         self.page(tasks)
 
     def get_task(self, task: str) -> None:
+        self.known(task)
+        self.answer(200, {"id": task, "state": "started", "attempt": 1})
+
+    def known(self, task: str) -> None:
         bundle, index = ids.bundle_of(task)
         if bundle not in self.state.bundles or index >= self.state.bundles[bundle].header["tasks"]:
             raise Refusal(404, "not_found", f"there is no task {task}")
-        self.answer(200, {"id": task, "state": "started", "attempt": 1})
 
     def result(self, task: str) -> None:
+        self.known(task)
         with self.state.changed:
             wait = float(self.query["wait"].rstrip("s"))
             self.state.changed.wait_for(lambda: self.state.done(task), wait)

@@ -124,12 +124,10 @@ class State:
             raise Refusal(404, "not_found", f"there is no function {header['function']}")
         if header["endpoint"] not in [e["id"] for e in self.endpoints]:
             raise Refusal(404, "not_found", f"there is no endpoint {header['endpoint']}")
-        signature = self.functions[header["function"]].get("signature") or {"params": []}
-        params = [p for p in signature["params"] if p["kind"] == "positional_or_keyword"]
-        if len(params) == len(signature["params"]):
-            for shape in header["shapes"]:
-                if shape["positional"] + len(shape["keywords"]) > len(params):
-                    raise Refusal(422, "invalid_arguments", "too many arguments")
+        signature = self.functions[header["function"]].get("signature")
+        for shape in header["shapes"] if signature else []:
+            if shape["positional"] + len(shape["keywords"]) > len(signature["params"]):
+                raise Refusal(422, "invalid_arguments", "too many arguments")
 
     # -- results ---------------------------------------------------------
 

@@ -9,6 +9,7 @@ import threading
 from email.message import Message
 from typing import Any, Optional
 
+from websockets.exceptions import WebSocketException
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
@@ -107,7 +108,7 @@ class FakeStream:
                     return
                 header, columns = self.state.page(group, self.cursors[group], self.PAGE)
                 self.cursors[group] = header["cursor"]
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, WebSocketException):  # it is closing
                 self.send(wire.Kind.RESULT, header, columns)
 
     def send(self, kind: int, header: Any, columns: Any = ()) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
+import linecache
 import types
 from typing import Any
 from unittest import mock
 
 import pytest
 
-from yonder.client import functions
+from yonder.client import functions, ids
 from yonder.client.client import Client
 from yonder.client.executor import Executor
 from yonder.client.functions import Functions
@@ -20,8 +21,10 @@ from .fake_worker import FakeWorker
 
 def notebook(source: str) -> dict[str, Any]:
     """The globals of a program that was typed in."""
+    place = f"<cell {ids.new_id()}>"
+    linecache.cache[place] = (len(source), None, source.splitlines(keepends=True), place)
     module = types.ModuleType("__main__")
-    exec(source, module.__dict__)
+    exec(compile(source, place, "exec"), module.__dict__)
     return module.__dict__
 
 
@@ -104,12 +107,12 @@ def test_caches_are_bounded(known: Functions, monkeypatch: pytest.MonkeyPatch) -
     kept = [eval(f"lambda: {n}") for n in range(10)]
     with mock.patch.object(functions, "capture") as capture:
         capture.side_effect = [
-            mock.Mock(hash=str(n), python=None, signature=None) for n in range(10)
+            mock.Mock(hash=str(n), python=None, signature=None, body=b"x") for n in range(10)
         ]
         for f in kept:
             known.ref(f)
     assert len(known._captures) == 3
-    assert len(known._refs) == 3
+    assert (len(known._refs), known._bytes) == (3, 3)
 
 
 def test_a_changed_constant_is_seen(client: Client, worker: FakeWorker) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 from typing import Optional
@@ -21,9 +22,10 @@ def start(program: str, service: Optional[FakeService] = None) -> subprocess.Pop
     environ = {**os.environ, "PYTHONPATH": SOURCE}
     if service is not None:
         environ.update(YONDER_URL=service.url, YONDER_TOKEN=service.state.token)
-    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(program)]
+    with tempfile.NamedTemporaryFile("w", suffix=".py", delete=False) as file:
+        file.write(textwrap.dedent(program))
     return subprocess.Popen(
-        command,
+        [sys.executable, "-W", "error", file.name],
         env=environ,
         text=True,
         stdin=subprocess.PIPE,
@@ -139,6 +141,7 @@ def test_a_fork(service: FakeService, worker: FakeWorker) -> None:
         """
         import os, warnings, yonder
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
+        warnings.simplefilter("ignore", ResourceWarning)  # of the parent's connections
         executor = yonder.Executor()
         assert executor.submit(lambda: 1).result(20) == 1
         held = executor.submit(__import__("time").sleep, 0.5)

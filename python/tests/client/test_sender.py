@@ -11,7 +11,7 @@ from yonder.client.client import Client
 from yonder.client.executor import Executor
 from yonder.errors import InternalError, NotFound, Unavailable
 
-from .fake_service import FakeService, Gate, drop, drop_after, refuse
+from .fake_service import Answered, FakeService, Gate, drop, drop_after, refuse
 from .fake_worker import FakeWorker
 
 BUNDLES = ("POST", "/v1/bundles")
@@ -217,9 +217,9 @@ def test_submitting_waits_while_too_much_waits(
 def test_a_payload_over_the_queues_limit_still_goes(
     service: FakeService, worker: FakeWorker
 ) -> None:
-    with Client(service.url, service.state.token, queue_bytes=10) as client:
-        with Executor(client=client) as executor:
-            assert executor.submit(len, "x" * 1000).result(10) == 1000
+    client = Client(service.url, service.state.token, queue_bytes=10)
+    with client, Executor(client=client) as executor:
+        assert executor.submit(len, "x" * 1000).result(10) == 1000
 
 
 def test_a_strange_answer_fails_the_tasks_only(
@@ -227,7 +227,7 @@ def test_a_strange_answer_fails_the_tasks_only(
 ) -> None:
     def strange(handler: Any) -> None:
         handler.answer(202, {"surprise": True})
-        raise ConnectionError
+        raise Answered
 
     service.fault(*BUNDLES, strange)
     with Executor(client=client) as executor:

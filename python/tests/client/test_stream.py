@@ -192,9 +192,9 @@ def test_an_existing_groups_old_results_are_skipped(
 ) -> None:
     with Executor(client=client) as executor:
         list(executor.map(double, range(5), chunksize=1))
-    with Client(service.url, service.state.token) as again:
-        with Executor(client=again, group=executor.group) as second:
-            assert second.submit(double, 4).result(10) == 8
+    again = Client(service.url, service.state.token)
+    with again, Executor(client=again, group=executor.group) as second:
+        assert second.submit(double, 4).result(10) == 8
     cursors = [m["cursor"] for m in service.streams[1].heard if not m.get("stop")]
     assert cursors == [5]
 

@@ -20,13 +20,19 @@ from yonder.errors import RestoreError, UnpackError
 class Builder:
     """Fills ``table`` (objects by node id); what is there already is used as it is.
 
-    ``spaces`` are the dicts of globals by space id.
+    ``spaces`` are the dicts of globals by space id. ``done`` are the names
+    that are bound already: they, and what they refer to, stay as they are.
     """
 
     def __init__(
-        self, bundle: Bundle, spaces: dict[str, dict[str, Any]], table: dict[str, Any]
+        self,
+        bundle: Bundle,
+        spaces: dict[str, dict[str, Any]],
+        table: dict[str, Any],
+        done: set[str],
     ) -> None:
         self._bundle, self._spaces, self._table = bundle, spaces, table
+        self._done = done | set(table)
         self._cells: dict[str, types.CellType] = {}
         # Links whose target comes only later: definitions that use each other.
         self._waiting: list[Node] = []
@@ -44,7 +50,8 @@ class Builder:
         }
         for node in self._bundle.nodes:
             if node["k"] in ("bind", "fill", "set"):
-                self._waiting.append(node)
+                if node["id"] not in self._done and node.get("of") not in self._done:
+                    self._waiting.append(node)
             elif node["id"] not in self._table:
                 try:
                     self._table[node["id"]] = makers[node["k"]](node)

@@ -11,7 +11,7 @@ objects the function is made of, in the order in which they can be built:
 ``attr``    attribute ``attr`` (dotted) of node ``of``
 ``function``  a function by source ``text``, or by bytecode ``code`` (base64)
 ``source``  a class, an assignment or a decorated function by statement ``text``
-``cell``    sets the closure cell ``cell`` to node ``to``
+``cell``    a closure cell; ``fill`` sets ``cell`` to node ``to``
 ``bind``    sets the global ``name`` of ``space`` to node ``to``
 ``set``     sets attribute ``attr`` of node ``of`` to node ``to``
 ==========  ===================================================================
@@ -37,8 +37,11 @@ MAX_BYTES = 8 << 20
 
 Node = dict[str, Any]
 
-# What only helps people to find a line is not part of what a definition is.
-_PLACES = ("line", "file")
+# Not part of what a definition is: where it stands, what the nodes around it are
+# called in one bundle, and how an import is to be done.
+_ASIDE = frozenset(
+    ("line", "file", "id", "to", "of", "cells", "defaults", "kwdefaults", "optional", "also")
+)
 
 
 def minor_version() -> str:
@@ -97,21 +100,26 @@ class Bundle:
 
 
 def own_digest(node: Node) -> str:
-    """Hash of what a node says, without its place in a file."""
-    kept = {key: value for key, value in node.items() if key not in _PLACES}
+    """Hash of what a node itself says."""
+    kept = {key: value for key, value in node.items() if key not in _ASIDE}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
 class Digests:
     """Hashes of a bundle's definitions, so that two bundles can be compared.
 
-    A definition's hash covers its closure's values and its defaults, not the
-    globals it uses: those are bound by name and have a hash of their own.
+    A definition's hash covers its closure's values, its defaults and what its
+    attributes were set to, not the globals it uses: those are bound by name and
+    have a hash of their own.
     """
 
     def __init__(self, bundle: Bundle) -> None:
         self._nodes = {node["id"]: node for node in bundle.nodes}
-        self._cells = {node["cell"]: node["to"] for node in bundle.nodes if node["k"] == "cell"}
+        self._fills = {n["cell"]: n["to"] for n in bundle.nodes if n["k"] == "fill"}
+        self._sets: dict[str, list[Node]] = {}
+        for node in bundle.nodes:
+            if node["k"] == "set" and node["attr"] != "__annotations__":
+                self._sets.setdefault(node["of"], []).append(node)
         self._known: dict[str, str] = {}
 
     def of(self, key: str) -> str:
@@ -119,11 +127,12 @@ class Digests:
         if key in self._known:
             return self._known[key]
         self._known[key] = "cycle"
-        node = self._nodes.get(key, {"id": key})
+        node = self._nodes.get(key, {})
         parts = [own_digest(node)]
-        for name in ("of", "to", "defaults", "kwdefaults"):
-            if node.get(name) is not None:
-                parts.append(self.of(node[name]))
-        parts.extend(self.of(self._cells[c]) for c in node.get("cells", ()) if c in self._cells)
-        self._known[key] = hashlib.sha256("".join(parts).encode()).hexdigest()
+        others = [node.get(name) for name in ("of", "to", "defaults", "kwdefaults")]
+        others += [self._fills.get(cell) for cell in node.get("cells", ())]
+        parts += [self.of(other) if other is not None else "-" for other in others]
+        for link in sorted(self._sets.get(key, ()), key=lambda link: str(link["attr"])):
+            parts += [link["attr"], self.of(link["to"])]
+        self._known[key] = hashlib.sha256("\n".join(parts).encode()).hexdigest()
         return self._known[key]

@@ -58,7 +58,7 @@ def capture(fn: Callable[..., Any]) -> CapturedFunction:
     on this Python minor version.
     """
     name = name_of(fn)
-    if not callable(fn):
+    if not callable(_inner(fn)):
         raise CaptureError(f"{name!r} cannot be called: pass a function")
     _refuse_generators(fn, name)
     graph = Graph(name)

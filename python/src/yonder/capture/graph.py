@@ -53,7 +53,7 @@ class Graph:
         known = self._seen.get(id(obj))
         if known is not None:
             return known[0]
-        if getattr(type(obj), STAYS_HERE, False):
+        if getattr(type(obj), STAYS_HERE, False) and not hasattr(type(obj), functions.WRAPPED):
             raise CaptureError(
                 f"a {type(obj).__name__} of yonder stays with the client: take it out of the "
                 "function, and submit from the program that calls it"

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from yonder.capture.graph import Graph
 
 
+# Names that Python and its library put into classes.
+_MACHINERY = ("__", "_abc_", "_is_protocol", "_is_runtime_protocol")
+
+
 def keep_attributes(graph: Graph, key: str, tree: ast.ClassDef, cls: type) -> None:
     """Class attributes as they are now, not as the statement would make them.
 
@@ -26,6 +30,9 @@ def keep_attributes(graph: Graph, key: str, tree: ast.ClassDef, cls: type) -> No
     """
     if issubclass(cls, (enum.Enum, tuple)):
         return
+    # A decorator or a metaclass may have made the value of what a call returned:
+    # ``field(default=3)`` is not 3.
+    remade = bool(tree.decorator_list) or type(cls) is not type
     written: set[str] = set()
     for stmt in tree.body:
         written.update(sources.bound_names(stmt))
@@ -36,13 +43,15 @@ def keep_attributes(graph: Graph, key: str, tree: ast.ClassDef, cls: type) -> No
         live = vars(cls).get(name, ...)
         if expr is None or literal(live) is None:
             continue
+        if isinstance(expr, ast.Call) and remade:
+            continue
         if not _is_constant(expr):
             _replace(graph, key, [(expr, live)])
         elif literal(live) != literal(ast.literal_eval(expr)):
             _set(graph, key, name, live)
     for name, live in vars(cls).items():
         plain = literal(live) is not None or isinstance(live, types.FunctionType)
-        if name not in written and plain and not name.startswith("_"):
+        if name not in written and plain and not name.startswith(_MACHINERY):
             _set(graph, key, name, live)
 
 

@@ -136,6 +136,8 @@ class Modules:
     def _require(self, name: str) -> bool:
         top = name.partition(".")[0]
         stdlib = _stdlib_names() or sys.builtin_module_names
+        if _find_spec(top) is None:
+            return True  # not here either: one of several that will do
         if top not in stdlib and top != "yonder" and not _in_stdlib_folder(top):
             self.required.add(top)
         return True

@@ -113,43 +113,62 @@ class Namespace:
                     self._theirs[name] = sys.modules.pop(name, None)
 
     def _build(self, bundle: Bundle) -> dict[str, Any]:
-        for key, space in bundle.spaces.items():
-            if key not in self._spaces:
-                self._spaces[key] = self._space(key, space)
+        spaces = {key: self._space(key, space) for key, space in bundle.spaces.items()}
         digests = Digests(bundle)
-        binds = [(node, digests.of(node["to"])) for node in bundle.nodes if node["k"] == "bind"]
+        kinds = {node["id"]: node["k"] for node in bundle.nodes}
+        # Globals that belong to no module ("name#1") are each bundle's own.
+        binds = [n for n in bundle.nodes if n["k"] == "bind" and "#" not in n["space"]]
+        found = {node["id"]: digests.of(node["to"]) for node in binds}
         table: dict[str, Any] = {}
-        for node, digest in binds:
-            self._reuse(node, digest, table)
-        Builder(bundle, {key: vars(m) for key, m in self._spaces.items()}, table).run()
-        for node, digest in binds:
-            if node["to"] in table:
-                self._bound[node["id"]] = (digest, table[node["to"]])
+        done: set[str] = set()
+        for node in binds:
+            if self._has(node, found[node["id"]], kinds[node["to"]] == "import", table):
+                done.add(node["id"])
+        Builder(bundle, {key: vars(m) for key, m in spaces.items()}, table, done).run()
+        for node in binds:
+            if node["to"] in table and node["id"] not in self._bound:
+                self._bound[node["id"]] = (found[node["id"]], table[node["to"]])
         return table
 
-    def _reuse(self, node: dict[str, Any], digest: str, table: dict[str, Any]) -> None:
-        """Take what the name has already: one class here must not become two."""
+    def _has(
+        self, node: dict[str, Any], digest: str, imported: bool, table: dict[str, Any]
+    ) -> bool:
+        """Whether a name is there already: one class must not become two.
+
+        Its object goes into ``table``, except for imports, which are done again:
+        the new bundle may want more of the module's submodules.
+        """
         known = self._bound.get(node["id"])
+        if known is not None and known[0] != digest:
+            raise Disagree(f"{node['name']!r}")
         if known is not None:
-            if known[0] != digest:
-                raise Disagree(f"{node['name']!r}")
-            table[node["to"]] = known[1]
-        elif node["space"] in self._whole:
-            module = self._spaces[node["space"]]
-            if hasattr(module, node["name"]):
+            if not imported:
+                table[node["to"]] = known[1]
+            return True
+        module = self._spaces.get(node["space"])
+        if node["space"] in self._whole and hasattr(module, node["name"]):
+            if not imported:
                 table[node["to"]] = getattr(module, node["name"])
+            return True
+        return False
 
     def _space(self, key: str, space: dict[str, Any]) -> types.ModuleType:
         """The module of single definitions, or the whole module if that came along."""
+        if key in self._spaces:
+            return self._spaces[key]
         if key in self._whole:
-            return importlib.import_module(key)
-        module = types.ModuleType(space["name"])
-        module.__package__ = space["package"]
-        # Up to 3.9 a function without it sees no builtins at all.
-        vars(module)["__builtins__"] = builtins
-        if "#" not in key:  # globals that belong to no module stay out of sys.modules
+            module = importlib.import_module(key)
+        else:
+            module = types.ModuleType(space["name"])
+            module.__package__ = space["package"]
+            # Up to 3.9 a function without it sees no builtins at all.
+            vars(module)["__builtins__"] = builtins
+        if "#" in key:
+            return module
+        if key not in self._whole:
             self._theirs.setdefault(key, sys.modules.get(key))
             sys.modules[key] = module
+        self._spaces[key] = module
         return module
 
     # -- sys.modules -----------------------------------------------------

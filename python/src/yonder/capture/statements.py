@@ -92,6 +92,22 @@ def by_name(graph: Graph, obj: Any) -> Optional[str]:
     return None
 
 
+def decorated(graph: Graph, obj: Any, name: str) -> Optional[str]:
+    """A node for what a decorator made of a function: the decorated ``def`` of that name."""
+    wrapped = (getattr(obj, "__module__", None), getattr(obj, "__qualname__", None) or name)
+    module = sys.modules.get(str(wrapped[0]))
+    if wrapped[1] != name or module is None or vars(module).get(name) is not obj:
+        return None
+    for source in sources.of_module(vars(module)):
+        for found in reversed(source.top.get(name, [])):
+            # Only if nothing else was bound to the name afterwards.
+            plain = isinstance(found.node, (ast.FunctionDef, ast.AsyncFunctionDef))
+            if not plain or not getattr(found.node, "decorator_list", None):
+                return None
+            return _add(graph, found, vars(module), obj, name)
+    return None
+
+
 def _statements(namespace: dict[str, Any], name: str, obj: Any) -> Iterator[sources.Found]:
     """Candidates, the newest first."""
     for code in _codes(obj) if isinstance(obj, type) else ():

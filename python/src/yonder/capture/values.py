@@ -20,10 +20,24 @@ _MAX_LITERAL = 1 << 16
 
 def refer(graph: Graph, obj: Any, name: Optional[str] = None) -> str:
     """A node for any value; CaptureError if it can neither be pickled nor made again."""
+    from yonder.capture import statements
+
     text = literal(obj)
     if text is not None:
         # Constants are not shared by identity, containers are.
         return graph.add("value", {"k": "lit", "text": text}, None if is_atom(obj) else obj)
+    try:
+        with graph.attempt():
+            return _pickle(graph, obj)
+    except CaptureError:
+        # What a library's decorator made, its statement makes again.
+        found = statements.decorated(graph, obj, name) if name is not None else None
+        if found is None:
+            raise
+        return found
+
+
+def _pickle(graph: Graph, obj: Any) -> str:
     key = graph.add(f"value:{type(obj).__name__}", {"k": "pickle"}, obj)
     buffer = io.BytesIO()
     pickler = CodePickler(buffer, graph)

@@ -173,10 +173,9 @@ class Client(Rest):
             try:
                 return self._result(task, left)
             except NotFound as error:
-                if end is None or time.monotonic() < end:
-                    self.task(task)  # raises if there is no such task
-                    continue
-                raise ResultTimeout(f"no result within {timeout} s: {error}") from None
+                self.task(task)  # raises if there is no such task
+                if end is not None and time.monotonic() >= end:
+                    raise ResultTimeout(f"no result within {timeout} s: {error}") from None
 
     def _result(self, task: str, wait: float) -> Any:
         path = with_query(f"/v1/tasks/{task}/result", {"wait": f"{wait:.3f}s"})

@@ -73,15 +73,19 @@ def _complete(
     return url or login.url, token or login.token
 
 
-def check_url(url: str) -> str:
+def check_url(url: object) -> str:
     """The URL without a slash at its end."""
+    if not isinstance(url, str):
+        raise InvalidConfig(f"{url!r} is not the URL of a service", field="url")
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         usable = False
     if not usable or parts.query or parts.fragment:
-        raise InvalidConfig(f"{url!r} is not the URL of a service: it reads http(s)://host:port")
+        raise InvalidConfig(
+            f"{url!r} is not the URL of a service: it reads http(s)://host:port", field="url"
+        )
     return url.rstrip("/")
 
 
@@ -137,9 +141,9 @@ def read_login(path: Path) -> Optional[Settings]:
         return None
     except OSError as error:
         raise InvalidConfig(f"cannot read the login file: {error}") from None
-    except InvalidConfig:
-        raise
     except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, InvalidConfig) and not error.field:
+            raise
         raise InvalidConfig(
             f"the login file {path} is damaged ({error!r}): sign in again with `yonder login`"
         ) from None

@@ -11,6 +11,7 @@ from typing import Any, Callable, Optional, TypeVar, Union
 from yonder.client import chunks, forking, ids, packing
 from yonder.client.client import Client
 from yonder.client.draft import Options
+from yonder.client.engine import Engine
 from yonder.client.functions import Callee, FunctionRef
 from yonder.client.future import Future
 from yonder.client.models import Endpoint, Function
@@ -50,6 +51,7 @@ class Executor(concurrent.futures.Executor):
         python: Optional[str] = None,
     ) -> None:
         self.client = client or Client.default()
+        engine = self.client.engine  # first of all: whether the service can be used
         self.endpoint = self.client.choose_endpoint(endpoint)
         self.group = ids.check_id(group) if group else ids.new_id()
         self._own_group = group is None
@@ -63,13 +65,13 @@ class Executor(concurrent.futures.Executor):
             give_up_after,
             python,
         )
-        self._prepare_group(label)
+        self._prepare_group(engine, label)
         self._shut = False
         self._live: set[Future[Any]] = set()
         self._idle = threading.Condition()
         forking.watch(self)
 
-    def _prepare_group(self, label: Optional[str]) -> None:
+    def _prepare_group(self, engine: Engine, label: Optional[str]) -> None:
         """Name a new group, or skip the results that an existing one has."""
         if self._own_group and label:
             self.client.create_group(label, self.group)
@@ -78,7 +80,7 @@ class Executor(concurrent.futures.Executor):
                 cursor = self.client.group(self.group).cursor
             except NotFound:
                 return  # it comes to be with the first bundle
-            self.client.engine.inbox.start_at(self.group, cursor)
+            engine.inbox.start_at(self.group, cursor)
 
     def after_fork(self) -> None:
         """In a child process: its parent waits for what was submitted before."""

@@ -15,9 +15,11 @@ from yonder.client.models import Function, Requirements
 from yonder.client.watch import Watch, watch
 from yonder.errors import PackError
 
-# Captures and registrations that are kept; beyond that the oldest is made again.
+# What is kept of captured functions; beyond that the oldest is captured again.
 KEPT = 512
+KEPT_BYTES = 64 << 20
 
+Key = tuple[str, str]  # name and hash, or id and version
 Callee = Union[Callable[..., Any], Function, str]
 
 
@@ -38,6 +40,7 @@ class FunctionRef:
         self.captured = captured
         self.registered = registered
         self.python = python
+        self.size = len(captured.body) if captured else 0
         self.names = _positional(captured.signature if captured else None)
 
 
@@ -47,8 +50,9 @@ class Functions:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._lock = threading.Lock()
-        self._captures: OrderedDict[int, tuple[Any, Watch, FunctionRef]] = OrderedDict()
-        self._refs: OrderedDict[tuple[str, str], FunctionRef] = OrderedDict()
+        self._captures: OrderedDict[int, tuple[Any, Watch, Key]] = OrderedDict()
+        self._refs: OrderedDict[Key, FunctionRef] = OrderedDict()
+        self._bytes = 0  # of the bodies in _refs
 
     def ref(self, callee: Callee) -> FunctionRef:
         """The reference for a callable, a registered function or the id of one.
@@ -59,11 +63,15 @@ class Functions:
             return self._known(callee.name, callee.id, callee.version)
         if isinstance(callee, str):
             return self._known(callee, ids.check_id(callee), 0)
+        return self._captured(callee) or self._capture(callee)
+
+    def _captured(self, callee: Callable[..., Any]) -> Optional[FunctionRef]:
+        """The reference made earlier for the callable, if nothing of it has changed."""
         with self._lock:
             kept = self._captures.get(id(callee))
-        if kept is not None and kept[0]() is callee and kept[1].unchanged():
-            return kept[2]
-        return self._capture(callee)
+            if kept is None or kept[0]() is not callee or not kept[1].unchanged():
+                return None
+            return self._refs.get(kept[2])
 
     def _known(self, name: str, function: str, version: int) -> FunctionRef:
         return self._shared(
@@ -75,22 +83,26 @@ class Functions:
             raise PackError(f"{callee!r} cannot be run: pass a function or the id of one")
         seen = watch(callee)  # before capturing: a change in between is then noticed
         captured = capture(callee)
-        ref = self._shared(
-            (captured.name, captured.hash),
-            FunctionRef(captured.name, captured, python=captured.python or ""),
-        )
+        key = (captured.name, captured.hash)
+        new = FunctionRef(captured.name, captured, python=captured.python or "")
         if seen is not None and seen.whole:
             with self._lock:
-                self._captures[id(callee)] = (weakref.ref(callee), seen, ref)
+                self._captures[id(callee)] = (weakref.ref(callee), seen, key)
                 self._captures.move_to_end(id(callee))
-                _trim(self._captures)
-        return ref
+                while len(self._captures) > KEPT:
+                    self._captures.popitem(last=False)
+        return self._shared(key, new)
 
-    def _shared(self, key: tuple[str, str], new: FunctionRef) -> FunctionRef:
+    def _shared(self, key: Key, new: FunctionRef) -> FunctionRef:
+        """The one reference for a key; the oldest ones go when there are too many."""
         with self._lock:
-            ref = self._refs.setdefault(key, new)
+            ref = self._refs.get(key)
+            if ref is None:
+                ref = self._refs[key] = new
+                self._bytes += ref.size
             self._refs.move_to_end(key)
-            _trim(self._refs)
+            while len(self._refs) > 1 and (len(self._refs) > KEPT or self._bytes > KEPT_BYTES):
+                self._bytes -= self._refs.popitem(last=False)[1].size
         return ref
 
     def resolve(self, ref: FunctionRef) -> tuple[str, int]:
@@ -109,11 +121,6 @@ def _positional(signature: Optional[dict[str, Any]]) -> tuple[str, ...]:
     """The names of the positional parameters, for messages about arguments."""
     params = signature["params"] if signature else []
     return tuple(p["name"] for p in params if p["kind"].startswith("positional"))
-
-
-def _trim(cache: OrderedDict[Any, Any]) -> None:
-    while len(cache) > KEPT:
-        cache.popitem(last=False)
 
 
 def register(

@@ -112,6 +112,8 @@ class Transport:
     def send(self, request: Request) -> Response:
         """The answer, if it is a good one; raises the service's error, Unavailable or Timeout."""
         begin = time.monotonic()
+        if self._closed.is_set():
+            raise Unavailable("the client is closed: make another one")
         for attempt in itertools.count():
             try:
                 response = self._once(request)
@@ -148,7 +150,7 @@ class Transport:
                 preload_content=not request.stream,
             )
         except HTTPError as error:
-            raise refusal.of_connection(self.settings.url, error) from error
+            raise refusal.of_connection(self.settings.url, error) from None
         self._answered = True
         if response.status >= 300:
             refused = refusal.of_answer(f"{request.method} {request.path}", response)
@@ -163,7 +165,7 @@ class Transport:
             try:
                 yield from response.stream(size)
             except HTTPError as error:
-                raise refusal.of_connection(self.settings.url, error) from error
+                raise refusal.of_connection(self.settings.url, error) from None
 
 
 @contextlib.contextmanager

@@ -54,5 +54,5 @@ def open_pool(
     prefix = urlsplit(url).path
     send = functools.partial(pool.urlopen, retries=_NEVER, redirect=False)
     if not prefix:
-        return send, direct.clear
-    return lambda method, path, **rest: send(method, prefix + path, **rest), direct.clear
+        return send, pool.close
+    return lambda method, path, **rest: send(method, prefix + path, **rest), pool.close

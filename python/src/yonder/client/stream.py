@@ -79,9 +79,11 @@ class Stream:
         self._closed.set()
         with self._lock:
             self._needed.notify()
-            connection, self._connection = self._connection, None
+            connection, thread = self._connection, self._thread
         if connection is not None:
             connection.close()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(CLOSE_S)
 
     def _say(self, message: dict[str, Any]) -> None:
         with self._lock:

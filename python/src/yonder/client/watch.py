@@ -7,8 +7,8 @@ comparing what it refers to by identity is right and fast.
 
 from __future__ import annotations
 
-import builtins
 import types
+import weakref
 from collections.abc import Iterable
 from typing import Any, Callable, Optional
 
@@ -27,14 +27,15 @@ class Watch:
     """Remembers everything a function takes from outside, as far as that can be told.
 
     ``whole`` is False when it refers to something that can change in place,
-    like a list or an instance: then it must be captured every time.
+    like a list or an instance: then it must be captured every time. Functions
+    and classes are not kept alive.
     """
 
     def __init__(self, function: types.FunctionType) -> None:
         self.whole = True
-        self._codes: list[tuple[types.FunctionType, types.CodeType, Any]] = []
-        self._names: list[tuple[Any, str, Any]] = []
-        self._cells: list[tuple[types.CellType, Any]] = []
+        self._codes: list[tuple[Callable[[], Any], types.CodeType, Any]] = []
+        self._names: list[tuple[Any, str, Callable[[], Any]]] = []
+        self._cells: list[tuple[types.CellType, Callable[[], Any]]] = []
         self._seen: set[int] = set()
         self._value(function)
 
@@ -42,33 +43,33 @@ class Watch:
         """Whether everything is the same object still."""
         if not self.whole:
             return False
-        for function, code, defaults in self._codes:
-            if function.__code__ is not code or function.__defaults__ is not defaults:
+        for get, code, defaults in self._codes:
+            function = get()
+            if function is None or function.__code__ is not code:
                 return False
-        for space, name, value in self._names:
-            if space.get(name, _MISSING) is not value:
+            if function.__defaults__ is not defaults:
                 return False
-        return all(_content(cell) is value for cell, value in self._cells)
+        return all(space.get(name, _MISSING) is get() for space, name, get in self._names) and all(
+            _content(cell) is get() for cell, get in self._cells
+        )
 
     def _function(self, function: types.FunctionType) -> None:
-        code, defaults = function.__code__, function.__defaults__
-        self._codes.append((function, code, defaults))
-        space = function.__globals__
-        for name in names.global_names(code):
-            if name in space or not hasattr(builtins, name):
-                self._name(space, name)
+        defaults = function.__defaults__
+        self._codes.append((weakref.ref(function), function.__code__, defaults))
+        for name in names.global_names(function.__code__):
+            self._name(function.__globals__, name)
         for values in (function.__kwdefaults__ or {}, function.__dict__):
             for name in values:
                 self._name(values, name)
         for cell in function.__closure__ or ():
             value = _content(cell)
-            self._cells.append((cell, value))
+            self._cells.append((cell, _getter(value)))
             self._value(value)
         self._values(defaults or ())
 
     def _name(self, space: Any, name: str) -> None:
         value = space.get(name, _MISSING)
-        self._names.append((space, name, value))
+        self._names.append((space, name, _getter(value)))
         self._value(value)
 
     def _values(self, values: Iterable[Any]) -> None:
@@ -100,6 +101,12 @@ class Watch:
             if not name.startswith("__") or isinstance(space[name], types.FunctionType):
                 self._name(space, name)
         self._values(cls.__bases__)
+
+
+def _getter(value: Any) -> Callable[[], Any]:
+    if isinstance(value, (types.FunctionType, type)):
+        return weakref.ref(value)
+    return lambda: value
 
 
 def _content(cell: types.CellType) -> Any:

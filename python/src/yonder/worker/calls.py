@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import time
+from types import CoroutineType
 from typing import Any, Optional
 
 from yonder import codec, wire
@@ -23,10 +24,15 @@ class Run:
     """The tasks ``lo`` to ``hi`` of one lease, one after the other."""
 
     def __init__(
-        self, frame: wire.Frame, report: Report, task: CurrentTask, progress: memoryview
+        self,
+        header: dict[str, Any],
+        columns: Sequence[wire.Buffer],
+        report: Report,
+        task: CurrentTask,
+        progress: memoryview,
     ) -> None:
-        self.header = frame.header
-        self.columns = frame.columns
+        self.header = header
+        self.columns = columns
         self.report = report
         self.task = task
         self.progress = progress
@@ -98,9 +104,14 @@ class Run:
     def call(self, function: Any, args: Any, kwargs: Any) -> tuple[str, bytes]:
         """Call and pack. SystemExit and KeyboardInterrupt are the function's own, too."""
         try:
-            value = function(*args, **kwargs)
+            # Not function(): its modules are in place, and this is the hot path.
+            value = function.function(*args, **kwargs)
+            if isinstance(value, CoroutineType):
+                value = finish(value)
         except BaseException as error:
-            return EXCEPTION, codec.pack_error(error)
+            trace = error.__traceback__
+            # The first frame is this one; an error without others is its caller's.
+            return EXCEPTION, codec.pack_error(error.with_traceback(trace and trace.tb_next))
         try:
             return OK, codec.pack_value(value, self.header["codec"])
         except BaseException as error:
@@ -119,6 +130,13 @@ class Run:
         now = time()
         for index in range(self.lo, self.hi):
             self.report.add(index, index + 1, FAILED, EACH, refusal(error), (now, now))
+
+
+def finish(coroutine: Any) -> Any:
+    """Run what an async function has begun."""
+    import asyncio  # slow to load, and few need it
+
+    return asyncio.run(coroutine)
 
 
 class Stretch:

@@ -52,7 +52,7 @@ class Loop:
         context.set_current_task(task)
         report = Report(self.stream, header["run"], header["inline"], self.directory)
         try:
-            run = calls.Run(frame, report, task, self.progress)
+            run = calls.Run(header, frame.columns, report, task, self.progress)
             run.go(lambda: self.functions.get(header["function"]))
             report.flush(last=True)
         except ConnectionError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import sys
 
@@ -21,8 +20,9 @@ def by_line() -> None:
 def flush() -> None:
     """Push out what Python and C libraries hold back."""
     for stream in (sys.stdout, sys.stderr):
-        # A function may have closed or replaced them.
-        with contextlib.suppress(Exception):
+        try:
             stream.flush()
+        except Exception:  # noqa: S110, SIM105  # a function may have closed or replaced it
+            pass
     if libc is not None:
         libc.fflush(None)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/yonder-run/yonder"
@@ -42,7 +43,7 @@ func (a *app) finish(ctx context.Context, c *client.Client, task yonder.ID, time
 
 // await asks until there is a result, showing what the task is doing.
 func (a *app) await(ctx context.Context, c *client.Client, task yonder.ID) (wire.Result, error) {
-	progress := a.Progress(ctx, "waiting for the result of "+task.String())
+	progress := a.Progress(ctx, "waiting for the result")
 	defer progress.Stop()
 	lost := time.Time{}
 	for wait := firstWait; ; wait = nextWait {
@@ -50,9 +51,10 @@ func (a *app) await(ctx context.Context, c *client.Client, task yonder.ID) (wire
 		r, err := c.Result(ctx, task, wait)
 		switch yonder.CodeOf(err) {
 		case yonder.CodeNotFound:
-			progress.Sayf("%s", err)
 			lost = time.Time{}
-			_, err = c.Task(ctx, task) // is it that there is no such task?
+			var why string
+			why, err = doing(ctx, c, task, err.Error())
+			progress.Sayf("%s", why)
 		case yonder.CodeUnavailable:
 			progress.Sayf("%s; trying again", err)
 			if lost.IsZero() {
@@ -71,6 +73,35 @@ func (a *app) await(ctx context.Context, c *client.Client, task yonder.ID) (wire
 			return r, err
 		}
 	}
+}
+
+// doing says why there is no result yet, or that there is no such task.
+func doing(ctx context.Context, c *client.Client, task yonder.ID, otherwise string) (string, error) {
+	t, err := c.Task(ctx, task)
+	if err != nil {
+		return "", err
+	}
+	e, err := c.Endpoint(ctx, t.Endpoint)
+	if err != nil {
+		return otherwise, nil //nolint:nilerr // an endpoint may be deleted or not be seen
+	}
+	return explain(t, e), nil
+}
+
+func explain(t yonder.Task, e yonder.Endpoint) string {
+	switch {
+	case !e.Online && e.LastSeen == nil:
+		return fmt.Sprintf("the endpoint %s has never been online: the task waits for it", e.Name)
+	case !e.Online:
+		return fmt.Sprintf("the endpoint %s is offline since %s: the task waits for it", e.Name, e.LastSeen.Local().Format(time.DateTime))
+	case t.State == yonder.RangeStarted:
+		return fmt.Sprintf("running at the endpoint %s, attempt %d", e.Name, t.Attempt)
+	case e.Status != nil && e.Status.Trouble != "":
+		return fmt.Sprintf("waiting at the endpoint %s, which says: %s", e.Name, e.Status.Trouble)
+	case t.State == yonder.RangeQueued:
+		return fmt.Sprintf("queued for the endpoint %s, as %d tasks are", e.Name, e.Queued)
+	}
+	return fmt.Sprintf("handed to the endpoint %s, attempt %d", e.Name, t.Attempt) // it tells that one began without hurry
 }
 
 // pause keeps an answer that comes at once from being asked for at once again.

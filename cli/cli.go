@@ -5,16 +5,20 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/cli/home"
 	"github.com/yonder-run/yonder/cli/kit"
 	"github.com/yonder-run/yonder/client"
+	"github.com/yonder-run/yonder/internal/version"
 )
 
 // app is what all commands of one run of the program share.
@@ -34,9 +38,30 @@ func Main(ctx context.Context, console *kit.Console, args []string) int {
 	a := &app{Console: console}
 	root := newRoot(a)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := execute(ctx, root)
 	a.JSON = a.JSON || wantsJSON(args)
 	return a.Fail(ctx, err)
+}
+
+// execute turns a crash into an error: what a person needs is where to send
+// the details, not the details.
+func execute(ctx context.Context, root *cobra.Command) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = crash(p, debug.Stack())
+		}
+	}()
+	return root.ExecuteContext(ctx) //nolint:wrapcheck // the commands' own errors
+}
+
+func crash(p any, stack []byte) error {
+	file, err := os.CreateTemp("", "yonder-crash-*.txt")
+	if err != nil {
+		return yonder.Errorf(yonder.CodeInternal, "this is a bug: %v", p)
+	}
+	defer file.Close()
+	fmt.Fprintf(file, "%s\n\n%v\n\n%s", version.String(), p, stack)
+	return yonder.Errorf(yonder.CodeInternal, "this is a bug: %v; please report it with %s", p, file.Name())
 }
 
 func interruptible(ctx context.Context) (context.Context, func()) {
@@ -71,7 +96,9 @@ func newRoot(a *app) *cobra.Command {
 		Short: "Run functions on any machine that has an endpoint",
 		Long: "Yonder runs functions on any machine that has an endpoint: register a function once,\n" +
 			"run it anywhere, and get the result back wherever you are.\n\n" +
-			"\"yonder up\" starts everything on this machine for a first try.",
+			"\"yonder up\" starts everything on this machine for a first try.\n\n" +
+			"Exit codes: 0 done, 1 a bug, 2 wrong use, 3 not allowed, 4 no such thing, 5 something is in the way,\n" +
+			"6 over a limit, 7 the task failed, 8 the other side cannot be reached, 9 the state of this machine.",
 		Example:       "  yonder up\n  yonder run hello '\"world\"' --endpoint local",
 		SilenceErrors: true,
 		SilenceUsage:  true,

@@ -73,7 +73,7 @@ func (p *person) command(ctx context.Context, args ...string) *exec.Cmd {
 
 func (p *person) run(args ...string) answer {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience) // clean-ups run commands too
 	defer cancel()
 	cmd := p.command(ctx, args...)
 	var out, errs bytes.Buffer

@@ -40,8 +40,8 @@ func newManager(a *app) *cobra.Command {
 
 func runManager(ctx context.Context, config manager.Config) error {
 	err := manager.Run(ctx, config)
-	if errors.Is(context.Cause(ctx), kit.ErrInterrupted) {
-		err = nil // it was told to end
+	if errors.Is(err, kit.ErrInterrupted) {
+		return nil // it was told to end
 	}
 	return err
 }

@@ -28,7 +28,7 @@ type site struct {
 }
 
 // raise starts a site step by step; if a step fails, those before are undone.
-func (a *app) raise(ctx context.Context, h home.Home, flags upFlags, log *slog.Logger) (s *site, err error) {
+func (a *app) raise(ctx context.Context, h home.Home, flags upFlags, log *slog.Logger) (*site, error) {
 	progress := a.Progress(ctx, "looking for Python")
 	defer progress.Stop()
 	pythons, err := findPythons(ctx, flags.pythons)
@@ -36,41 +36,46 @@ func (a *app) raise(ctx context.Context, h home.Home, flags upFlags, log *slog.L
 		return nil, err
 	}
 	progress.Sayf("starting the service")
-	s = &site{}
+	s := &site{}
 	if s.service, err = a.raiseService(ctx, h, flags.listen, log); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			s.service.Stop()
-		}
-	}()
-	login, err := signIn(h, s.service.URL())
-	if err != nil {
-		return nil, err
-	}
-	c, err := client.New(login.URL, login.Token)
-	if err != nil {
-		return nil, err
-	}
 	progress.Sayf("starting the endpoint")
-	config, err := localConfig(ctx, c, h, flags)
-	if err != nil {
-		return nil, err
-	}
-	if s.agent, err = endpoint.New(config, endpoint.Options{Logger: log, Pythons: pythons}); err != nil {
-		return nil, err
-	}
-	if err := startUnder(ctx, s.agent); err != nil {
-		return nil, err
-	}
-	s.state = home.Up{PID: os.Getpid(), URL: login.URL, Dir: string(h), Log: h.LogFile(), Endpoint: config.Name, EndpointID: config.Endpoint}
-	progress.Sayf("waiting for the endpoint to connect")
-	if err := online(ctx, c, s); err != nil {
-		a.lower(ctx, s, log)
+	if err := a.raiseEndpoint(ctx, h, s, flags, endpoint.Options{Logger: log, Pythons: pythons}); err != nil {
+		s.service.Stop()
 		return nil, err
 	}
 	return s, nil
+}
+
+// raiseEndpoint logs in at the site's service and starts its endpoint.
+func (a *app) raiseEndpoint(ctx context.Context, h home.Home, s *site, flags upFlags, options endpoint.Options) error {
+	login, err := signIn(h, s.service.URL())
+	if err != nil {
+		return err
+	}
+	c, err := client.New(login.URL, login.Token)
+	if err != nil {
+		return err
+	}
+	config, err := localConfig(ctx, c, h, flags)
+	if err != nil {
+		return err
+	}
+	if s.agent, err = endpoint.New(config, options); err != nil {
+		return err
+	}
+	if err := startUnder(ctx, s.agent); err != nil {
+		return err
+	}
+	s.state = home.Up{
+		PID: os.Getpid(), URL: login.URL, Dir: string(h), Log: h.LogFile(), Endpoint: config.Name, EndpointID: config.Endpoint,
+	}
+	err = online(ctx, c, s)
+	if err != nil {
+		a.lower(ctx, s, options.Logger)
+	}
+	return err
 }
 
 func (a *app) raiseService(ctx context.Context, h home.Home, listen string, log *slog.Logger) (*service.Service, error) {

@@ -43,7 +43,7 @@ func newTaskList(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.Show(list(tasks), func() { a.taskTable(tasks) })
+			return a.Show(list(tasks), func() { a.taskTable(cmd.Context(), c, tasks) })
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "", "queued, offered, accepted, started, succeeded, failed or cancelled")
@@ -106,12 +106,29 @@ func most[T any](ctx context.Context, c *client.Client, what string, filters url
 // pageLimit is the most that the service puts on a page.
 const pageLimit = 1000
 
-func (a *app) taskTable(tasks []yonder.Task) {
-	table := kit.NewTable("ID", "STATE", "LABEL", "SUBMITTED", "TOOK", "ATTEMPT", "MESSAGE")
+func (a *app) taskTable(ctx context.Context, c *client.Client, tasks []yonder.Task) {
+	table := kit.NewTable("ID", "STATE", "FUNCTION", "LABEL", "SUBMITTED", "TOOK", "ATTEMPT", "MESSAGE")
+	names := functionNames(ctx, c, tasks)
 	for _, t := range tasks {
-		table.Add(t.ID, t.State, kit.Short(t.Label), t.Submitted, took(t), t.Attempt, kit.Short(t.Message))
+		table.Add(t.ID, t.State, kit.Short(names[t.Function]), kit.Short(t.Label), t.Submitted, took(t), t.Attempt, kit.Short(t.Message))
 	}
 	a.Table(table, "No tasks.")
+}
+
+// maxNames bounds how many functions a listing looks up.
+const maxNames = 50
+
+// functionNames looks up what the tasks ran; a function may be deleted.
+func functionNames(ctx context.Context, c *client.Client, tasks []yonder.Task) map[yonder.ID]string {
+	names := map[yonder.ID]string{}
+	for _, t := range tasks {
+		if _, known := names[t.Function]; known || len(names) >= maxNames {
+			continue
+		}
+		f, _ := c.Function(ctx, t.Function, 0)
+		names[t.Function] = f.Name
+	}
+	return names
 }
 
 func took(t yonder.Task) string {

@@ -34,7 +34,7 @@ func TestATaskIsFollowedAndCancelled(t *testing.T) {
 
 	a := p.fails(yonder.CodeTimeout, "run", "add", "1", "--timeout", "1500ms")
 	require.Contains(t, a.err, "yonder task result")
-	require.Contains(t, a.err, "has no result yet: it is queued", "slow commands say what they wait for")
+	require.Contains(t, a.err, "the endpoint box has never been online", "slow commands say what they wait for")
 	require.Contains(t, p.fails(yonder.CodeTimeout, "task", "result", id, "--timeout", "100ms").err, "yonder task result "+id)
 
 	tasks := decode[[]yonder.Task](p.ok("task", "list", "--json", "--state", "queued", "--endpoint", "box", "--function", "add"))
@@ -97,7 +97,7 @@ func TestWaitingCanBeInterrupted(t *testing.T) {
 	p := waiting(t)
 	id := decode[struct{ Task yonder.ID }](p.ok("run", "add", "1", "--no-wait", "--json")).Task.String()
 	d := p.start("task", "result", id)
-	require.Eventually(t, func() bool { return d.said("queued") }, patience, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return d.said("never been online") }, patience, 20*time.Millisecond)
 	require.NoError(t, d.cmd.Process.Signal(os.Interrupt))
 	var exit *exec.ExitError
 	require.ErrorAs(t, <-d.done, &exit)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -75,7 +76,7 @@ func TestUpFromNothingToAResultAndDown(t *testing.T) {
 	require.Contains(t, p.fails(yonder.CodeAlreadyRunning, "up", "--detach").err, up.URL)
 	p.teach("add", "fail", "slow", "odd", "length")
 
-	require.Equal(t, "42\n", p.ok("run", "add", "40", "--endpoint", "local").out)
+	require.Equal(t, "42\n", p.ok("run", "add", "40", "2", "--endpoint", "local").out)
 	require.Equal(t, "x12\n", p.ok("run", "add", "x", "-k", `b="1"`, "-k", `c="2"`).out)
 	require.Equal(t, "-1\n", p.ok("run", "add", "--", "-2").out)
 	require.Equal(t, "12345678901234567890\n", p.ok("run", "add", "12345678901234567889").out)
@@ -91,7 +92,7 @@ func TestUpFromNothingToAResultAndDown(t *testing.T) {
 	p.fails(yonder.CodeWalltimeExceeded, "run", "slow", "60", "--walltime", "300ms")
 	a = p.ok("run", "slow", "1.5")
 	require.Equal(t, "done\n", a.out)
-	require.Contains(t, a.err, "has no result yet", "what is slow shows what it waits for")
+	require.Regexp(t, "(running at|handed to) the endpoint local, attempt 1", a.err, "what is slow shows what it waits for")
 
 	p.mapLines()
 	require.Contains(t, p.ok("endpoint", "status", "local").out, "online")
@@ -189,7 +190,7 @@ func TestUpSaysWhatIsInTheWay(t *testing.T) {
 	require.NoError(t, err)
 	defer taken.Close()
 	for _, mode := range [][]string{{"up"}, {"up", "--detach"}} {
-		args := append(mode, "--listen", taken.Addr().String())
+		args := slices.Concat(mode, []string{"--listen", taken.Addr().String()})
 		require.Contains(t, p.fails(yonder.CodePortInUse, args...).err, "--listen 127.0.0.1:0")
 	}
 	p.fails(yonder.CodeInsecureListen, "up", "--listen", "0.0.0.0:0")

@@ -74,8 +74,9 @@ func (d *desk) frame(frame wire.Frame) error {
 		})
 	case wire.KindError:
 		return with(frame, func(e yonder.Error) error { return &e })
+	default:
+		return yonder.Errorf(yonder.CodeMalformedFrame, "an agent does not send %v messages", frame.Kind)
 	}
-	return yonder.Errorf(yonder.CodeMalformedFrame, "an agent does not send %v messages", frame.Kind)
 }
 
 func with[T any](frame wire.Frame, f func(T) error) error {

@@ -151,9 +151,8 @@ func (d *desk) close(ctx context.Context) error {
 	return nil
 }
 
-// end lets go of everything.
-func (d *desk) end() {
-	close(d.over)
+// clear lets go of files.
+func (d *desk) clear() {
 	d.outbox.Close()
 	d.blobs.Close()
 }

@@ -54,7 +54,8 @@ func interpreters(ctx context.Context, wanted []wire.Interpreter, log *slog.Logg
 	}
 	if len(working) == 0 {
 		return nil, yonder.Errorf(yonder.CodeNoInterpreter,
-			"this node can run none of the endpoint's interpreters (%s): install Python %s or newer, or set `pythons` in the endpoint's configuration",
+			"this node can run none of the endpoint's interpreters (%s): install Python %s or newer, "+
+				"or set `pythons` in the endpoint's configuration",
 			strings.Join(names, ", "), oldestPython)
 	}
 	return working, nil

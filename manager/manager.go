@@ -116,18 +116,24 @@ func (m *Manager) run(ctx context.Context, ready func()) error {
 	if err != nil {
 		return fmt.Errorf("making a directory for payloads: %w", err)
 	}
-	defer os.RemoveAll(blobs) //nolint:errcheck // temporary
-	d := newDesk(cfg, blobs)
-	defer d.end()
+	defer os.RemoveAll(blobs)
+	return newDesk(cfg, blobs).serve(ctx, zipapp, ready)
+}
+
+// serve runs the desk between its workers and its agent.
+func (d *desk) serve(ctx context.Context, zipapp []byte, ready func()) error {
+	defer d.clear()
 	d.host = workerproc.New(workerproc.Config{
-		Dir: cfg.Dir, Zipapp: zipapp, Runtime: process.New(), Output: cfg.OutputBytes, Logger: cfg.Logger,
+		Dir: d.cfg.Dir, Zipapp: zipapp, Runtime: process.New(), Output: d.cfg.OutputBytes, Logger: d.log,
 	}, fromWorkers{d})
-	services := startstop.All(d.host, link.New(link.Config{File: cfg.Rendezvous, Logger: cfg.Logger}, fromAgent{d}, d.outbox))
+	agent := link.New(link.Config{File: d.cfg.Rendezvous, Logger: d.log}, fromAgent{d}, d.outbox)
+	services := startstop.All(d.host, agent)
 	// They outlive ctx: what its end brings about is still to be told.
 	if err := services.Start(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
 	defer services.Stop()
+	defer close(d.over) // first, so that nobody waits for the desk
 	ready()
 	return d.run(ctx)
 }

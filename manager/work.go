@@ -21,6 +21,7 @@ type work struct {
 	jobs     int        // in the pool
 	needs    int        // bodies and blobs that are not here yet
 	function bool       // is in use
+	blobs    bool       // are in use
 }
 
 // take accepts leases with their columns, in order.
@@ -88,6 +89,7 @@ func (d *desk) want(w *work) {
 			d.outbox.Need(wire.Need{Function: hash})
 		}
 	}
+	w.blobs = true
 	for _, blob := range w.lease.Blobs {
 		here, first := d.blobs.Use(blob)
 		if here {
@@ -122,13 +124,16 @@ func (d *desk) got(w *work) {
 // sliceBytes is about how many bytes of payloads one run carries.
 const sliceBytes = 8 << 20
 
+// longest is a walltime beyond which there might as well be none.
+const longest = 10 * 365 * 24 * time.Hour
+
 // enqueue hands a work to the pool: everything it needs is here.
 func (d *desk) enqueue(w *work) {
 	waiting := w.waiting
 	w.waiting = nil
 	job := pool.Job{
 		Key: w.key, Function: w.lease.Hash, Chunk: w.lease.Form == wire.FormChunk, Priority: w.lease.Priority,
-		Walltime: time.Duration(w.lease.Walltime * float64(time.Second)),
+		Walltime: time.Duration(min(w.lease.Walltime, longest.Seconds()) * float64(time.Second)),
 	}
 	if !job.Chunk {
 		largest := 1
@@ -158,7 +163,7 @@ func (d *desk) settle(w *work) {
 		d.functions.Release(w.lease.Hash)
 	}
 	d.unwant(w)
-	if !w.key.Identity.IsZero() {
+	if w.blobs {
 		for _, blob := range w.lease.Blobs {
 			d.blobs.Release(blob.ID)
 		}

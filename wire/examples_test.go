@@ -54,7 +54,7 @@ var examples = map[wire.Kind]example{
 	}, payloads[:4]},
 	wire.KindResult: {wire.ResultPage{Group: id(5), Cursor: 18, Entries: []wire.ResultEntry{
 		{Entry: entry, Cursor: 17, Endpoint: id(6), Submitted: 1764720300000000, Accepted: 1764720307000000, Offered: 1764720301000000},
-		{Entry: chunkEntry, Cursor: 18, Endpoint: id(6)},
+		{Entry: chunkEntry, Cursor: 18, Skip: 2, Endpoint: id(6)},
 	}}, [][]byte{payloads[0], {}}},
 
 	wire.KindError: {yonder.Error{

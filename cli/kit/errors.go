@@ -75,7 +75,6 @@ var hints = map[yonder.Code]string{
 	yonder.CodeTokenExpired:    "Log in with a new token: \"yonder login\".",
 	yonder.CodeTokenRevoked:    "Log in with a new token: \"yonder login\".",
 	yonder.CodeUnsupportedWire: "\"yonder version --service\" shows both versions.",
-	yonder.CodeInternal:        "If this looks like a bug, please report it with the log.",
 }
 
 // Usagef is an error of how a command was used.

@@ -76,7 +76,7 @@ func TestFailPrintsASentenceAndWhatToDo(t *testing.T) {
 	}{
 		"ours":        {t.Context(), yonder.FieldErrorf(yonder.CodeInvalidConfig, "a.b", "no"), 2, "error: a.b: no\n", yonder.CodeInvalidConfig},
 		"wrapped":     {t.Context(), wrapped, 4, "error: doing: gone\n", yonder.CodeNotFound},
-		"other":       {t.Context(), errors.New("odd"), 1, "please report", yonder.CodeInternal},
+		"other":       {t.Context(), errors.New("odd"), 1, "error: odd\n", yonder.CodeInternal},
 		"hint":        {t.Context(), yonder.Errorf(yonder.CodeUnavailable, "no answer"), 8, `"yonder up"`, yonder.CodeUnavailable},
 		"interrupted": {interrupted, yonder.Errorf(yonder.CodeUnavailable, "canceled"), 130, "error: interrupted\n", "interrupted"},
 		"goes on":     {interrupted, kit.Interruptedf("it goes on"), 130, "error: it goes on\n", "interrupted"},

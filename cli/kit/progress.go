@@ -76,7 +76,8 @@ var spinner = strings.Split("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "")
 
 func (p *Progress) spin(waited time.Duration) {
 	frame := spinner[int(waited/spinEvery)%len(spinner)]
-	p.console.Notef("\r\x1b[K%s %s (%s)", frame, Short(p.now()), waited.Round(time.Second))
+	text := fmt.Sprintf("%s %s (%s)", frame, p.now(), waited.Round(time.Second))
+	p.console.Notef("\r\x1b[K%s", cut(text, p.console.width()-1)) // a full line would wrap
 }
 
 // lines returns what prints a line when there is news, or nothing was said for

@@ -145,10 +145,14 @@ func span(d time.Duration) string {
 // Short cuts a text to what fits into a cell.
 func Short(s string) string {
 	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
-	if utf8.RuneCountInString(s) <= maxCell {
+	return cut(s, maxCell)
+}
+
+func cut(s string, width int) string {
+	if utf8.RuneCountInString(s) <= width {
 		return s
 	}
-	return string([]rune(s)[:maxCell-1]) + "…"
+	return string([]rune(s)[:max(width, 1)-1]) + "…"
 }
 
 // Clean makes text from elsewhere harmless for a terminal: control characters

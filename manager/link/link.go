@@ -183,7 +183,10 @@ func (l *Link) greet(conn net.Conn, in *bufio.Reader, r wire.Rendezvous) (wire.M
 		return welcome, err
 	}
 	l.epoch = welcome.Epoch
-	return welcome, conn.SetDeadline(time.Time{})
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		return welcome, fmt.Errorf("ending the greeting: %w", err)
+	}
+	return welcome, nil
 }
 
 // carry moves frames until the connection ends or another agent takes over.
@@ -274,7 +277,7 @@ func put(conn net.Conn, frame *wire.Frame) error {
 func (l *Link) watch(ctx context.Context, epoch int64) error {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	seen := stamp(l.cfg.File)
+	seen := "" // it may have changed since it was read
 	for {
 		select {
 		case <-ctx.Done():

@@ -47,6 +47,7 @@ func (p *Pool) supply() supply {
 			s.starting[w.key]++
 		case yonder.WorkerKilling:
 			s.ending++
+		default: // busy: nothing to hand out
 		}
 	}
 	return s

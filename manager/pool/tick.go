@@ -102,6 +102,7 @@ func (p *Pool) due(w *worker) (time.Time, bool) {
 			}
 			return r.heard.Add(r.job.Walltime + slack), true
 		}
+	default: // dead: forgotten
 	}
 	return time.Time{}, false
 }
@@ -117,6 +118,7 @@ func (p *Pool) overdue(now time.Time, w *worker) {
 	case yonder.WorkerKilling:
 		w.asked = now
 		p.do(Signal{Worker: w.id, Kill: true})
+	default: // dead: forgotten
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -55,7 +54,7 @@ func oomKills() (int64, bool) {
 	}
 	for line := range strings.Lines(string(own)) {
 		if path, found := strings.CutPrefix(strings.TrimSpace(line), "0::"); found {
-			if n, ok := counter(filepath.Join("/sys/fs/cgroup", path, "memory.events")); ok {
+			if n, ok := counter("/sys/fs/cgroup" + path + "/memory.events"); ok {
 				return n, true
 			}
 		}

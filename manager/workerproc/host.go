@@ -98,7 +98,7 @@ func (h *Host) run(ctx context.Context, ready func()) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // temporary
+	defer os.RemoveAll(dir)
 	archive, err := WriteArchive(dir, h.cfg.Zipapp)
 	if err != nil {
 		return err
@@ -131,7 +131,10 @@ func makeDir(base string) (string, error) {
 		return "", fmt.Errorf("making a directory for workers: %w", err)
 	}
 	if len(dir)+len(longest) <= maxSocketPath {
-		return dir, os.Mkdir(resultsDir(dir), 0o700)
+		if err := os.Mkdir(resultsDir(dir), 0o700); err != nil {
+			return "", fmt.Errorf("making a directory for results: %w", err)
+		}
+		return dir, nil
 	}
 	_ = os.Remove(dir)
 	const short = "/tmp"

@@ -43,6 +43,7 @@ type zygote struct {
 	workers map[string]*worker
 	cancel  context.CancelCauseFunc
 	closed  bool
+	why     string // it is closed
 }
 
 func newZygote(h *Host, place Place) *zygote {
@@ -163,7 +164,10 @@ func (z *zygote) hello(conn net.Conn) (wire.WorkerHello, error) {
 	if hello.PID, err = peerPID(conn, hello.PID); err != nil {
 		return hello, err
 	}
-	return hello, conn.SetReadDeadline(time.Time{})
+	if err := conn.SetReadDeadline(time.Time{}); err != nil {
+		return hello, fmt.Errorf("ending a hello: %w", err)
+	}
+	return hello, nil
 }
 
 // serveZygote sends the forks that wait and hears of exits.
@@ -227,7 +231,7 @@ func (z *zygote) fork(id string) (*worker, error) {
 	defer z.mu.Unlock()
 	if z.closed {
 		w.discard()
-		return nil, errors.New("the zygote has ended")
+		return nil, errors.New(z.why)
 	}
 	z.workers[id] = w
 	if z.conn == nil {
@@ -279,7 +283,7 @@ func (z *zygote) end(cause error) { z.cancel(cause) }
 // the kernel ends its workers, but not what those had started.
 func (z *zygote) close(reason string) {
 	z.mu.Lock()
-	z.closed, z.waiting = true, nil
+	z.closed, z.why, z.waiting = true, reason, nil
 	left := z.workers
 	z.workers = map[string]*worker{}
 	z.mu.Unlock()

@@ -31,7 +31,7 @@ type Body struct {
 
 // here is this package's folder.
 func here() string {
-	_, file, _, _ := runtime.Caller(0)
+	_, file, _, _ := runtime.Caller(0) //nolint:dogsled // the file is all of interest
 	return filepath.Dir(file)
 }
 
@@ -110,10 +110,17 @@ var capture = sync.OnceValues(func() (map[string]Body, error) {
 // Function is a function of testdata/functions.py.
 func Function(tb testing.TB, name string) Body {
 	tb.Helper()
-	bodies, err := capture()
-	require.NoError(tb, err, "capturing the functions of the tests")
+	bodies := Functions(tb)
 	require.Contains(tb, bodies, name)
 	return bodies[name]
+}
+
+// Functions are all of them.
+func Functions(tb testing.TB) map[string]Body {
+	tb.Helper()
+	bodies, err := capture()
+	require.NoError(tb, err, "capturing the functions of the tests")
+	return bodies
 }
 
 const (

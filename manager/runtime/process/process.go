@@ -38,7 +38,7 @@ func (Runtime) Start(_ context.Context, spec runtime.Spec) (runtime.Process, err
 	cmd.WaitDelay = outputDelay
 	ownGroup(cmd) // a Ctrl-C at the manager's terminal is the manager's to handle
 	p := &process{cmd: cmd}
-	if err := p.Base.Start(context.Background(), p.run); err != nil {
+	if err := p.Start(context.Background(), p.run); err != nil {
 		return nil, err
 	}
 	return p, nil

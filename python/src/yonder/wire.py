@@ -256,6 +256,6 @@ class Stream:
             if n == 0:
                 if between and at == 0:
                     return False
-                raise MalformedFrame(f"the stream ended {len(view) - at} bytes before the frame did")
+                raise MalformedFrame(f"the stream ended {len(view) - at} bytes before its frame")
             at += n
         return True

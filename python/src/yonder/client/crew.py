@@ -7,7 +7,14 @@ import threading
 from collections import deque
 from typing import Callable
 
+_here = threading.local()
+
 log = logging.getLogger("yonder.client")
+
+
+def inside() -> bool:
+    """Whether this thread is one of a crew."""
+    return getattr(_here, "inside", False)
 
 
 class Crew:
@@ -36,6 +43,7 @@ class Crew:
                 threading.Thread(target=self._work, name=self.name, daemon=True).start()
 
     def _work(self) -> None:
+        _here.inside = True
         while True:
             with self._changed:
                 self._free += 1

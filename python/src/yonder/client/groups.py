@@ -46,8 +46,8 @@ class Group(Model):
     def futures(self) -> list[Future[Any]]:
         """A future for each task the group has now, in the order of submission.
 
-        Results that are there are fetched before this returns, the others come
-        as they do for whoever submitted the tasks.
+        Results that are there are fetched before this returns, but for large
+        ones; those and the others come as they do for whoever submitted the tasks.
         """
         client = self._client
         return attach(client.engine, self.id, client._tasks(self.id))

@@ -31,6 +31,8 @@ TYPE_BYTES = "application/octet-stream"
 CONNECT_S = 10.0
 READ_S = 60.0
 PATIENCE_S = 30.0
+# The repetition that is worth a warning: it comes after about half a second.
+REMARKABLE = 4
 
 Response = urllib3.response.BaseHTTPResponse
 Buffer = Union[bytes, bytearray, memoryview]
@@ -125,7 +127,8 @@ class Transport:
                 if not request.idempotent or not self._worth_it(error) or pause > left:
                     raise
                 self.trouble = str(error)
-                log.debug("%s %s is repeated: %s", request.method, request.path, error)
+                level = logging.WARNING if attempt == REMARKABLE else logging.DEBUG
+                log.log(level, "%s %s is repeated: %s", request.method, request.path, error)
                 if self.pause(pause):
                     raise
         raise AssertionError("unreachable")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import time
 
 from yonder.errors import InvalidID
@@ -15,12 +14,11 @@ from yonder.errors import InvalidID
 _FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-_lock = threading.Lock()
 _last = 0
 
 
 def new_id() -> str:
-    """A new random id. Ids sort by their time of making, those of one process strictly."""
+    """A new random id. Ids sort by their time of making, those of one thread strictly."""
     stamp = _stamp()
     number = stamp >> 12 << 80 | 7 << 76 | (stamp & 0xFFF) << 64 | 2 << 62
     text = f"{number | int.from_bytes(os.urandom(8), 'big') >> 2:032x}"
@@ -30,9 +28,8 @@ def new_id() -> str:
 def _stamp() -> int:
     """Unix time in 1/4096 ms; always later than the one before."""
     global _last
-    with _lock:
-        _last = max(_last + 1, time.time_ns() * 4096 // 1_000_000)
-        return _last
+    _last = stamp = max(_last + 1, time.time_ns() * 4096 // 1_000_000)
+    return stamp
 
 
 def new_bundle_id() -> str:

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from typing import Any, Callable, Optional
 
-from yonder.client import backoff
+from yonder.client import backoff, crew
 from yonder.client.draft import HEADER_BYTES, Draft, Terms
 from yonder.client.functions import Functions
 from yonder.client.future import Future
@@ -111,8 +111,9 @@ class Sender:
 
     def _reserve(self, tasks: int, size: int) -> None:
         self._check_open()
-        mine = threading.current_thread() is self._thread  # a callback: nobody else makes room
-        while not mine and self._tasks and self._is_full(tasks, size):
+        # In a callback of a thread that makes room, waiting for room would last for ever.
+        ours = threading.current_thread() is self._thread or crew.inside()
+        while not ours and self._tasks and self._is_full(tasks, size):
             self._room.wait()
             self._check_open()
         self._tasks += tasks

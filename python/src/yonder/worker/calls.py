@@ -81,7 +81,7 @@ class Run:
         try:
             calls = codec.unpack_chunk(self.payload(0), function)
             if len(calls) < self.hi:
-                raise UnpackError(f"the chunk has {len(calls)} calls, and call {self.hi - 1} is due")
+                raise UnpackError(f"the chunk has {len(calls)} calls, call {self.hi - 1} is due")
         except BaseException as error:
             self.refuse(error)
             return

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import io
 import sys
+from typing import Optional
 
+libc: Optional[ctypes.CDLL]
 try:
     libc = ctypes.CDLL(None)
 except (OSError, TypeError):  # a Python without a dynamic C library
@@ -14,15 +18,15 @@ except (OSError, TypeError):  # a Python without a dynamic C library
 def by_line() -> None:
     """Write each line when it is complete: what was printed before a crash is its best clue."""
     for stream in (sys.stdout, sys.stderr):
+        assert isinstance(stream, io.TextIOWrapper), "the interpreter's own streams"
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
 def flush() -> None:
     """Push out what Python and C libraries hold back."""
     for stream in (sys.stdout, sys.stderr):
-        try:
+        # A function may have closed or replaced it.
+        with contextlib.suppress(Exception):
             stream.flush()
-        except Exception:  # noqa: S110, SIM105  # a function may have closed or replaced it
-            pass
     if libc is not None:
         libc.fflush(None)

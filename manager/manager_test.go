@@ -1,0 +1,533 @@
+package manager_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/startstop/startstoptest"
+	"github.com/yonder-run/yonder/manager"
+	"github.com/yonder-run/yonder/manager/workertest"
+	"github.com/yonder-run/yonder/wire"
+)
+
+func TestMain(m *testing.M) {
+	if file := os.Getenv("MANAGER_TEST_RENDEZVOUS"); file != "" {
+		runAsProcess(file)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(data []byte) (int, error) {
+	w.t.Log(strings.TrimSpace(string(data)))
+	return len(data), nil
+}
+
+func startManager(t *testing.T, a *agent, change func(*manager.Config)) *manager.Manager {
+	t.Helper()
+	cfg := manager.Config{
+		Rendezvous: a.file, Block: "b1", Dir: t.TempDir(), Grace: 500 * time.Millisecond,
+		Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil)),
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	m := manager.New(cfg)
+	require.NoError(t, m.Start(background(t)))
+	t.Cleanup(m.Stop)
+	return m
+}
+
+// connected is an agent with a manager.
+func connected(t *testing.T, change func(*manager.Config)) (*agent, *manager.Manager) {
+	t.Helper()
+	a := newAgent(t, 1)
+	m := startManager(t, a, change)
+	hello := a.welcome()
+	require.Equal(t, "b1", hello.Block)
+	require.Empty(t, hello.Holds)
+	require.NotEmpty(t, hello.Pythons)
+	return a, m
+}
+
+// pids waits until a function has written numbers into the file.
+func pids(t *testing.T, file string) []int {
+	t.Helper()
+	var all []int
+	require.Eventually(t, func() bool {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return false
+		}
+		for _, field := range strings.FieldsSeq(string(data)) {
+			n, err := strconv.Atoi(field)
+			require.NoError(t, err)
+			all = append(all, n)
+		}
+		return true
+	}, patience, 5*time.Millisecond)
+	return all
+}
+
+func gone(t *testing.T, pid int) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		return err != nil || strings.Contains(string(stat), ") Z ")
+	}, patience, 5*time.Millisecond, "process %d lives", pid)
+}
+
+func TestStress(t *testing.T) {
+	t.Parallel()
+	a := newAgent(t, 1)
+	startstoptest.Stress(t, manager.New(manager.Config{Rendezvous: a.file, Dir: t.TempDir()}))
+}
+
+func TestCallsOfAllKinds(t *testing.T) {
+	t.Parallel()
+	a, _ := connected(t, nil)
+	require.EqualValues(t, 3, a.run("add", 1, 2).value(t))
+	require.Equal(t, "ab", a.run("add", "a", "b").value(t))
+
+	failed := a.run("fail", "why")
+	require.Equal(t, wire.OutcomeException, failed.Outcome)
+	require.Equal(t, "why", failed.error()["message"])
+
+	spoken := a.run("speak", "hi")
+	require.Contains(t, spoken.Stdout, "library hi")
+	require.Contains(t, spoken.Stderr, "child hi")
+	require.Contains(t, spoken.Worker, "/w")
+	require.Positive(t, spoken.Finished)
+
+	refused := a.run("unpackable")
+	require.Equal(t, wire.OutcomeFailed, refused.Outcome)
+	require.Equal(t, "unserialisable", refused.error()["code"])
+	require.Len(t, a.needs, 4, "every function is asked for once")
+}
+
+func TestManyCallsAndAChunk(t *testing.T) {
+	t.Parallel()
+	a, _ := connected(t, nil)
+	const tasks = 3000
+	calls := make([][]any, tasks)
+	for i := range calls {
+		calls[i] = []any{i, 1}
+	}
+	a.work("add", calls...)
+	for i, o := range a.outcomes(tasks) {
+		require.EqualValues(t, i+1, o.value(t))
+	}
+
+	for i := range calls {
+		calls[i] = []any{i}
+	}
+	lease, _ := a.lease("odd", calls...)
+	lease.Form, lease.Columns, lease.Lo, lease.Hi = wire.FormChunk, 1, 100, 2900
+	a.give(lease, workertest.Chunk(calls...))
+	done := a.outcomes(2800)
+	for i := 100; i < 2900; i++ {
+		o := done[i]
+		if i%2 == 0 {
+			require.Equal(t, wire.OutcomeException, o.Outcome)
+			continue
+		}
+		values, err := workertest.Values(o.payload)
+		require.NoError(t, err)
+		require.EqualValues(t, i, values[i-o.Lo])
+	}
+}
+
+func TestDeathsAreLosses(t *testing.T) {
+	t.Parallel()
+	a, _ := connected(t, nil)
+	lost := a.run("exit_now", 7).lost
+	require.NotNil(t, lost)
+	require.True(t, lost.Started)
+	require.Equal(t, yonder.CodeWorkerFailed, lost.Code)
+	require.Contains(t, lost.Message, "exit code 7")
+
+	lost = a.run("crash").lost
+	require.NotNil(t, lost)
+	require.Contains(t, lost.Message, "SIGSEGV")
+	require.EqualValues(t, 3, a.run("add", 1, 2).value(t), "another worker has taken its place")
+}
+
+func TestADeathInAChunkConcernsItsTaskAlone(t *testing.T) {
+	t.Parallel()
+	a, _ := connected(t, func(c *manager.Config) { c.Slots = 1 })
+	calls := make([][]any, 20)
+	for i := range calls {
+		calls[i] = []any{i, 13}
+	}
+	lease, _ := a.lease("die_at", calls...)
+	lease.Form, lease.Columns = wire.FormChunk, 1
+	a.give(lease, workertest.Chunk(calls...))
+	done := a.outcomes(20)
+	require.NotNil(t, done[13].lost)
+	for i := 14; i < 20; i++ {
+		require.Nil(t, done[i].lost, "task %d had not begun", i)
+	}
+}
+
+func TestCancelEndsTheGroup(t *testing.T) {
+	t.Parallel()
+	a, _ := connected(t, nil)
+	file := filepath.Join(t.TempDir(), "pids")
+	lease := a.work("family", []any{file})
+	a.recv(wire.KindBegun)
+	all := pids(t, file)
+	a.send(wire.KindStop, wire.Spans{Spans: []wire.Span{lease.Span}})
+	require.NotNil(t, a.outcomes(1)[0].cancelled)
+	for _, pid := range all {
+		gone(t, pid)
+	}
+}
+
+func TestCancelOfWhatWaits(t *testing.T) {
+	t.Parallel()
+	a, _ := connected(t, func(c *manager.Config) { c.Slots = 1 })
+	file := filepath.Join(t.TempDir(), "pids")
+	blocking := a.work("stubborn", []any{file})
+	a.recv(wire.KindBegun)
+	pids(t, file)
+	waiting, columns := a.lease("add", []any{1, 2}, []any{3, 4})
+	waiting.Lo, waiting.Hi = 1, 3
+	a.give(waiting, columns...)
+	cut := waiting.Span
+	cut.Lo = 2
+	a.send(wire.KindStop, wire.Spans{Spans: []wire.Span{cut}})
+	require.Equal(t, cut, *a.outcomes(1)[2].cancelled)
+	a.send(wire.KindStop, wire.Spans{Spans: []wire.Span{blocking.Span}})
+	done := a.outcomes(2)
+	require.Equal(t, blocking.Span, *done[0].cancelled, "it ignores SIGTERM, and is killed")
+	require.EqualValues(t, 3, done[1].value(t))
+}
+
+func TestWalltime(t *testing.T) {
+	t.Parallel()
+	a, _ := connected(t, nil)
+	lease, columns := a.lease("nap", []any{600})
+	lease.Walltime = 0.3
+	began := time.Now()
+	a.give(lease, columns...)
+	o := a.outcomes(1)[0]
+	require.Equal(t, wire.OutcomeFailed, o.Outcome)
+	require.Equal(t, "walltime_exceeded", o.error()["code"])
+	require.Contains(t, o.error()["message"], "300ms")
+	require.Less(t, time.Since(began), 20*time.Second)
+}
+
+func TestLargePayloadsTravelAsFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a, m := connected(t, func(c *manager.Config) { c.Dir = dir })
+	data := workertest.Call(strings.Repeat("y", 3<<20))
+	sum := sha256.Sum256(data)
+	blob := wire.Blob{ID: yonder.NewID(), Size: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}
+	a.blobs = map[yonder.ID][]byte{blob.ID: data}
+	for range 2 {
+		lease, _ := a.lease("length", nil, []any{"xx"})
+		lease.Blobs = map[int]wire.Blob{0: blob}
+		a.give(lease, nil, workertest.Call("xx"))
+		done := a.outcomes(2)
+		require.EqualValues(t, 3<<20, done[0].value(t))
+		require.EqualValues(t, 2, done[1].value(t))
+	}
+	require.Len(t, a.needs, 2, "the function and the blob, once")
+
+	lease := a.work("large", []any{5 << 20})
+	o := a.outcomes(1)[0]
+	require.Empty(t, o.payload)
+	got := a.chunks[lease.Span]
+	require.Len(t, got, int(o.Blob.Size))
+	sum = sha256.Sum256(got)
+	require.Equal(t, o.Blob.SHA256, hex.EncodeToString(sum[:]))
+	value, err := workertest.Value(got)
+	require.NoError(t, err)
+	require.Len(t, value, 5<<20)
+	require.Eventually(t, func() bool {
+		left, err := filepath.Glob(filepath.Join(dir, "yonder-*", "results", "*"))
+		return err == nil && len(left) == 0
+	}, patience, 5*time.Millisecond, "an acknowledged file is removed")
+	m.Stop()
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, left, "nothing is left behind")
+}
+
+func TestIdentitiesNeverShareAWorker(t *testing.T) {
+	t.Parallel()
+	a, _ := connected(t, func(c *manager.Config) { c.Slots = 1 })
+	seen := map[any]yonder.ID{}
+	owners := []yonder.ID{yonder.NewID(), yonder.NewID()}
+	for i := range 6 {
+		lease, columns := a.lease("whoami", nil)
+		lease.Owner = owners[i%2]
+		a.give(lease, columns...)
+		found := a.outcomes(1)[0].value(t).([]any)
+		require.Equal(t, lease.Bundle.Task(0).String(), found[0])
+		pid := found[2]
+		if before, known := seen[pid]; known {
+			require.Equal(t, before, lease.Owner)
+		}
+		seen[pid] = lease.Owner
+	}
+}
+
+func TestReconnectTellsAgainWhatWasNotAcknowledged(t *testing.T) {
+	t.Parallel()
+	a, _ := connected(t, nil)
+	lease := a.work("add", []any{1, 2}, []any{3, 4})
+	first, _ := a.unacknowledged(2)
+	file := filepath.Join(t.TempDir(), "go")
+	long := a.work("wait_for", []any{file})
+	a.recv(wire.KindBegun)
+	a.close()
+
+	a.epoch++
+	a.listen() // another certificate, port and epoch
+	hello := a.welcome()
+	require.ElementsMatch(t, []wire.Holding{
+		{Span: lease.Span, State: yonder.RangeStarted}, {Span: long.Span, State: yonder.RangeStarted},
+	}, hello.Holds)
+	require.EqualValues(t, 1, hello.Epoch)
+	again, seq := a.unacknowledged(2)
+	require.Equal(t, first, again)
+	_, columns := a.lease("add", []any{1, 2}, []any{3, 4})
+	a.give(lease, columns...) // a span that is here already does not run again
+	a.send(wire.KindDoneAck, wire.DoneAck{Seq: seq})
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	done := a.outcomes(1)
+	require.Equal(t, long.Bundle, done[0].Bundle)
+	a.close()
+
+	a.epoch++
+	a.listen()
+	require.Eventually(t, func() bool { return len(a.welcome().Holds) == 0 }, patience, time.Millisecond)
+}
+
+func TestWorkGoesOnWithoutAnAgent(t *testing.T) {
+	t.Parallel()
+	a, _ := connected(t, nil)
+	file := filepath.Join(t.TempDir(), "go")
+	a.work("wait_for", []any{file})
+	a.recv(wire.KindBegun)
+	a.close()
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	a.listen()
+	a.welcome()
+	require.Equal(t, "found", a.outcomes(1)[0].value(t))
+}
+
+func TestAnOlderAgentIsRefused(t *testing.T) {
+	t.Parallel()
+	a := newAgent(t, 5)
+	startManager(t, a, nil)
+	a.welcome()
+	a.close()
+	stale := newAgent(t, 4)
+	stale.file = a.file
+	stale.publish()
+	accepted := make(chan error, 1)
+	go func() {
+		conn, err := stale.listener.Accept()
+		if err == nil {
+			conn.Close()
+		}
+		accepted <- err
+	}()
+	a.epoch = 6
+	time.AfterFunc(time.Second, a.listen)
+	<-time.After(900 * time.Millisecond) // long enough for a dozen tries
+	require.Empty(t, accepted)
+	stale.listener.Close()
+	require.Error(t, <-accepted)
+	require.Eventually(t, func() bool { return a.stamped() }, patience, 5*time.Millisecond)
+	require.EqualValues(t, 5, a.welcome().Epoch)
+}
+
+// stamped says whether the rendezvous file is this agent's.
+func (a *agent) stamped() bool {
+	data, err := os.ReadFile(a.file)
+	return err == nil && strings.Contains(string(data), `"epoch":6`)
+}
+
+func TestANewerAgentIsFoundWhileTheOldOneIsConnected(t *testing.T) {
+	t.Parallel()
+	a, _ := connected(t, nil)
+	newer := newAgent(t, 2)
+	newer.file = a.file
+	newer.publish()
+	newer.welcome()
+	require.EqualValues(t, 3, newer.run("add", 1, 2).value(t))
+}
+
+func TestAnImpostorLearnsNothing(t *testing.T) {
+	t.Parallel()
+	a := newAgent(t, 1)
+	other := newAgent(t, 1)
+	a.print = other.print // the file names another certificate
+	a.publish()
+	startManager(t, a, nil)
+	conn, err := a.listener.Accept()
+	require.NoError(t, err)
+	n, err := conn.Read(make([]byte, 1))
+	require.Error(t, err)
+	require.Zero(t, n)
+}
+
+func TestMalformedFramesEndTheConnectionAlone(t *testing.T) {
+	t.Parallel()
+	a, _ := connected(t, nil)
+	file := filepath.Join(t.TempDir(), "go")
+	a.work("wait_for", []any{file})
+	a.recv(wire.KindBegun)
+	for _, nonsense := range [][]byte{
+		{255, 255, 255, 255}, {3, 0, 0, 0, 1, 2, 3}, make([]byte, 64), badFrame(t, wire.KindWork), badFrame(t, wire.KindRan),
+	} {
+		_, err := a.conn.Write(nonsense)
+		require.NoError(t, err)
+		require.Len(t, a.welcome().Holds, 1)
+	}
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	require.Equal(t, "found", a.outcomes(1)[0].value(t))
+}
+
+func badFrame(t *testing.T, kind wire.Kind) []byte {
+	t.Helper()
+	frame, err := wire.NewFrame(kind, map[string]any{"leases": []any{map[string]any{"columns": 3}}})
+	require.NoError(t, err)
+	return frame.Bytes()
+}
+
+func TestWhatCannotRunHereSaysSo(t *testing.T) {
+	t.Parallel()
+	a, _ := connected(t, nil)
+	lease, columns := a.lease("add", []any{1, 2})
+	lease.Requires.Python = "3.99"
+	a.give(lease, columns...)
+	require.Equal(t, "no_interpreter", a.outcomes(1)[0].error()["code"])
+
+	lease, columns = a.lease("add", []any{1, 2})
+	lease.Hash = strings.Repeat("0", 64)
+	a.give(lease, columns...)
+	o := a.outcomes(1)[0]
+	require.Equal(t, "not_found", o.error()["code"])
+	require.Equal(t, "no such function", o.error()["message"])
+}
+
+func TestCancelWhileTheFunctionIsAwaited(t *testing.T) {
+	t.Parallel()
+	a, _ := connected(t, nil)
+	a.silent = true
+	lease := a.work("add", []any{1, 2})
+	a.recv(wire.KindNeed)
+	a.send(wire.KindStop, wire.Spans{Spans: []wire.Span{lease.Span}})
+	require.NotNil(t, a.outcomes(1)[0].cancelled)
+}
+
+func TestNeedsAreAskedForAgain(t *testing.T) {
+	t.Parallel()
+	a, _ := connected(t, nil)
+	a.silent = true
+	a.work("add", []any{1, 2})
+	a.recv(wire.KindNeed)
+	a.close()
+	a.silent = false
+	a.epoch++
+	a.listen()
+	a.welcome()
+	require.EqualValues(t, 3, a.outcomes(1)[0].value(t))
+}
+
+func TestTooManyPayloadsGoBack(t *testing.T) {
+	t.Parallel()
+	a, _ := connected(t, func(c *manager.Config) { c.HeldBytes = 100 })
+	lease, _ := a.lease("length", []any{""})
+	a.give(lease, workertest.Call(strings.Repeat("x", 200)))
+	lost := a.outcomes(1)[0].lost
+	require.False(t, lost.Started)
+	require.Equal(t, yonder.CodeLimitReached, lost.Code)
+}
+
+func TestDrainEndsTheManagerWhenItsWorkIsDone(t *testing.T) {
+	t.Parallel()
+	a, m := connected(t, nil)
+	file := filepath.Join(t.TempDir(), "go")
+	a.work("wait_for", []any{file})
+	a.recv(wire.KindBegun)
+	a.send(wire.KindDrain, wire.Drain{Reason: "the test"})
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	require.Equal(t, "found", a.outcomes(1)[0].value(t))
+	<-m.Done()
+	require.NoError(t, m.Err())
+}
+
+func TestStopTellsWhatItEnded(t *testing.T) {
+	t.Parallel()
+	a, m := connected(t, func(c *manager.Config) { c.Slots = 1 })
+	file := filepath.Join(t.TempDir(), "pids")
+	running := a.work("family", []any{file})
+	a.recv(wire.KindBegun)
+	all := pids(t, file)
+	waiting := a.work("add", []any{1, 2})
+	a.recv(wire.KindNeed)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		m.Stop()
+	}()
+	lost := map[yonder.ID]*wire.Loss{}
+	for len(lost) < 2 {
+		var done wire.Done
+		frame := a.recv(wire.KindDone)
+		require.NoError(t, frame.Decode(frame.Kind, &done))
+		for _, loss := range done.Lost {
+			lost[loss.Bundle] = &loss
+		}
+		a.send(wire.KindDoneAck, wire.DoneAck{Seq: done.Seq})
+	}
+	require.True(t, lost[running.Bundle].Started)
+	require.False(t, lost[waiting.Bundle].Started)
+	<-stopped
+	for _, pid := range all {
+		gone(t, pid)
+	}
+}
+
+func TestAnOrphanEnds(t *testing.T) {
+	t.Parallel()
+	a, m := connected(t, func(c *manager.Config) { c.OrphanIdle = 300 * time.Millisecond })
+	a.close()
+	require.NoError(t, os.Remove(a.file))
+	select {
+	case <-m.Done():
+	case <-time.After(patience):
+		require.FailNow(t, "it does not end")
+	}
+	require.NoError(t, m.Err())
+}
+
+func TestRendezvousMustBePrivate(t *testing.T) {
+	t.Parallel()
+	a := newAgent(t, 1)
+	require.NoError(t, os.Chmod(a.file, 0o644))
+	err := manager.Run(t.Context(), manager.Config{Rendezvous: a.file})
+	require.Equal(t, yonder.CodeForbidden, yonder.CodeOf(err))
+	require.ErrorContains(t, err, "chmod 600")
+	require.Equal(t, yonder.CodeInvalidConfig, yonder.CodeOf(manager.Run(t.Context(), manager.Config{})))
+}

@@ -19,7 +19,6 @@ THERE = "https://there.example"
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("URL", "TOKEN", "TOKEN_FILE", "CA_FILE", "HOME"):
         monkeypatch.delenv(f"YONDER_{name}", raising=False)
-    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
 
@@ -57,9 +56,7 @@ def test_a_token_file(home: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "variable"),
     [
-        (".config/yonder/login.json", ""),
         (".yonder/login.json", ""),
-        ("conf/yonder/login.json", "XDG_CONFIG_HOME=conf"),
         ("mine/login.json", "YONDER_HOME=mine"),
     ],
 )
@@ -79,7 +76,7 @@ def test_a_login_may_name_certificates(home: Path) -> None:
 
 
 def test_the_logins_token_is_sent_nowhere_else(home: Path) -> None:
-    login(home / ".config/yonder/login.json")
+    login(home / ".yonder/login.json")
     assert given(config.load(url=HERE, environ={})) == (HERE, "yt_login")
     with pytest.raises(Unauthenticated, match="is for http://here:8470, not for https://there"):
         config.load(url=THERE, environ={})
@@ -93,14 +90,14 @@ def test_nothing_is_configured(home: Path) -> None:
 
 
 def test_a_login_that_others_can_read(home: Path) -> None:
-    login(home / ".config/yonder/login.json", mode=0o644)
+    login(home / ".yonder/login.json", mode=0o644)
     with pytest.raises(InvalidConfig, match="chmod 600"):
         config.load(environ={})
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"url": "http://x"}', '{"url": 3, "token": "t"}'])
 def test_a_damaged_login(home: Path, text: str) -> None:
-    path = login(home / ".config/yonder/login.json")
+    path = login(home / ".yonder/login.json")
     path.write_text(text)
     with pytest.raises(InvalidConfig, match="yonder login"):
         config.load(environ={})

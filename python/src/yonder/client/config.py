@@ -106,25 +106,15 @@ def _token_of(environ: Mapping[str, str]) -> Optional[str]:
     return text
 
 
-def login_paths(environ: Mapping[str, str] = os.environ) -> list[Path]:
-    """Where the login file may be; the first that exists counts.
-
-    With ``$YONDER_HOME`` it is there and nowhere else.
-    """
-    if environ.get("YONDER_HOME"):
-        return [Path(environ["YONDER_HOME"]) / "login.json"]
-    base = environ.get("XDG_CONFIG_HOME")
-    config = Path(base) if base else Path.home() / ".config"
-    return [config / "yonder" / "login.json", Path.home() / ".yonder" / "login.json"]
+def login_path(environ: Mapping[str, str] = os.environ) -> Path:
+    """The login file, in the one directory that the command line uses too."""
+    home = environ.get("YONDER_HOME")
+    return (Path(home) if home else Path.home() / ".yonder") / "login.json"
 
 
 def find_login(environ: Mapping[str, str] = os.environ) -> Optional[Settings]:
     """The settings of the login file, None if there is none."""
-    for path in login_paths(environ):
-        login = read_login(path)
-        if login is not None:
-            return login
-    return None
+    return read_login(login_path(environ))
 
 
 def read_login(path: Path) -> Optional[Settings]:

@@ -9,7 +9,7 @@ import (
 // lease of its own.
 func TestManySmallBundles(t *testing.T) {
 	t.Parallel()
-	const tasks = 5000
+	const tasks = 1000
 	b := newBrain(t, tasks)
 	s := newSite(t, b)
 	a := s.start(t)

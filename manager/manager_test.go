@@ -73,7 +73,7 @@ func pids(t *testing.T, file string) []int {
 		if err != nil {
 			return false
 		}
-		for _, field := range strings.FieldsSeq(string(data)) {
+		for field := range strings.FieldsSeq(string(data)) {
 			n, err := strconv.Atoi(field)
 			require.NoError(t, err)
 			all = append(all, n)

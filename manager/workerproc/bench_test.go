@@ -1,3 +1,5 @@
+//go:build unix
+
 package workerproc_test
 
 import (

@@ -1,9 +1,12 @@
+//go:build unix
+
 package workerproc_test
 
 import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -31,6 +34,7 @@ type bench struct {
 	*workerproc.Host
 
 	t       testing.TB
+	dir     string
 	place   workerproc.Place
 	hellos  chan string
 	reports chan workerproc.Report
@@ -55,11 +59,11 @@ func (b *bench) outcome(name string, args ...any) workerproc.Report {
 func newBench(tb testing.TB) *bench {
 	tb.Helper()
 	b := &bench{
-		t: tb, hellos: make(chan string, 8), reports: make(chan workerproc.Report, 1000), exits: make(chan workerproc.Exit, 8),
+		t: tb, dir: tb.TempDir(), hellos: make(chan string, 8), reports: make(chan workerproc.Report, 1000), exits: make(chan workerproc.Exit, 8),
 		place: workerproc.Place{ID: "z1", Python: workertest.Python(tb)},
 	}
 	b.Host = workerproc.New(workerproc.Config{
-		Dir: tb.TempDir(), Zipapp: workertest.Zipapp(tb), Runtime: process.New(), Output: 64 << 10,
+		Dir: b.dir, Zipapp: workertest.Zipapp(tb), Runtime: process.New(), Output: 64 << 10,
 		Logger: slog.New(slog.NewTextHandler(testWriter{tb}, nil)),
 	}, b)
 	require.NoError(tb, b.Start(tb.Context()))
@@ -128,7 +132,7 @@ func numbers(t *testing.T, file string) []int {
 		if err != nil {
 			return false
 		}
-		for _, field := range strings.FieldsSeq(string(data)) {
+		for field := range strings.FieldsSeq(string(data)) {
 			n, err := strconv.Atoi(field)
 			require.NoError(t, err)
 			all = append(all, n)
@@ -441,6 +445,45 @@ func TestASignalBeforeTheHelloTakesTheForkBack(t *testing.T) {
 	require.NoError(t, b.Fork(b.place, "w1"))
 	b.Signal("w1", false)
 	next(t, b.exits)
+}
+
+func TestNonsenseFromAWorkerEndsThatWorkerAlone(t *testing.T) {
+	t.Parallel()
+	b := withWorker(t)
+	b.forked("w2")
+	b.run("vandalise")
+	require.Contains(t, next(t, b.exits).Message, "sent what it must not: frame of 4294967295 bytes is over the limit")
+	b.give("add", "w2", workertest.Call(1, 2), wire.Run{Hi: 1})
+	require.Equal(t, wire.OutcomeOK, next(t, b.reports).Entries[0].Outcome)
+}
+
+func TestStrangersAtTheSocketChangeNothing(t *testing.T) {
+	t.Parallel()
+	b := withWorker(t)
+	file := filepath.Join(t.TempDir(), "pids")
+	b.run("stubborn", file)
+	numbers(t, file)
+	sockets, err := filepath.Glob(filepath.Join(b.dir, "yonder-*", "z1", "socket"))
+	require.NoError(t, err)
+	require.Len(t, sockets, 1)
+	for _, role := range []string{"", "worker", "zygote", "king"} {
+		conn, err := net.Dial("unix", sockets[0])
+		require.NoError(t, err)
+		frame, err := wire.NewFrame(wire.KindWorkerHello, wire.WorkerHello{Wire: 1, Role: role, Worker: "w1"})
+		require.NoError(t, err)
+		data := frame.Bytes()
+		if role == "" {
+			data = []byte("nonsense that is long enough to be a frame")
+		}
+		_, err = conn.Write(data)
+		require.NoError(t, err)
+		_, err = conn.Read(make([]byte, 1))
+		require.Error(t, err, "it is shown the door")
+		conn.Close()
+	}
+	require.Empty(t, b.exits)
+	b.Signal("w1", true)
+	require.Contains(t, next(t, b.exits).Message, "SIGKILL")
 }
 
 func TestWhatATaskFindsAroundIt(t *testing.T) {

@@ -124,7 +124,10 @@ func (z *zygote) serve(ctx context.Context, process runtime.Process, conn net.Co
 	case err != nil:
 		z.log().Warn("refused a worker's connection", slog.Any("error", err))
 	case hello.Role == roleZygote:
-		return ended(ctx, process, z.serveZygote(conn))
+		if err = z.serveZygote(conn); !errors.Is(err, errSecond) {
+			return ended(ctx, process, err)
+		}
+		z.log().Warn("refused a second zygote")
 	default:
 		if w := z.find(hello.Worker); w != nil {
 			w.serve(conn, hello.PID)
@@ -190,11 +193,13 @@ func (z *zygote) serveZygote(conn net.Conn) error {
 	}
 }
 
+var errSecond = errors.New("the place has a zygote")
+
 func (z *zygote) attach(conn net.Conn) error {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	if z.conn != nil {
-		return yonder.Errorf(yonder.CodeMalformedFrame, "a second zygote connected")
+		return errSecond
 	}
 	z.conn = conn
 	for _, fork := range z.waiting {

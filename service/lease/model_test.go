@@ -22,7 +22,7 @@ import (
 
 const (
 	modelTasks  = 6
-	modelRuns   = 4000
+	modelRuns   = 3000
 	modelSteps  = 120
 	healedSteps = 4000
 )

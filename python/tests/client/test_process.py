@@ -5,27 +5,37 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import textwrap
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional
 
 import pytest
 
 from .fake_service import FakeService, Gate
 from .fake_worker import FakeWorker
 
+Start = Callable[..., "subprocess.Popen[str]"]
+
 SOURCE = str(Path(__file__).parents[2] / "src")
 
 
-def start(program: str, service: Optional[FakeService] = None) -> subprocess.Popen[str]:
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Starts a program with the service that it is to use. From a file: functions need source."""
+
+    def start(program: str, service: Optional[FakeService] = None) -> subprocess.Popen[str]:
+        return _start(tmp_path / "program.py", program, service)
+
+    return start
+
+
+def _start(path: Path, program: str, service: Optional[FakeService]) -> subprocess.Popen[str]:
     environ = {**os.environ, "PYTHONPATH": SOURCE}
     if service is not None:
         environ.update(YONDER_URL=service.url, YONDER_TOKEN=service.state.token)
-    with tempfile.NamedTemporaryFile("w", suffix=".py", delete=False) as file:
-        file.write(textwrap.dedent(program))
+    path.write_text(textwrap.dedent(program))
     return subprocess.Popen(
-        [sys.executable, "-W", "error", file.name],
+        [sys.executable, "-W", "error", str(path)],
         env=environ,
         text=True,
         stdin=subprocess.PIPE,
@@ -34,15 +44,15 @@ def start(program: str, service: Optional[FakeService] = None) -> subprocess.Pop
     )
 
 
-def run(program: str, service: Optional[FakeService] = None) -> str:
-    process = start(program, service)
+def finished(process: subprocess.Popen[str]) -> str:
+    """What a program has written that ends well."""
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
     return output
 
 
-def test_imports_are_lazy() -> None:
-    output = run(
+def test_imports_are_lazy(start: Start) -> None:
+    process = start(
         """
         import sys, yonder
         assert not {"urllib3", "websockets", "asyncio", "concurrent.futures"} & set(sys.modules)
@@ -61,10 +71,11 @@ def test_imports_are_lazy() -> None:
             print(error)
         """
     )
+    output = finished(process)
     assert "no attribute 'nonsense'" in output
 
 
-def test_the_end_of_a_program_waits_for_acceptance(service: FakeService) -> None:
+def test_the_end_of_a_program_waits_for_acceptance(service: FakeService, start: Start) -> None:
     gate = Gate()
     service.fault("POST", "/v1/bundles", gate)
     process = start(
@@ -86,8 +97,8 @@ def test_the_end_of_a_program_waits_for_acceptance(service: FakeService) -> None
     assert sum(b.header["tasks"] for b in service.state.bundles.values()) == 10
 
 
-def test_the_end_of_a_program_does_not_wait_for_results(service: FakeService) -> None:
-    run(
+def test_the_end_of_a_program_does_not_wait_for_results(service: FakeService, start: Start) -> None:
+    process = start(
         """
         import yonder
         future = yonder.Executor().submit(lambda: 1)
@@ -95,10 +106,11 @@ def test_the_end_of_a_program_does_not_wait_for_results(service: FakeService) ->
         """,
         service,
     )
+    finished(process)
     assert len(service.state.bundles) == 1
 
 
-def test_a_program_ends_without_the_service(service: FakeService) -> None:
+def test_a_program_ends_without_the_service(service: FakeService, start: Start) -> None:
     process = start(
         """
         import logging, sys, yonder
@@ -120,7 +132,7 @@ def test_a_program_ends_without_the_service(service: FakeService) -> None:
     service.start()
 
 
-def test_a_program_that_fails(service: FakeService, worker: FakeWorker) -> None:
+def test_a_program_that_fails(service: FakeService, worker: FakeWorker, start: Start) -> None:
     process = start(
         """
         import yonder
@@ -136,15 +148,18 @@ def test_a_program_that_fails(service: FakeService, worker: FakeWorker) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_fork(service: FakeService, worker: FakeWorker) -> None:
-    output = run(
+def test_a_fork(service: FakeService, worker: FakeWorker, start: Start) -> None:
+    gate = Gate()
+    service.fault("POST", "/v1/bundles", lambda handler: None, gate)
+    process = start(
         """
         import os, warnings, yonder
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
         warnings.simplefilter("ignore", ResourceWarning)  # of the parent's connections
         executor = yonder.Executor()
         assert executor.submit(lambda: 1).result(20) == 1
-        held = executor.submit(__import__("time").sleep, 0.5)
+        held = executor.submit(lambda: "held")
+        input()  # until it is being sent
         pid = os.fork()
         if pid == 0:
             try:
@@ -155,9 +170,25 @@ def test_a_fork(service: FakeService, worker: FakeWorker) -> None:
             executor.shutdown()
             os._exit(0)
         assert os.waitpid(pid, 0)[1] == 0
-        assert held.result(20) is None
+        print("waited", flush=True)
+        print("parent:", held.result(20))
         print("parent:", executor.submit(lambda: 3).result(20))
         """,
         service,
     )
-    assert output.splitlines() == ["child: True", "child: 2", "parent: 3"]
+    assert gate.entered.wait(30)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    lines = [process.stdout.readline() for _ in range(3)]
+    gate.open.set()
+    lines += finished(process).splitlines(keepends=True)
+    assert "".join(lines).split("\n") == [
+        "child: True",
+        "child: 2",
+        "waited",
+        "parent: held",
+        "parent: 3",
+        "",
+    ]

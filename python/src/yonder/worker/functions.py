@@ -35,4 +35,5 @@ class Functions:
             raise RestoreError(f"function {name} was run before it was loaded")
         if isinstance(found, bytes):
             found = self.known[name] = capture.restore(found)
+        self.known.move_to_end(name)
         return found

@@ -49,6 +49,9 @@ func (a *app) await(ctx context.Context, c *client.Client, task yonder.ID) (wire
 	for wait := firstWait; ; wait = nextWait {
 		asked := time.Now()
 		r, err := c.Result(ctx, task, wait)
+		if ctx.Err() != nil {
+			return r, err // a request that was cut off says nothing about the service
+		}
 		switch yonder.CodeOf(err) {
 		case yonder.CodeNotFound:
 			lost = time.Time{}

@@ -13,7 +13,7 @@ def main(path, name, label, description):
     try:
         import yonder
     except ImportError as error:
-        refuse("invalid_config", f"{sys.executable} lacks the Python package ({error}): install it there with \"pip install yonder\"")
+        refuse("invalid_config", f"{sys.executable} lacks Yonder's Python package ({error}): name an interpreter that has it with --python or YONDER_PYTHON")
     sys.path.insert(0, os.path.dirname(path))
     module = load(path)
     function = module

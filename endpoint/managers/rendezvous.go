@@ -139,11 +139,16 @@ func ReadRendezvous(file string) (wire.Rendezvous, error) {
 	return r, nil
 }
 
-// check says whether a manager may be served by this agent.
-func (s *Server) check(hello wire.ManagerHello) error {
-	if subtle.ConstantTimeCompare([]byte(hello.Secret), []byte(s.cfg.Secret)) != 1 {
+// admit says whether somebody may be a manager of this agent.
+func (s *Server) admit(secret string) error {
+	if subtle.ConstantTimeCompare([]byte(secret), []byte(s.cfg.Secret)) != 1 {
 		return yonder.Errorf(yonder.CodeUnauthenticated, "the manager does not know this agent's secret")
 	}
+	return nil
+}
+
+// check says whether a manager may be served by this agent.
+func (s *Server) check(hello wire.ManagerHello) error {
 	if hello.WireOldest > wire.Version || hello.WireNewest < wire.Oldest {
 		return yonder.Errorf(yonder.CodeUnsupportedWire,
 			"the manager speaks wire versions %d to %d, this agent %d to %d: start it from the same release",

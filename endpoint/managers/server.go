@@ -169,6 +169,17 @@ func (s *Server) handshake(c *conn) (wire.ManagerHello, error) {
 	if err != nil {
 		return hello, err
 	}
+	// First only who it is: a stranger's list of what it holds is not decoded,
+	// which would take many times its bytes.
+	var who struct {
+		Secret string `json:"secret"`
+	}
+	if err := frame.Decode(wire.KindManagerHello, &who); err != nil {
+		return hello, err
+	}
+	if err := s.admit(who.Secret); err != nil {
+		return hello, err
+	}
 	if err := frame.Decode(wire.KindManagerHello, &hello); err != nil {
 		return hello, err
 	}

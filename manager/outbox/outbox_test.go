@@ -53,11 +53,12 @@ func show(t *testing.T, frame *wire.Frame) string {
 		var done wire.Done
 		require.NoError(t, frame.Decode(frame.Kind, &done))
 		require.Len(t, frame.Columns, len(done.Results))
-		text := fmt.Sprintf("done %d:", done.Seq)
+		text := &strings.Builder{}
+		fmt.Fprintf(text, "done %d:", done.Seq)
 		for i, e := range done.Results {
-			text += fmt.Sprintf(" %d=%s", e.Lo, frame.Columns[i])
+			fmt.Fprintf(text, " %d=%s", e.Lo, frame.Columns[i])
 		}
-		return text + strings.Repeat(" lost", len(done.Lost)) + strings.Repeat(" cancelled", len(done.Cancelled))
+		return text.String() + strings.Repeat(" lost", len(done.Lost)) + strings.Repeat(" cancelled", len(done.Cancelled))
 	case wire.KindBlobChunk:
 		var chunk wire.BlobChunk
 		require.NoError(t, frame.Decode(frame.Kind, &chunk))

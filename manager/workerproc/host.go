@@ -23,7 +23,7 @@ import (
 // Place is where a worker runs: one identity in one environment. Workers of
 // one place share a zygote and nothing with other places.
 type Place struct {
-	ID     string // names a directory
+	ID     string
 	Python string // path of the interpreter
 }
 
@@ -81,6 +81,7 @@ type Host struct {
 	dir     string
 	archive string
 	zygotes map[string]*zygote
+	started int // zygotes, ever
 	workers map[string]*worker
 	oom     int64 // kills by the kernel, as last counted
 }

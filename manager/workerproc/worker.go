@@ -170,8 +170,10 @@ func (w *worker) serve(conn net.Conn, pid int) {
 	defer close(done)
 	writing.Go(func() { w.write(conn, done) })
 	w.zygote.host.sink.Hello(w.id)
+	// Whatever is wrong with the connection itself is the worker's end.
+	var wrong *yonder.Error
 	err := w.listen(conn)
-	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
+	if !errors.As(err, &wrong) {
 		return
 	}
 	w.log().Warn("a worker sent what it must not and is ended", slog.Any("error", err))
@@ -227,7 +229,7 @@ func (w *worker) takeFiles(files map[int]string) (map[int]File, error) {
 		}
 		path := filepath.Join(resultsDir(w.zygote.host.dir), w.id+"-"+filepath.Base(name))
 		if err := os.Rename(name, path); err != nil {
-			return nil, fmt.Errorf("taking a result: %w", err)
+			return nil, yonder.Errorf(yonder.CodeInternal, "taking a result: %w", err)
 		}
 		blob, err := describe(path)
 		if err != nil {
@@ -242,13 +244,13 @@ func (w *worker) takeFiles(files map[int]string) (map[int]File, error) {
 func describe(path string) (wire.Blob, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return wire.Blob{}, fmt.Errorf("reading a result: %w", err)
+		return wire.Blob{}, yonder.Errorf(yonder.CodeInternal, "reading a result: %w", err)
 	}
 	defer file.Close()
 	sum := sha256.New()
 	size, err := io.Copy(sum, file)
 	if err != nil {
-		return wire.Blob{}, fmt.Errorf("reading a result: %w", err)
+		return wire.Blob{}, yonder.Errorf(yonder.CodeInternal, "reading a result: %w", err)
 	}
 	return wire.Blob{Size: size, SHA256: hex.EncodeToString(sum.Sum(nil))}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -46,9 +47,12 @@ type zygote struct {
 	why     string // it is closed
 }
 
+// newZygote gives it a directory that no other one has ever had: the one
+// before may still be about to remove its own.
 func newZygote(h *Host, place Place) *zygote {
+	h.started++
 	return &zygote{
-		host: h, place: place, dir: filepath.Join(h.dir, place.ID),
+		host: h, place: place, dir: filepath.Join(h.dir, "z"+strconv.Itoa(h.started)),
 		said: output.NewBuffer(zygoteOutput), workers: map[string]*worker{},
 	}
 }
@@ -61,9 +65,6 @@ func (z *zygote) socket() string { return filepath.Join(z.dir, "socket") }
 func (z *zygote) run(ctx context.Context, ready func()) error {
 	ctx, z.cancel = context.WithCancelCause(ctx)
 	defer z.cancel(nil)
-	if err := os.RemoveAll(z.dir); err != nil {
-		return fmt.Errorf("clearing a directory: %w", err)
-	}
 	if err := os.Mkdir(z.dir, 0o700); err != nil {
 		return fmt.Errorf("making a directory: %w", err)
 	}
@@ -229,13 +230,15 @@ func (z *zygote) send(fork wire.Fork) error {
 // fork makes what a worker needs and asks for it, now or when the zygote is up.
 func (z *zygote) fork(id string) (*worker, error) {
 	w, err := newWorker(z, id)
-	if err != nil {
+	if err != nil && !z.over() {
 		return nil, err
 	}
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	if z.closed {
-		w.discard()
+		if w != nil {
+			w.discard()
+		}
 		return nil, errors.New(z.why)
 	}
 	z.workers[id] = w

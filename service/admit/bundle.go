@@ -67,14 +67,17 @@ func sizes(b wire.Bundle, l Limits) error {
 	return nil
 }
 
+// maxWalltime is ten years, in seconds: more than a duration can hold means a mistake.
+const maxWalltime = 10 * 366 * 24 * 3600
+
 func policy(b wire.Bundle, l Limits) error {
 	switch {
 	case b.Priority < -maxPriority || b.Priority > maxPriority:
 		return invalid("priority", "a priority is between %d and %d", -maxPriority, maxPriority)
 	case b.Retry.MaxAttempts < 0 || b.Retry.MaxAttempts > l.MaxAttempts:
 		return invalid("retry.max_attempts", "a task has between 1 and %d attempts", l.MaxAttempts)
-	case b.Walltime < 0:
-		return invalid("walltime_s", "the walltime is a number of seconds, 0 for no limit")
+	case b.Walltime < 0 || b.Walltime > maxWalltime:
+		return invalid("walltime_s", "the walltime is a number of seconds up to ten years, 0 for no limit")
 	case b.Version < 0:
 		return invalid("version", "versions count from 1; 0 is the newest")
 	}

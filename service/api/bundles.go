@@ -66,6 +66,13 @@ const (
 	bulkTimeout = 2 * time.Minute
 )
 
+// What is decoded takes many times its bytes: JSON arguments, and the headers
+// of frames. Bulk goes in the columns of frames, which are taken as they are.
+const (
+	maxDecoded  = 2 << 20
+	decodedCost = 30
+)
+
 // readBody reads a bulk body within the request's and the service's limits;
 // release gives its memory back.
 func (a *API) readBody(w http.ResponseWriter, r *http.Request) (data []byte, release func(), err error) {
@@ -77,7 +84,7 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request) (data []byte, rel
 	if need < 0 {
 		need = limit
 	}
-	need = min(need, a.BodiesBytes)
+	need = min(need+decodedCost*min(need, maxDecoded), a.BodiesBytes)
 	if !a.bodies.TryAcquire(need) {
 		ctx, cancel := context.WithTimeout(r.Context(), memoryWait)
 		defer cancel()
@@ -90,7 +97,7 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request) (data []byte, rel
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bulkTimeout))
 	data, err = readAll(http.MaxBytesReader(w, r.Body, limit), r.ContentLength)
-	_ = control.SetReadDeadline(time.Time{})
+	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
 	_ = control.SetWriteDeadline(time.Now().Add(answerTimeout))
 	if err != nil {
 		release()
@@ -112,6 +119,10 @@ func parseSubmit(contentType string, data []byte) ([]submission, error) {
 	case kind == wire.TypeFrames:
 		return parseFrames(data)
 	case kind == "application/json" || err != nil && contentType == "":
+		if len(data) > maxDecoded {
+			return nil, yonder.Errorf(yonder.CodeTooLarge,
+				"a bundle in JSON has at most %d bytes: send a larger one as %s", maxDecoded, wire.TypeFrames)
+		}
 		one, err := parseJSON(data)
 		return []submission{one}, err
 	}
@@ -128,7 +139,12 @@ func parseFrames(data []byte) ([]submission, error) {
 		return nil, yonder.Errorf(yonder.CodeInvalidRequest, "the request holds no bundle")
 	}
 	submissions := make([]submission, len(frames))
+	headers := 0
 	for i := range frames {
+		if headers += len(frames[i].Header); headers > maxDecoded {
+			return nil, yonder.Errorf(yonder.CodeTooLarge,
+				"the headers of a request's bundles have at most %d bytes in all: send fewer bundles at once", maxDecoded)
+		}
 		if err := frames[i].Decode(wire.KindBundle, &submissions[i].Bundle); err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -218,4 +219,30 @@ func TestRequestsAreBounded(t *testing.T) {
 	require.Equal(t, http.StatusRequestEntityTooLarge, status, "%s", data)
 	status, data = s.Do(t, s.Admin, "POST", "/v1/blobs", make([]byte, 201<<10))
 	require.Equal(t, http.StatusRequestEntityTooLarge, status, "%s", data)
+}
+
+// What is decoded costs many times its bytes, and is bounded apart from bulk.
+func TestDecodedPartsAreBounded(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	status, data := w.Do(t, w.Admin, "POST", "/v1/bundles", make([]byte, 2<<20+1), "application/json")
+	require.Equal(t, http.StatusRequestEntityTooLarge, status, "%s", data)
+	b, payloads := servicetest.Bundle(w.function.ID, w.endpoint.ID, 1)
+	b.Label = strings.Repeat("x", 2<<20)
+	frame, err := wire.NewFrame(wire.KindBundle, b, payloads...)
+	require.NoError(t, err)
+	status, data = w.Do(t, w.Admin, "POST", "/v1/bundles", frame.Bytes(), wire.TypeFrames)
+	require.Equal(t, http.StatusRequestEntityTooLarge, status, "%s", data)
+}
+
+func TestWhatTravelsWithEveryLeaseIsBounded(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	for name, packages := range map[string][]string{
+		"many": make([]string, 201), "long": {strings.Repeat("p", 201)},
+	} {
+		w.Refused(t, w.Admin, "POST", "/v1/functions", wire.RegisterFunction{
+			Name: name, Body: []byte("x"), Requirements: yonder.Requirements{Packages: packages},
+		}, yonder.CodeTooLarge)
+	}
 }

@@ -67,6 +67,9 @@ func (a *API) registerFunction(ctx context.Context, p auth.Principal, in *struct
 		return yonder.Function{}, yonder.FieldErrorf(yonder.CodeInvalidRequest, "requirements.python",
 			"%q is no minor version of Python: write it like 3.11", in.Body.Requirements.Python)
 	}
+	if err := checkSizes(&in.Body); err != nil {
+		return yonder.Function{}, err
+	}
 	hash := sha256.Sum256(body)
 	f := yonder.Function{
 		ID: yonder.NewID(), Name: in.Body.Name, Kind: yonder.KindPython, Hash: hex.EncodeToString(hash[:]),
@@ -74,6 +77,28 @@ func (a *API) registerFunction(ctx context.Context, p auth.Principal, in *struct
 		Signature: in.Body.Signature, Requirements: in.Body.Requirements, Sharing: in.Body.Sharing, Created: a.Now(),
 	}
 	return a.Store.PutFunction(ctx, f, body)
+}
+
+// What travels with every lease, or is looked at with every call, is bounded.
+const (
+	maxPackages = 200
+	maxName     = 200
+	maxParams   = 1000
+)
+
+func checkSizes(f *wire.RegisterFunction) error {
+	if len(f.Requirements.Packages) > maxPackages {
+		return yonder.FieldErrorf(yonder.CodeTooLarge, "requirements.packages", "a function may name %d packages", maxPackages)
+	}
+	for _, name := range f.Requirements.Packages {
+		if len(name) > maxName {
+			return yonder.FieldErrorf(yonder.CodeTooLarge, "requirements.packages", "a package's name has at most %d bytes", maxName)
+		}
+	}
+	if f.Signature != nil && len(f.Signature.Params) > maxParams {
+		return yonder.FieldErrorf(yonder.CodeTooLarge, "signature", "a function may have %d parameters", maxParams)
+	}
+	return nil
 }
 
 func (a *API) listFunctions(ctx context.Context, p auth.Principal, in *struct {

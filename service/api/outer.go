@@ -30,6 +30,12 @@ func (a *API) outer(next http.Handler) http.Handler {
 		w.Header().Set("X-Request-Id", id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		seen := &watched{ResponseWriter: w}
+		if r.ContentLength != 0 {
+			// Also a request that is refused has its body read away, and a client
+			// that never sends it must not hold the connection for ever. Routes
+			// that take long bodies move the deadline on.
+			_ = http.NewResponseController(w).SetReadDeadline(start.Add(bodyTimeout))
+		}
 		defer a.done(seen, r, start)
 		defer func() {
 			if p := recover(); p != nil {

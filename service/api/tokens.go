@@ -52,6 +52,9 @@ func (a *API) createToken(ctx context.Context, p auth.Principal, in *struct{ Bod
 		end := token.Created.Add(time.Duration(in.Body.Seconds) * time.Second)
 		token.Expires = &end
 	}
+	if limit := p.Token.Expires; limit != nil && (token.Expires == nil || token.Expires.After(*limit)) {
+		token.Expires = limit // who may act until then cannot give away more
+	}
 	if err := a.Store.CreateToken(ctx, token, secret.Hash); err != nil {
 		return yonder.Token{}, err
 	}

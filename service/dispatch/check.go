@@ -70,7 +70,20 @@ func checkEntry(e *wire.Entry, column []byte) error {
 		return yonder.FieldErrorf(yonder.CodeInvalidRequest, "results", "a result has a payload and a blob, but can have only one")
 	}
 	e.Stdout, e.Stderr = text(e.Stdout), text(e.Stderr)
+	e.Started, e.Finished = moment(e.Started), moment(e.Finished)
 	return nil
+}
+
+// endOfTime is the last microsecond of the year 9999: later ones cannot be
+// written as JSON, and would spoil every listing that has the task.
+const endOfTime = 253402300799999999
+
+// moment is a time by a worker's clock, or unknown if that clock is broken.
+func moment(us int64) int64 {
+	if us < 0 || us > endOfTime {
+		return 0
+	}
+	return us
 }
 
 // text is the valid end of s.

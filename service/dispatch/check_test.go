@@ -63,6 +63,15 @@ func TestOutputIsMendedAndBounded(t *testing.T) {
 	require.LessOrEqual(t, len(got), maxOutput+2*len("\uFFFD"))
 }
 
+// A broken clock must not spoil listings: what JSON cannot hold is unknown.
+func TestImpossibleTimesAreUnknown(t *testing.T) {
+	t.Parallel()
+	e := wire.Entry{Bundle: yonder.NewBundleID(), Attempt: 1, Lo: 0, Hi: 1, Outcome: wire.OutcomeOK, Started: -1, Finished: 1 << 62}
+	require.NoError(t, checkEntry(&e, nil))
+	require.Zero(t, e.Started)
+	require.Zero(t, e.Finished)
+}
+
 func TestCommonVersion(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

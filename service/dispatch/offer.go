@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"slices"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/service/store"
@@ -61,9 +62,18 @@ func pack(offered []store.Offered, limit int) [][]store.Offered {
 }
 
 func sizeOf(o store.Offered) int {
-	n := leaseBytes + leaseBytes/4*len(o.Lease.Blobs)
+	n := headerOf(o) + leaseBytes/4*len(o.Lease.Blobs)
 	for _, p := range o.Payloads {
 		n += columnBytes + len(p)
+	}
+	return n
+}
+
+// headerOf is about what a lease without blobs takes in a frame's header.
+func headerOf(o store.Offered) int {
+	n := leaseBytes
+	for _, name := range o.Lease.Requires.Packages {
+		n += len(name) + columnBytes
 	}
 	return n
 }
@@ -86,7 +96,7 @@ func cut(o store.Offered, limit int) []store.Offered {
 
 // fill returns the end of the longest run of columns that fits, at least one.
 func fill(o store.Offered, from, limit int) int {
-	size := leaseBytes
+	size := headerOf(o)
 	for i := from; i < len(o.Payloads); i++ {
 		size += columnBytes + len(o.Payloads[i])
 		if _, out := o.Lease.Blobs[i]; out {
@@ -117,10 +127,15 @@ func slice(o store.Offered, from, to int) store.Offered {
 	return part
 }
 
+// maxStops is how many spans fit a frame with room to spare.
+const maxStops = 2000
+
 // StopTasks asks agents to end tasks. The heartbeat's answer says so again.
 func (d *Dispatcher) StopTasks(ctx context.Context, stops []store.Stop) {
 	for _, s := range stops {
-		d.hint(ctx, s.Endpoint, "cancel", wire.KindCancel, wire.Spans{Epoch: s.Epoch, Spans: s.Spans})
+		for page := range slices.Chunk(s.Spans, maxStops) {
+			d.hint(ctx, s.Endpoint, "cancel", wire.KindCancel, wire.Spans{Epoch: s.Epoch, Spans: page})
+		}
 	}
 }
 

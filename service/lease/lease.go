@@ -13,6 +13,7 @@ package lease
 import (
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/wire"
@@ -286,14 +287,14 @@ func (b *Bundle) step(r *Range, event yonder.Event) {
 
 // each visits the parts of ranges that lie in lo..hi, splitting ranges at its
 // ends, and the gaps of done tasks between them. Done parts leave the list.
+// Only the ranges touched are looked at: a bundle may lie in thousands of pieces.
 func (b *Bundle) each(lo, hi int, visit func(*Range), gap func(lo, hi int)) {
+	first := sort.Search(len(b.Ranges), func(i int) bool { return b.Ranges[i].Hi > lo })
+	end := first
 	next := lo
-	out := make([]Range, 0, len(b.Ranges)+2)
-	for _, r := range b.Ranges {
-		if r.Hi <= lo || r.Lo >= hi {
-			out = append(out, r)
-			continue
-		}
+	var out []Range
+	for ; end < len(b.Ranges) && b.Ranges[end].Lo < hi; end++ {
+		r := b.Ranges[end]
 		before, inside, after := r, r, r
 		before.Hi, after.Lo = max(r.Lo, lo), min(r.Hi, hi)
 		inside.Lo, inside.Hi = before.Hi, after.Lo
@@ -302,22 +303,36 @@ func (b *Bundle) each(lo, hi int, visit func(*Range), gap func(lo, hi int)) {
 		}
 		next = inside.Hi
 		visit(&inside)
-		if before.Hi > before.Lo {
-			out = append(out, before)
-		}
-		if inside.State == yonder.RangeDone {
-			b.Done.Set(inside.Lo, inside.Hi)
-		} else {
-			out = append(out, inside)
-		}
-		if after.Hi > after.Lo {
-			out = append(out, after)
-		}
+		out = append(out, before, inside, after)
 	}
 	if gap != nil && next < hi {
 		gap(next, hi)
 	}
-	b.Ranges = merge(out)
+	b.replace(first, end, out)
+}
+
+// replace puts parts in the place of ranges, joined with each other and with
+// their neighbours where they agree.
+func (b *Bundle) replace(first, end int, parts []Range) {
+	if first > 0 {
+		first--
+		parts = slices.Insert(parts, 0, b.Ranges[first])
+	}
+	if end < len(b.Ranges) {
+		parts = append(parts, b.Ranges[end])
+		end++
+	}
+	kept := parts[:0]
+	for _, r := range parts {
+		switch {
+		case r.Lo >= r.Hi:
+		case r.State == yonder.RangeDone:
+			b.Done.Set(r.Lo, r.Hi)
+		default:
+			kept = append(kept, r)
+		}
+	}
+	b.Ranges = slices.Replace(b.Ranges, first, end, merge(kept)...)
 }
 
 // merge joins neighbours that agree in everything.
@@ -334,7 +349,7 @@ func merge(ranges []Range) []Range {
 		}
 		out = append(out, r)
 	}
-	return slices.Clip(out)
+	return out
 }
 
 // given says whether the range was given to the session for the attempt.

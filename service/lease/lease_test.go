@@ -133,3 +133,22 @@ func TestEndedSpansCarryTheirAttempt(t *testing.T) {
 	ended, _, _ := b.Cancel(0, 1)
 	require.Equal(t, []wire.Span{span(2, 0, 1)}, ended)
 }
+
+// A bundle in tens of thousands of pieces must not make each step as dear as
+// all of them: this takes minutes if it does.
+func TestManyPieces(t *testing.T) {
+	t.Parallel()
+	const tasks = 16_384
+	b := bundle(tasks, 1)
+	b.Offer(1, 0, tasks)
+	require.Empty(t, b.Accept(1, span(1, 0, tasks)))
+	for i := 0; i < tasks; i += 2 {
+		b.Start(1, span(1, i, i+1))
+	}
+	require.Len(t, b.Ranges, tasks)
+	for i := 0; i < tasks; i += 2 {
+		require.Len(t, b.Result(span(1, i, i+1)), 1)
+	}
+	require.Equal(t, tasks/2, b.Remaining())
+	require.NoError(t, b.Check())
+}

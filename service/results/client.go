@@ -147,6 +147,9 @@ func (c *client) refuse(group yonder.ID, err error) error {
 // with many results does not hold up the others.
 func (c *client) look(ctx context.Context) error {
 	for groups := c.watch.Take(); len(groups) > 0; groups = groups[1:] {
+		if err := c.session.still(ctx, c.access); err != nil {
+			return err
+		}
 		group := groups[0]
 		cursor, known := c.cursors[group]
 		if !known {

@@ -60,10 +60,10 @@ func (e *events) follow(ctx context.Context, watch *Watch, one *session, access 
 		select {
 		case <-watch.C:
 			watch.Take()
-			err = e.look(ctx)
+			err = e.look(ctx, one, access)
 		case <-poll.C:
 			before := e.cursor
-			err = e.look(ctx)
+			err = e.look(ctx, one, access)
 			poll.next(e.cursor > before)
 		case <-alive.C:
 			err = e.write([]byte(":\n\n"))
@@ -80,8 +80,11 @@ func (e *events) follow(ctx context.Context, watch *Watch, one *session, access 
 	}
 }
 
-func (e *events) look(ctx context.Context) error {
+func (e *events) look(ctx context.Context, one *session, access Access) error {
 	for {
+		if err := one.still(ctx, access); err != nil {
+			return err
+		}
 		page, columns, err := e.streams.Store.GroupResults(ctx, e.group, e.cursor, e.streams.PageEntries, e.streams.PageBytes)
 		if err != nil || len(page.Entries) == 0 {
 			return err

@@ -48,6 +48,17 @@ type session struct {
 	check chan struct{}
 }
 
+// still says whether the token still holds, if somebody asked for a look. It
+// is asked between pages, because a backlog can last longer than a token.
+func (s *session) still(ctx context.Context, access Access) error {
+	select {
+	case <-s.check:
+		return access.Still(ctx)
+	default:
+		return nil
+	}
+}
+
 // errStopping ends streams when the service stops.
 var errStopping = yonder.Errorf(yonder.CodeUnavailable, "the service is restarting: connect again")
 

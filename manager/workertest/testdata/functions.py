@@ -122,9 +122,9 @@ def sleep_at(x, at):
 
 
 def whoami():
-    import yonder.context
+    import yonder
 
-    task = yonder.context.current_task()
+    task = yonder.current_task()
     return [task.id, task.attempt, os.getpid(), os.getpgid(0), os.getcwd()]
 
 

@@ -24,6 +24,8 @@ _LAZY = {
     "Sharing": "yonder.client.models",
     "Task": "yonder.client.models",
     "Group": "yonder.client.groups",
+    "CurrentTask": "yonder.context",
+    "current_task": "yonder.context",
     "CaptureError": "yonder.errors",
     "CodecMismatch": "yonder.errors",
     "PackError": "yonder.errors",
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
     from yonder.client.models import Requirements as Requirements
     from yonder.client.models import Sharing as Sharing
     from yonder.client.models import Task as Task
+    from yonder.context import CurrentTask as CurrentTask
+    from yonder.context import current_task as current_task
     from yonder.errors import CaptureError as CaptureError
     from yonder.errors import CodecMismatch as CodecMismatch
     from yonder.errors import PackError as PackError

@@ -16,6 +16,7 @@ from yonder.client.future import Future
 from yonder.errors import (
     CaptureError,
     InvalidArguments,
+    InvalidRequest,
     PackError,
     RemoteError,
     RemoteTraceback,
@@ -254,3 +255,20 @@ def test_a_token_that_ends(service: FakeService, client: Client) -> None:
     with pytest.raises(Exception, match="get a new one") as caught:
         executor.submit(double, 1).result(10)
     assert (caught.value.code, caught.value.status) == ("token_expired", 401)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("walltime", "10m", "not a number of seconds"),
+        ("walltime", -1, "positive number"),
+        ("give_up_after", float("inf"), "positive number"),
+        ("max_attempts", 0, "at least 1"),
+        ("priority", "high", "not a number"),
+        ("python", "py3", 'like "3.11"'),
+    ],
+)
+def test_options_that_make_no_sense(client: Client, option: str, value: Any, message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message) as caught:
+        Executor(client=client, **{option: value})
+    assert caught.value.field == option

@@ -59,10 +59,10 @@ class Manager:
     """The other end of a worker's connection."""
 
     def __init__(self, directory):
-        near, far = socket.socketpair()
+        near, self.far = socket.socketpair()
         self.stream = wire.Stream(near)
         self.progress = memoryview(bytearray(16)).cast("Q")
-        self.loop = Loop(wire.Stream(far), str(directory), self.progress)
+        self.loop = Loop(wire.Stream(self.far), str(directory), self.progress)
         self.thread = threading.Thread(target=self.loop.serve)
         self.thread.start()
         self.runs = 0
@@ -105,6 +105,7 @@ class Manager:
     def close(self):
         self.stream.sock.close()
         self.thread.join()
+        self.far.close()
 
 
 @pytest.fixture

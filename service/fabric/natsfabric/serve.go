@@ -117,7 +117,12 @@ func (s *serving) work(m *nats.Msg, request fabric.Request) {
 	s.handle(ctx, request, func(answer wire.Frame) { s.respond(m, answer) })
 }
 
+// respond answers in any case: without an answer the agent would ask for ever.
 func (s *serving) respond(m *nats.Msg, answer wire.Frame) {
+	if answer.Size() > maxPayload {
+		answer = fabric.ErrorFrame(yonder.Errorf(yonder.CodeTooLarge,
+			"the answer of %d bytes does not fit a message: ask about fewer tasks at once", answer.Size()))
+	}
 	if err := s.conn.Publish(m.Reply, answer.Bytes()); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 		s.fabric.config.Log.Warn("agent request not answered", "subject", m.Subject, "error", err)
 	}

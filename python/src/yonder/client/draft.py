@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -12,6 +13,7 @@ from yonder.client import ids
 from yonder.client.functions import FunctionRef
 from yonder.client.future import Acceptance, Future
 from yonder.client.sinks import Chunk, Futures, Sink
+from yonder.errors import InvalidRequest
 from yonder.wire import Buffer
 
 # What a column costs besides its bytes, and what a bundle costs besides its columns.
@@ -33,6 +35,35 @@ class Options(NamedTuple):
     walltime: Optional[float] = None
     give_up_after: Optional[float] = None
     python: Optional[str] = None
+
+    def checked(self) -> Options:
+        """These options; raises InvalidRequest for a value that makes no sense."""
+        _number("priority", self.priority, whole=True)
+        _number("max_attempts", self.max_attempts, least=1, whole=True)
+        _number("walltime", self.walltime, unit=" of seconds")
+        _number("give_up_after", self.give_up_after, unit=" of seconds")
+        if self.python is not None and not _MINOR.fullmatch(str(self.python)):
+            raise InvalidRequest(
+                f'python={self.python!r} is no minor version: write it like "3.11"', field="python"
+            )
+        return self
+
+
+_MINOR = re.compile(r"3\.\d{1,2}")
+
+
+def _number(
+    name: str, value: Any, *, least: Optional[int] = None, unit: str = "", whole: bool = False
+) -> None:
+    kinds = (int,) if whole else (int, float)
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        raise InvalidRequest(f"{name}={value!r} is not a number{unit}", field=name)
+    if least is not None and value < least:
+        raise InvalidRequest(f"{name}={value!r} is too small: at least {least}", field=name)
+    if unit and not 0 < value < float("inf"):
+        raise InvalidRequest(f"{name}={value!r}: give a positive number{unit}", field=name)
 
 
 class Terms(NamedTuple):

@@ -64,7 +64,7 @@ class Executor(concurrent.futures.Executor):
             walltime,
             give_up_after,
             python,
-        )
+        ).checked()
         self._prepare_group(engine, label)
         self._shut = False
         self._live: set[Future[Any]] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 
@@ -106,12 +107,18 @@ def unpack_call(
     return tuple(args), kwargs
 
 
+@functools.cache
+def _head(codec: str) -> bytes:
+    """The prefix of every value that is packed here by a codec."""
+    return Prefix(codec).dump()
+
+
 def pack_value(value: Any, codec: str = "pickle") -> bytes:
     """The payload of a result. Pack while the function is active.
 
     Classes and functions go by name: the client has its own of the same name.
     """
-    head = Prefix(codec).dump()
+    head = _head(codec)
     if codec == "json":
         return head + body.to_json(value, "the result")
     if codec == "raw":

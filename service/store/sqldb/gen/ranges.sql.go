@@ -16,6 +16,7 @@ const cancelledRanges = `-- name: CancelledRanges :many
 SELECT bundle_id, lo, hi, attempt FROM ranges
 WHERE endpoint = $1 AND cancel AND epoch = $2
 ORDER BY bundle_id, lo
+LIMIT 2000
 `
 
 type CancelledRangesRow struct {
@@ -125,11 +126,13 @@ func (q *Queries) GivenBundles(ctx context.Context, endpoint yonder.ID, epoch in
 }
 
 const heldRange = `-- name: HeldRange :one
+
 SELECT attempt FROM ranges
 WHERE endpoint = $1 AND bundle_id = $2 AND state <> 'queued'
   AND lo <= $3 AND hi > $3
 `
 
+// as many as fit an answer; the next heartbeat brings more
 func (q *Queries) HeldRange(ctx context.Context, endpoint yonder.ID, bundleID yonder.ID, lo int64) (int64, error) {
 	row := q.queryRow(ctx, q.heldRangeStmt, heldRange, endpoint, bundleID, lo)
 	var attempt int64

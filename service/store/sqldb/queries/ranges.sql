@@ -37,7 +37,8 @@ ORDER BY bundle_id;
 -- name: CancelledRanges :many
 SELECT bundle_id, lo, hi, attempt FROM ranges
 WHERE endpoint = $1 AND cancel AND epoch = $2
-ORDER BY bundle_id, lo;
+ORDER BY bundle_id, lo
+LIMIT 2000; -- as many as fit an answer; the next heartbeat brings more
 
 -- name: HeldRange :one
 SELECT attempt FROM ranges

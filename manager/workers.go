@@ -131,7 +131,7 @@ func (d *desk) results(w *work, worker string, report workerproc.Report) {
 	ends := make([]outbox.End, len(report.Entries))
 	for i, e := range report.Entries {
 		entry := &wire.Entry{
-			Bundle: w.lease.Bundle, Attempt: w.lease.Attempt, Lo: e.Lo, Hi: e.Hi, Outcome: e.Outcome, Form: e.Form,
+			Bundle: w.lease.Bundle, Attempt: w.lease.Attempt, Lo: e.Lo, Hi: e.Hi, Outcome: e.Outcome, Form: e.Form, Message: e.Message,
 			Started: e.Started, Finished: e.Finished, Worker: d.hostname + "/" + worker,
 		}
 		if i == 0 {

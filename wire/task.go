@@ -89,8 +89,9 @@ type Entry struct {
 	Stderr   string    `json:"stderr,omitempty"`
 	Started  int64     `json:"started_us,omitempty"` // Unix microseconds, worker's clock
 	Finished int64     `json:"finished_us,omitempty"`
-	Worker   string    `json:"worker,omitempty"` // where it ran, for people
-	Blob     *Blob     `json:"blob,omitempty"`   // the column is empty then
+	Worker   string    `json:"worker,omitempty"`  // where it ran, for people
+	Message  string    `json:"message,omitempty"` // an exception in one line, for listings
+	Blob     *Blob     `json:"blob,omitempty"`    // the column is empty then
 }
 
 // Span names tasks Lo ≤ index < Hi of a bundle under one attempt.

@@ -73,4 +73,5 @@ type RanEntry struct {
 	Form     Form    `json:"form"`
 	Started  int64   `json:"started_us"`
 	Finished int64   `json:"finished_us"`
+	Message  string  `json:"message,omitempty"` // an exception in one line, for listings
 }

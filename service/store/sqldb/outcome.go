@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -124,7 +125,7 @@ func (t *turn) writeOutcome(ctx context.Context, o outcome, cursor int64) error 
 			return err
 		}
 	}
-	message := []rune(text(o.failure.Message))
+	message := []rune(text(cmp.Or(o.failure.Message, o.entry.Message)))
 	return t.q.InsertResult(ctx, gen.InsertResultParams{
 		GroupID: o.bundle.GroupID, Cursor: cursor, BundleID: o.bundle.ID,
 		Lo: int64(o.entry.Lo), Hi: int64(o.entry.Hi), Skip: int64(o.skip), Attempt: int64(o.entry.Attempt),

@@ -8,7 +8,7 @@ import os
 from time import time
 from typing import Any
 
-from yonder import wire
+from yonder import codec, wire
 from yonder.worker import stdio
 
 OK, EXCEPTION, FAILED = "ok", "exception", "failed"
@@ -21,6 +21,20 @@ FULL = 4 << 20
 def failure(code: str, message: str) -> bytes:
     """The payload of a failed outcome."""
     return json.dumps({"code": code, "message": message}).encode()
+
+
+# What a listing has room for.
+LINE = 300
+
+
+def in_one_line(payload: bytes) -> str:
+    """An exception's type and message, for who only lists tasks."""
+    try:
+        value = json.loads(payload[codec.prefix.SIZE :])
+        text = " ".join(f"{value['type']}: {value['message']}".split())
+    except (ValueError, KeyError):  # it went to a file, or is too odd to be told
+        return ""
+    return text[:LINE]
 
 
 class Report:
@@ -60,6 +74,8 @@ class Report:
                 "finished_us": int(times[1] * 1e6),
             }
         )
+        if outcome == EXCEPTION:
+            self.entries[-1]["message"] = in_one_line(payload)
         self.columns.append(payload)
         self.size += len(payload)
         if self.size >= FULL:

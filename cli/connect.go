@@ -45,7 +45,8 @@ func (a *app) login() (home.Login, error) {
 	if want.Token == "" && a.Getenv("YONDER_TOKEN") != "" {
 		// Acting as somebody else than the variable says would be worse.
 		return want, yonder.Errorf(yonder.CodeUnauthenticated,
-			"the command line takes no token from YONDER_TOKEN: unset it, or put it into a file that only you may read, and name that in YONDER_TOKEN_FILE")
+			"the command line takes no token from YONDER_TOKEN: unset it, or put it into a file that only you may read, "+
+				"and name that in YONDER_TOKEN_FILE")
 	}
 	file, err := h.ReadLogin()
 	if err != nil {

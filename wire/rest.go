@@ -53,7 +53,7 @@ type CreateIdentity struct {
 type CreateToken struct {
 	Label    string     `json:"label,omitempty" maxLength:"200"`
 	Scopes   []string   `json:"scopes,omitempty" doc:"all by default"`
-	Seconds  int64      `json:"expires_in_s,omitempty" minimum:"0" maximum:"3153600000" doc:"0: never; at most 100 years, and the life of the token used"`
+	Seconds  int64      `json:"expires_in_s,omitempty" minimum:"0" maximum:"3153600000" doc:"0: never; at most the life of the token used"`
 	Identity *yonder.ID `json:"identity,omitempty" doc:"for whom; only admins may name another"`
 }
 

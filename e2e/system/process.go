@@ -73,6 +73,7 @@ func (s *System) start(name string, cmd *exec.Cmd) *Process {
 	})
 	go func() {
 		p.err = cmd.Wait()
+		reading.Wait() // what it printed last counts
 		close(p.ended)
 	}()
 	s.t.Cleanup(func() {

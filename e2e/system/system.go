@@ -6,7 +6,6 @@ package system
 import (
 	"context"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +29,8 @@ type System struct {
 	binary  string
 	Home    string // of the user: login file and endpoints
 	Address string // host:port of the service
+	CAFile  string // if set, the service speaks TLS with a certificate of it
+	Env     []string
 }
 
 var build = sync.OnceValues(func() (string, error) {
@@ -74,7 +75,12 @@ func FreeAddress(tb testing.TB) string {
 }
 
 // URL is the service's address as clients use it.
-func (s *System) URL() string { return "http://" + s.Address }
+func (s *System) URL() string {
+	if s.CAFile != "" {
+		return "https://" + s.Address
+	}
+	return "http://" + s.Address
+}
 
 // StartService starts a service on the system's address and waits until it is
 // ready. Its state is in Home/service, or in the database that args name.
@@ -87,16 +93,13 @@ func (s *System) StartService(args ...string) *Process {
 func (s *System) StartServiceAt(address, state string, args ...string) *Process {
 	s.t.Helper()
 	p := s.Start(append([]string{"serve", "--listen", address, "--state-dir", state}, args...)...)
+	scheme, _, _ := strings.Cut(s.URL(), "://")
+	c, err := client.New(scheme+"://"+address, "", client.WithCA(s.CAFile))
+	require.NoError(s.t, err)
 	s.Until("the service is ready", func() bool {
 		p.alive()
-		req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+address+"/readyz", http.NoBody)
-		require.NoError(s.t, err)
-		resp, err := http.DefaultClient.Do(req) //nolint:forbidigo // a test's request, limited by the test's context
-		if err != nil {
-			return false
-		}
-		_ = resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
+		_, err := c.Version(s.t.Context())
+		return err == nil
 	})
 	return p
 }
@@ -121,7 +124,7 @@ func (s *System) Token() string {
 // Client is the administrator's client.
 func (s *System) Client() *client.Client {
 	s.t.Helper()
-	c, err := client.New(s.URL(), s.Token())
+	c, err := client.New(s.URL(), s.Token(), client.WithCA(s.CAFile))
 	require.NoError(s.t, err)
 	return c
 }
@@ -187,7 +190,7 @@ func (s *System) Run(stdin string, args ...string) string {
 }
 
 func (s *System) environ() []string {
-	return append(os.Environ(), "YONDER_HOME="+s.Home, "YONDER_URL=", "YONDER_TOKEN=")
+	return append(append(os.Environ(), "YONDER_HOME="+s.Home, "YONDER_URL=", "YONDER_TOKEN=", "YONDER_CA_FILE="+s.CAFile), s.Env...)
 }
 
 // Until waits for a condition at a process boundary, where no signal comes.

@@ -12,12 +12,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/token"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/endpoint/managers"
@@ -145,10 +147,40 @@ func ParseConfig(data []byte) (Config, error) {
 	if errors.As(err, &unknown) {
 		return cfg, yonder.FieldErrorf(yonder.CodeInvalidConfig, unquote(unknown.Message), "there is no such setting; %s", err)
 	}
+	var wrong *yaml.TypeError
+	if errors.As(err, &wrong) {
+		return cfg, invalid(keyOf(wrong.Token), "line %d: expected %s, not %q",
+			wrong.Token.Position.Line, kindOf(wrong.DstType), wrong.Token.Value)
+	}
 	if err != nil {
 		return cfg, yonder.Errorf(yonder.CodeInvalidConfig, "not valid: %w", err)
 	}
 	return cfg, cfg.Validate()
+}
+
+// keyOf is the name before a value: its token follows the name's and a colon's.
+func keyOf(value *token.Token) string {
+	if colon := value.Prev; colon != nil && colon.Prev != nil {
+		return colon.Prev.Value
+	}
+	return ""
+}
+
+// kindOf says what a setting takes.
+func kindOf(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return "a duration like 30s"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	case t.Kind() == reflect.String:
+		return "text"
+	case t.Kind() == reflect.Slice:
+		return "a list"
+	case t.Kind() == reflect.Struct:
+		return "settings of its own"
+	}
+	return "a number"
 }
 
 // unquote returns the name in `unknown field "name"`.

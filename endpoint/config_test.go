@@ -76,6 +76,21 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 	require.Equal(t, yonder.CodeInvalidConfig, yonder.CodeOf(err))
 }
 
+func TestWrongTypesAreSaidInWords(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"provider:\n  slots: two\n": `slots: line 2: expected a number, not "two"`,
+		"scaling:\n  idle: [1]\n":   "idle",
+		"pythons: 3\n":              "pythons",
+		"allow_http: maybe\n":       `allow_http: line 1: expected true or false, not "maybe"`,
+	} {
+		_, err := ParseConfig([]byte(text))
+		require.Equal(t, yonder.CodeInvalidConfig, yonder.CodeOf(err), text)
+		require.ErrorContains(t, err, want, text)
+		require.NotContains(t, err.Error(), "Go struct", text)
+	}
+}
+
 func TestServiceURLs(t *testing.T) {
 	t.Parallel()
 	for url, ok := range map[string]bool{

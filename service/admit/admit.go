@@ -79,7 +79,8 @@ func Python(b wire.Bundle, f yonder.Function, c wire.Capabilities, reported bool
 	}
 	if b.Python != "" && !hasMinor(c.Pythons, b.Python) {
 		return yonder.FieldErrorf(yonder.CodeCodecMismatch, "python",
-			"the arguments carry code of Python %s, and the endpoint has %s: pass importable functions or plain data, or submit from one of these",
+			"the submission is for Python %s only, as asked for or because its arguments carry bytecode, and the endpoint has %s: "+
+				"submit from one of these, or pass importable functions and plain data",
 			b.Python, versions(c.Pythons))
 	}
 	return nil

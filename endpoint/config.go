@@ -279,11 +279,11 @@ func (c *Config) ReadCredential() (string, error) {
 	if err != nil {
 		return "", yonder.FieldErrorf(yonder.CodeInvalidConfig, "credential_file", "cannot be read: %w", err)
 	}
-	token := strings.TrimSpace(string(data))
-	if token == "" {
+	secret := strings.TrimSpace(string(data))
+	if secret == "" {
 		return "", invalid("credential_file", "%s is empty", c.Credential)
 	}
-	return token, nil
+	return secret, nil
 }
 
 func invalid(field, format string, args ...any) error {

@@ -40,11 +40,19 @@ func (s *session) reporting(ctx context.Context, wake signal, next func() ledger
 			continue
 		}
 		wake.notify() // the others look whether there is more
-		if err := s.deliver(ctx, batch); err != nil {
-			s.locked(func() { s.ledger.Unreported(batch) })
-			return fmt.Errorf("reporting: %w", err)
+		if err := s.hand(ctx, batch); err != nil {
+			return err
 		}
 	}
+}
+
+// hand delivers a batch or gives it back to the ledger.
+func (s *session) hand(ctx context.Context, batch ledger.Batch) error {
+	if err := s.deliver(ctx, batch); err != nil {
+		s.locked(func() { s.ledger.Unreported(batch) })
+		return fmt.Errorf("reporting: %w", err)
+	}
+	return nil
 }
 
 // tellEvery is how often it is told what began. Short tasks have ended by
@@ -65,9 +73,8 @@ func (s *session) telling(ctx context.Context) error {
 		if batch.Empty() {
 			continue
 		}
-		if err := s.deliver(ctx, batch); err != nil {
-			s.locked(func() { s.ledger.Unreported(batch) })
-			return fmt.Errorf("reporting: %w", err)
+		if err := s.hand(ctx, batch); err != nil {
+			return err
 		}
 	}
 }
@@ -81,7 +88,7 @@ func (s *session) deliver(ctx context.Context, batch ledger.Batch) error {
 	case err == nil:
 	case ctx.Err() != nil || fatal(err):
 		return err
-	case len(batch.Items) > 1 || len(batch.Started) > 0 && len(batch.Items) > 0:
+	case len(batch.Items) > 1:
 		return s.halve(ctx, batch)
 	case len(batch.Items) == 1 && batch.Items[0].Result != nil:
 		s.log.Error("the service does not take a result", slog.Any("error", err))
@@ -104,11 +111,7 @@ func (s *session) deliver(ctx context.Context, batch ledger.Batch) error {
 
 func (s *session) halve(ctx context.Context, batch ledger.Batch) error {
 	half := len(batch.Items) / 2
-	parts := []ledger.Batch{{Started: batch.Started}, {Items: batch.Items[:half]}, {Items: batch.Items[half:]}}
-	for _, part := range parts {
-		if part.Empty() {
-			continue
-		}
+	for _, part := range []ledger.Batch{{Items: batch.Items[:half]}, {Items: batch.Items[half:]}} {
 		if err := s.deliver(ctx, part); err != nil {
 			return err
 		}

@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -147,13 +146,6 @@ func (p *Process) Kill9() {
 	p.t.Helper()
 	require.NoError(p.t, p.cmd.Process.Kill())
 	<-p.ended
-}
-
-// Stop asks the process to end, and waits.
-func (p *Process) Stop() {
-	p.t.Helper()
-	require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
-	p.wait()
 }
 
 // Wait waits for the process to end well.

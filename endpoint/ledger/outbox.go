@@ -30,7 +30,8 @@ func (i *Item) large() bool {
 	return i.Size > LargePayload || i.Result != nil && i.Result.Blob != nil
 }
 
-// Batch is a part of the outbox on its way to the service.
+// Batch is a part of the outbox on its way to the service: what began, or
+// what ended.
 type Batch struct {
 	Started []wire.Span
 	Items   []Item

@@ -30,7 +30,7 @@ func TestGoroutinesHaveAnOwner(t *testing.T) {
 			return true
 		})
 	}
-	none(t, found, "do not write `go`: what lives long is a startstop.Service or a loop of a startstop.Group, "+
+	none(t, found, "do not write `go`: what lives long is a startstop.Service, "+
 		"what ends with its caller uses an errgroup; a real exception goes into tools/checks/testdata/go_allow.txt with its reason")
 	for dir, reason := range permitted {
 		require.NotEmpty(t, reason, "%s in tools/checks/testdata/go_allow.txt: say why", dir)

@@ -44,9 +44,11 @@ func (s *session) take() intake {
 	for _, o := range s.incoming[:n] {
 		switch {
 		case o.epoch != s.epoch.Epoch:
+		case !s.ledger.Offer(o.lease): // declining it would give back what is held
 		case s.draining || s.full != nil:
+			s.apply(s.ledger.Declined(o.lease.Span))
 			batch.declined = append(batch.declined, o.lease.Span)
-		case s.ledger.Offer(o.lease, o.epoch):
+		default:
 			batch.offers = append(batch.offers, o)
 		}
 	}
@@ -93,7 +95,7 @@ func (s *session) keep(offers []offered) error {
 	frames := make([]wire.Frame, 0, len(offers))
 	for _, o := range offers {
 		frame, err := wire.NewFrame(recordLease, accepted{
-			Lease: o.lease, Grant: o.epoch, Instance: s.instance, Writer: s.journal.Writer(),
+			Lease: o.lease, Instance: s.instance, Writer: s.journal.Writer(),
 		}, o.columns...)
 		if err != nil {
 			return err

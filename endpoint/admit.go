@@ -43,7 +43,7 @@ func (d *desk) refuse(lease wire.Lease, why error) {
 		})
 		columns = append(columns, payload)
 	}
-	finished, columns := d.ledger.Sift(done, columns)
+	finished, columns := d.ledger.Sift("", done, columns)
 	record, err := d.write(recordDone, finished, columns...)
 	if err != nil {
 		// It stays accepted, and is looked at again after a restart.

@@ -41,6 +41,7 @@ type brain struct {
 	cancel   []wire.Span
 	refuse   map[yonder.ID]bool
 	held     map[int]bool // reconciled under this epoch
+	grants   int64        // offers so far
 	payloads map[int]string
 	stale    int
 }
@@ -157,7 +158,7 @@ func (b *brain) accept(a wire.Accept) (wire.Kind, any) {
 	for _, s := range a.Spans {
 		for i := s.Lo; i < s.Hi; i++ {
 			switch t := &b.tasks[i]; {
-			case t.attempt == s.Attempt && (t.state == yonder.RangeOffered || t.state == yonder.RangeAccepted):
+			case t.attempt == s.Attempt && t.grant == s.Grant && (t.state == yonder.RangeOffered || t.state == yonder.RangeAccepted):
 				t.state = yonder.RangeAccepted
 			default:
 				refused = append(refused, wire.Span{Bundle: s.Bundle, Attempt: s.Attempt, Lo: i, Hi: i + 1})
@@ -199,7 +200,7 @@ func (b *brain) report(r wire.Report, columns [][]byte) (wire.Kind, any) {
 	for _, l := range r.Lost {
 		b.lost.Fire(l)
 		for i := l.Lo; i < l.Hi; i++ {
-			if b.tasks[i].attempt == l.Attempt && b.tasks[i].state != yonder.RangeDone {
+			if b.tasks[i].attempt == l.Attempt && b.tasks[i].grant == l.Grant && b.tasks[i].state != yonder.RangeDone {
 				b.lose(i, l.Started)
 			}
 		}
@@ -257,13 +258,14 @@ func (b *brain) offer(size int) {
 		first := b.tasks[lo]
 		hi := lo
 		for hi < len(b.tasks) && hi-lo < size && offerable(b.tasks[hi]) && b.tasks[hi].attempt == first.attempt {
-			b.tasks[hi].state, b.tasks[hi].grant, b.tasks[hi].offered = yonder.RangeOffered, b.epoch, now
+			b.tasks[hi].state, b.tasks[hi].grant, b.tasks[hi].offered = yonder.RangeOffered, b.grants+1, now
 			hi++
 		}
 		if hi == lo {
 			lo++
 			continue
 		}
+		b.grants++
 		b.hint(lo, hi, first.attempt)
 		lo = hi
 	}
@@ -271,7 +273,7 @@ func (b *brain) offer(size int) {
 
 func (b *brain) hint(lo, hi, attempt int) {
 	lease := b.lease
-	lease.Span = wire.Span{Bundle: b.bundle, Attempt: attempt, Lo: lo, Hi: hi}
+	lease.Span = wire.Span{Bundle: b.bundle, Attempt: attempt, Lo: lo, Hi: hi, Grant: b.grants}
 	var columns [][]byte
 	if lease.Form == wire.FormChunk {
 		columns = append(columns, []byte("chunk"))
@@ -307,6 +309,13 @@ func (b *brain) done() int {
 
 func (b *brain) span(lo, hi int) wire.Span {
 	return wire.Span{Bundle: b.bundle, Attempt: 1, Lo: lo, Hi: hi}
+}
+
+// granted is a span of the first offer.
+func (b *brain) granted(lo, hi int) wire.Span {
+	s := b.span(lo, hi)
+	s.Grant = 1
+	return s
 }
 
 func (b *brain) with(f func()) {

@@ -98,6 +98,7 @@ func (d *desk) place() []piece {
 		}
 		part := lease
 		part.Lo, part.Hi = waiting[0].Lo, waiting[0].Lo+n
+		part.Grant = 0 // the service's business
 		lease.Lo = part.Hi
 		more := lease.Lo < lease.Hi
 		p, err := d.cut(part)

@@ -74,7 +74,7 @@ func (d *desk) Done(id string, done wire.Done, columns [][]byte) error {
 		}
 	}
 	d.mu.Lock()
-	finished, columns := d.ledger.Sift(done, columns)
+	finished, columns := d.ledger.Sift(id, done, columns)
 	d.mu.Unlock()
 	record, err := d.write(recordDone, finished, columns...)
 	if err != nil {

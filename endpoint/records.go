@@ -22,7 +22,6 @@ const (
 type accepted struct {
 	wire.Lease
 
-	Grant    int64     `json:"grant"`    // epoch of the offer
 	Instance yonder.ID `json:"instance"` // the process that accepts it
 	Writer   string    `json:"writer"`   // see journal.Writer
 }
@@ -103,7 +102,7 @@ func (d *desk) replay(record ledger.Record, f wire.Frame) (ledger.Effects, error
 	switch f.Kind {
 	case recordLease:
 		return decode(f, func(r accepted) ledger.Effects {
-			d.ledger.RestoreLease(r.Lease, r.Grant, d.sure(r.Writer), record)
+			d.ledger.RestoreLease(r.Lease, d.sure(r.Writer), record)
 			return ledger.Effects{}
 		})
 	case recordDispatch:

@@ -127,10 +127,8 @@ func (s *session) send(ctx context.Context, batch ledger.Batch, instead error) e
 	records := map[ledger.Record]wire.Frame{}
 	for _, item := range batch.Items {
 		switch {
-		case item.Loss != nil:
-			report.Lost = append(report.Lost, *item.Loss)
-		case item.Cancel:
-			report.Cancelled = append(report.Cancelled, item.Span)
+		case item.Result == nil:
+			item.Into(&report)
 		case instead != nil:
 			entry, payload := failure(*item.Result, instead)
 			report.Results, columns = append(report.Results, entry), append(columns, payload)

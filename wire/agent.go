@@ -63,10 +63,6 @@ type SessionOpened struct {
 type Holding struct {
 	Span
 	State yonder.State `json:"state"` // accepted or started
-	// Grant is the epoch of the offer that the agent accepted. An attempt that
-	// was returned unstarted may be granted again to another session: the
-	// number alone does not say whose it is.
-	Grant int64 `json:"grant"`
 }
 
 // Reconcile compares what the agent holds with what the service believes, in

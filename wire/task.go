@@ -100,6 +100,11 @@ type Span struct {
 	Attempt int       `json:"attempt"`
 	Lo      int       `json:"lo"`
 	Hi      int       `json:"hi"`
+	// Grant numbers the offer that gave the span to an endpoint, from 1. An
+	// attempt that comes back unstarted is offered again under the same
+	// number, even to the same session: only the grant tells a late message
+	// about the first offer from one about the second. Managers never see it.
+	Grant int64 `json:"grant,omitempty"`
 }
 
 // Tasks is the number of tasks in the span.

@@ -2,25 +2,24 @@ package ledger
 
 import "github.com/yonder-run/yonder/wire"
 
-// Offer looks at a lease that was offered to the session of epoch grant, and
-// says whether it is new. A new one is
-// held from now on: the caller journals it, calls Journalled, sends accept
+// Offer looks at a lease that was offered, and says whether it is new. A new
+// one is held from now on: the caller journals it, calls Journalled, sends accept
 // and calls Answered; or it calls Declined. Anything that overlaps what is
 // held, or what the service has not answered yet, is a repeat to be ignored:
 // the service sends again what it still means.
-func (l *Ledger) Offer(offered wire.Lease, grant int64) bool {
+func (l *Ledger) Offer(offered wire.Lease) bool {
 	k := keyOf(offered.Span)
 	if offered.Lo >= offered.Hi || len(l.held[k].within(offered.Lo, offered.Hi)) > 0 ||
 		len(l.outbox.pending[k].within(offered.Lo, offered.Hi)) > 0 {
 		return false
 	}
-	l.hold(offered, grant)
+	l.hold(offered)
 	return true
 }
 
-func (l *Ledger) hold(offered wire.Lease, grant int64) *lease {
+func (l *Ledger) hold(offered wire.Lease) *lease {
 	k := keyOf(offered.Span)
-	le := &lease{Lease: offered, grant: grant, sure: true, need: offered.Tasks()}
+	le := &lease{Lease: offered, sure: true, need: offered.Tasks()}
 	part := run{lo: offered.Lo, hi: offered.Hi, fate: fate{state: Offered, lease: le}}
 	l.tasks[Offered] += part.tasks()
 	l.held[k] = l.held[k].replace(part.lo, part.hi, part)
@@ -74,7 +73,7 @@ func (l *Ledger) accepted(k key, r run, fx *Effects) {
 	to.state = Accepted
 	l.change(k, r, to)
 	ready := r.lease.Lease
-	ready.Span = k.span(r)
+	ready.Span = k.granted(r, r.lease.Grant)
 	fx.Ready = append(fx.Ready, ready)
 }
 
@@ -119,7 +118,7 @@ func (l *Ledger) lost(k key, r run, loss wire.Loss, fx *Effects) {
 // end moves a part from what is held to the outbox. The lease stays needed:
 // it is all that the journal knows of the part until the report is answered.
 func (l *Ledger) end(k key, r run, item Item, fx *Effects) {
-	item.leases, item.grant = []*lease{r.lease}, r.lease.grant
+	item.leases, item.Grant = []*lease{r.lease}, r.lease.Grant
 	l.change(k, r, fate{})
 	fx.freed(r)
 	l.outbox.add(item)

@@ -71,11 +71,17 @@ func (k key) span(r run) wire.Span {
 	return wire.Span{Bundle: k.bundle, Attempt: k.attempt, Lo: r.lo, Hi: r.hi}
 }
 
+// granted is the span as the service knows it; managers know it without.
+func (k key) granted(r run, grant int64) wire.Span {
+	s := k.span(r)
+	s.Grant = grant
+	return s
+}
+
 // lease is what the journal needs to know of a lease to forget it.
 type lease struct {
 	wire.Lease
-	grant   int64 // epoch of the offer
-	sure    bool  // whoever accepted it is this process, or certainly dead
+	sure    bool // whoever accepted it is this process, or certainly dead
 	record  Record
 	records []Record // of dispatches and notes, which go with it
 	need    int      // tasks held, or ended with nothing but the lease to show for it
@@ -198,7 +204,7 @@ func (fx *Effects) freed(r run) {
 
 // appendSpan adds a span, as one with the last if they touch.
 func appendSpan(spans []wire.Span, s wire.Span) []wire.Span {
-	if n := len(spans); n > 0 && keyOf(spans[n-1]) == keyOf(s) && spans[n-1].Hi == s.Lo {
+	if n := len(spans); n > 0 && keyOf(spans[n-1]) == keyOf(s) && spans[n-1].Grant == s.Grant && spans[n-1].Hi == s.Lo {
 		spans[n-1].Hi = s.Hi
 		return spans
 	}

@@ -14,14 +14,21 @@ var bundle = yonder.NewBundleID()
 
 func span(lo, hi int) wire.Span { return wire.Span{Bundle: bundle, Attempt: 1, Lo: lo, Hi: hi} }
 
-func leaseOf(lo, hi int) wire.Lease { return wire.Lease{Span: span(lo, hi), Form: wire.FormEach} }
+// granted is the span as the service knows it.
+func granted(lo, hi int) wire.Span {
+	s := span(lo, hi)
+	s.Grant = 9
+	return s
+}
+
+func leaseOf(lo, hi int) wire.Lease { return wire.Lease{Span: granted(lo, hi), Form: wire.FormEach} }
 
 func entry(lo, hi int) wire.Entry {
 	return wire.Entry{Bundle: bundle, Attempt: 1, Lo: lo, Hi: hi, Outcome: wire.OutcomeOK}
 }
 
 func sift(l *Ledger, done wire.Done) Finished {
-	finished, _ := l.Sift(done, make([][]byte, len(done.Results)))
+	finished, _ := l.Sift("m", done, make([][]byte, len(done.Results)))
 	return finished
 }
 
@@ -29,8 +36,8 @@ func sift(l *Ledger, done wire.Done) Finished {
 func accepted(t *testing.T) *Ledger {
 	t.Helper()
 	l := New()
-	require.True(t, l.Offer(leaseOf(0, 10), 9))
-	l.Journalled(span(0, 10), 1)
+	require.True(t, l.Offer(leaseOf(0, 10)))
+	l.Journalled(granted(0, 10), 1)
 	fx := l.Answered([]wire.Span{span(0, 10)}, nil)
 	require.Equal(t, []wire.Lease{leaseOf(0, 10)}, fx.Ready)
 	return l
@@ -39,8 +46,8 @@ func accepted(t *testing.T) *Ledger {
 func TestNothingIsDispatchedBeforeTheAnswer(t *testing.T) {
 	t.Parallel()
 	l := New()
-	require.True(t, l.Offer(leaseOf(0, 10), 9))
-	l.Journalled(span(0, 10), 1)
+	require.True(t, l.Offer(leaseOf(0, 10)))
+	l.Journalled(granted(0, 10), 1)
 	require.Empty(t, l.Dispatch(span(0, 10), "m"))
 	fx := l.Answered([]wire.Span{span(0, 10)}, []wire.Span{span(4, 6)})
 	require.Equal(t, []wire.Lease{leaseOf(0, 4), leaseOf(6, 10)}, fx.Ready)
@@ -53,13 +60,13 @@ func TestNothingIsDispatchedBeforeTheAnswer(t *testing.T) {
 func TestRepeatedOffersAreIgnored(t *testing.T) {
 	t.Parallel()
 	l := accepted(t)
-	require.False(t, l.Offer(leaseOf(0, 10), 9))
-	require.False(t, l.Offer(leaseOf(5, 15), 9))
-	require.True(t, l.Offer(leaseOf(10, 15), 9), "the next range of the same bundle")
+	require.False(t, l.Offer(leaseOf(0, 10)))
+	require.False(t, l.Offer(leaseOf(5, 15)))
+	require.True(t, l.Offer(leaseOf(10, 15)), "the next range of the same bundle")
 	l.Return(wire.Loss{})
-	require.False(t, l.Offer(leaseOf(0, 10), 9), "given back, but the service has not answered that")
+	require.False(t, l.Offer(leaseOf(0, 10)), "given back, but the service has not answered that")
 	l.Reported(l.Batch(10, 1))
-	require.True(t, l.Offer(leaseOf(0, 10), 9))
+	require.True(t, l.Offer(leaseOf(0, 10)))
 }
 
 func TestCancelInEveryState(t *testing.T) {
@@ -69,8 +76,8 @@ func TestCancelInEveryState(t *testing.T) {
 	t.Run("offered", func(t *testing.T) {
 		t.Parallel()
 		l := New()
-		require.True(t, l.Offer(leaseOf(0, 10), 9))
-		l.Journalled(span(0, 10), 1)
+		require.True(t, l.Offer(leaseOf(0, 10)))
+		l.Journalled(granted(0, 10), 1)
 		l.Cancel(cancel)
 		fx := l.Answered([]wire.Span{span(0, 10)}, nil)
 		require.Equal(t, []wire.Lease{leaseOf(0, 2), leaseOf(4, 10)}, fx.Ready)
@@ -160,7 +167,7 @@ func TestManagerReturns(t *testing.T) {
 	require.Equal(t, map[string]int{"m": 3}, fx.Freed)
 	b := l.Batch(10, 10)
 	begins := l.Begins(10)
-	require.Equal(t, []wire.Span{span(0, 3)}, begins.Started)
+	require.Equal(t, []wire.Span{granted(0, 3)}, begins.Started)
 	require.Len(t, b.Items, 1)
 	require.Equal(t, span(3, 6), b.Items[0].Loss.Span)
 	require.False(t, b.Items[0].Loss.Started)
@@ -175,7 +182,7 @@ func TestUncertainRestoreForgetsWhatMayYetBeDispatched(t *testing.T) {
 	t.Parallel()
 	for sure, held := range map[bool]int{true: 10, false: 4} {
 		l := New()
-		l.RestoreLease(leaseOf(0, 10), 9, sure, 1)
+		l.RestoreLease(leaseOf(0, 10), sure, 1)
 		require.Empty(t, l.RestoreDispatch("m", Note{1, []wire.Span{span(0, 4)}}, sure, 2).Drop)
 		l.Restored()
 		require.Equal(t, held, l.Held())
@@ -196,9 +203,9 @@ func TestHoldingsNameTheGrant(t *testing.T) {
 	require.Equal(t, []int64{9, 0}, finished.Grants)
 	l.Done(finished, []int{1, 1}, 2)
 	want := []wire.Holding{
-		{Span: span(0, 4), State: yonder.RangeStarted, Grant: 9},
-		{Span: span(4, 6), State: yonder.RangeStarted, Grant: 9},
-		{Span: span(6, 10), State: yonder.RangeAccepted, Grant: 9},
+		{Span: granted(0, 4), State: yonder.RangeStarted},
+		{Span: granted(4, 6), State: yonder.RangeStarted},
+		{Span: granted(6, 10), State: yonder.RangeAccepted},
 	}
 	require.ElementsMatch(t, want, l.Holdings())
 
@@ -216,7 +223,7 @@ func TestResultsThatAreToldAgainAreOldNews(t *testing.T) {
 	l.Lost("m", "gone")
 
 	done.Results = append(done.Results, entry(2, 3))
-	again, columns := l.Sift(done, [][]byte{{0}, {1}, {2}})
+	again, columns := l.Sift("m", done, [][]byte{{0}, {1}, {2}})
 	require.Equal(t, []wire.Entry{entry(2, 3)}, again.Results, "this one was given up, the others are on their way")
 	require.Equal(t, [][]byte{{2}}, columns)
 	require.Equal(t, []int64{9}, again.Grants)
@@ -226,6 +233,17 @@ func TestResultsThatAreToldAgainAreOldNews(t *testing.T) {
 			return h.Lo <= i && i < h.Hi && h.Grant == 9
 		}), "task %d", i)
 	}
+}
+
+func TestAManagerSpeaksForWhatItHas(t *testing.T) {
+	t.Parallel()
+	l := accepted(t)
+	l.Dispatch(span(0, 5), "m")
+	l.Dispatch(span(5, 8), "n")
+	said := wire.Done{Lost: []wire.Loss{{Span: span(3, 10)}}, Cancelled: []wire.Span{span(0, 6)}}
+	finished, _ := l.Sift("n", said, nil)
+	require.Equal(t, []wire.Loss{{Span: span(5, 8)}}, finished.Lost, "0..5 is m's by now, 8..10 nobody's")
+	require.Equal(t, []wire.Span{span(5, 6)}, finished.Cancelled)
 }
 
 func TestLargeResultsGoAlone(t *testing.T) {

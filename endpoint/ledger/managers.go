@@ -84,20 +84,26 @@ type Finished struct {
 }
 
 // Sift leaves out of a manager's message what is old news: results that are
-// on their way already, and losses and cancels of what is not held. Other
-// results of spans that are not held stay, because the service alone can say
-// whether they still count. What remains is to be journalled, with the columns
-// of the results that remain.
-func (l *Ledger) Sift(done wire.Done, columns [][]byte) (Finished, [][]byte) {
-	old := func(s wire.Span) bool { return len(l.held[keyOf(s)].within(s.Lo, s.Hi)) == 0 }
-	f := Finished{Done: wire.Done{
-		Seq:       done.Seq,
-		Lost:      slices.DeleteFunc(slices.Clone(done.Lost), func(loss wire.Loss) bool { return old(loss.Span) }),
-		Cancelled: slices.DeleteFunc(slices.Clone(done.Cancelled), old),
-	}}
+// on their way already, and losses and cancels of what that manager does not
+// have. It repeats a message whose answer was lost, and by then the same
+// attempt may be another manager's. Other results of spans that are not held
+// stay, because the service alone can say whether they still count. What
+// remains is to be journalled, with the columns of the results that remain. The
+// agent's own decisions come from the manager "".
+func (l *Ledger) Sift(manager string, done wire.Done, columns [][]byte) (Finished, [][]byte) {
+	f := Finished{Done: wire.Done{Seq: done.Seq}}
+	for _, loss := range done.Lost {
+		for _, loss.Span = range l.given(manager, loss.Span) {
+			f.Lost = append(f.Lost, loss)
+		}
+	}
+	for _, s := range done.Cancelled {
+		f.Cancelled = append(f.Cancelled, l.given(manager, s)...)
+	}
 	var kept [][]byte
 	for i, e := range done.Results {
-		if s := spanOf(e); !old(s) || !l.underWay(s) {
+		s := spanOf(e)
+		if held := len(l.held[keyOf(s)].within(s.Lo, s.Hi)) > 0; held || !l.underWay(s) {
 			f.Results, kept = append(f.Results, e), append(kept, columns[i])
 		}
 	}
@@ -105,6 +111,17 @@ func (l *Ledger) Sift(done wire.Done, columns [][]byte) (Finished, [][]byte) {
 		f.Grants = append(f.Grants, l.grantOf(item.Span))
 	}
 	return f, kept
+}
+
+// given are the parts of the span that the manager has.
+func (l *Ledger) given(manager string, s wire.Span) []wire.Span {
+	var parts []wire.Span
+	for _, r := range l.held[keyOf(s)].within(s.Lo, s.Hi) {
+		if r.manager == manager {
+			parts = appendSpan(parts, keyOf(s).span(r))
+		}
+	}
+	return parts
 }
 
 func spanOf(e wire.Entry) wire.Span {
@@ -125,7 +142,7 @@ func (l *Ledger) underWay(s wire.Span) bool {
 // grantOf is the grant under which the span is held, or was until it ended.
 func (l *Ledger) grantOf(s wire.Span) int64 {
 	for _, r := range l.held[keyOf(s)].within(s.Lo, s.Hi) {
-		return r.lease.grant
+		return r.lease.Grant
 	}
 	for _, r := range l.outbox.pending[keyOf(s)].within(s.Lo, s.Hi) {
 		return r.grant
@@ -157,7 +174,7 @@ func (l *Ledger) Done(finished Finished, sizes []int, record Record) Effects {
 			item.Size = sizes[i]
 		}
 		if i < len(finished.Grants) {
-			item.grant = finished.Grants[i]
+			item.Grant = finished.Grants[i]
 		}
 		l.ended(item, &fx)
 	}

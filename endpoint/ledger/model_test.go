@@ -19,6 +19,7 @@ type world struct {
 	*Ledger
 	t       *rapid.T
 	next    Record
+	grants  int64
 	records map[Record]any
 	service map[int]int // index → see below
 	given   map[int]string
@@ -101,11 +102,13 @@ func (w *world) offer() {
 			return
 		}
 	}
+	w.grants++
+	s.Grant = w.grants
 	lease := wire.Lease{Span: s}
-	if !w.Offer(lease, 1) {
+	if !w.Offer(lease) {
 		return
 	}
-	require.False(w.t, w.Offer(lease, 1))
+	require.False(w.t, w.Offer(lease))
 	w.Journalled(s, w.append(lease))
 	if rapid.Bool().Draw(w.t, "cancel first") {
 		w.do(w.Cancel([]wire.Span{w.drawSpan()}))
@@ -175,7 +178,7 @@ func (w *world) finish() {
 }
 
 func (w *world) tell(done wire.Done) {
-	finished, columns := w.Sift(done, make([][]byte, len(done.Results)))
+	finished, columns := w.Sift("", done, make([][]byte, len(done.Results)))
 	w.do(w.Done(finished, make([]int, len(columns)), w.append(finished)))
 }
 
@@ -241,7 +244,7 @@ func (w *world) restart() {
 		var fx Effects
 		switch what := w.records[record].(type) {
 		case wire.Lease:
-			l.RestoreLease(what, 1, true, record)
+			l.RestoreLease(what, true, record)
 		case dispatchRecord:
 			fx = l.RestoreDispatch(what.manager, what.note, true, record)
 		case Note:

@@ -17,14 +17,31 @@ type Item struct {
 	Record Record
 	Column int
 	Size   int
+	Grant  int64 // of its lease; 0 for a result of something not held any more
 
-	grant  int64    // of its lease; 0 for a result of something not held any more
 	leases []*lease // none for a result of something not held any more
 }
 
 // LargePayload is the size above which a result travels on its own, so that
 // the many small ones do not wait behind it.
 const LargePayload = 256 << 10
+
+// Into adds a loss or a cancel to a report, named as the service named it. A
+// result is added by its entry, once its payload is at hand.
+func (i *Item) Into(r *wire.Report) {
+	span := i.Span
+	span.Grant = i.Grant
+	switch {
+	case i.Loss != nil:
+		loss := *i.Loss
+		loss.Span = span
+		r.Lost = append(r.Lost, loss)
+	case i.Cancel:
+		r.Cancelled = append(r.Cancelled, span)
+	default:
+		r.Results = append(r.Results, *i.Result)
+	}
+}
 
 func (i *Item) large() bool {
 	return i.Size > LargePayload || i.Result != nil && i.Result.Blob != nil
@@ -64,7 +81,7 @@ func (o *outbox) add(item Item) {
 		o.uses[item.Record]++
 	}
 	k, lo, hi := keyOf(item.Span), item.Span.Lo, item.Span.Hi
-	part := run{lo: lo, hi: hi, fate: fate{grant: item.grant}}
+	part := run{lo: lo, hi: hi, fate: fate{grant: item.Grant}}
 	if item.Result != nil {
 		part.state = reported
 	}
@@ -133,7 +150,7 @@ func (l *Ledger) started(limit int) []wire.Span {
 	for _, s := range l.outbox.started[:n] {
 		for _, r := range l.held[keyOf(s)].within(s.Lo, s.Hi) {
 			if r.state == Started {
-				still = appendSpan(still, keyOf(s).span(r))
+				still = appendSpan(still, keyOf(s).granted(r, r.lease.Grant))
 			}
 		}
 	}

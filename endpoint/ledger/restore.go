@@ -8,10 +8,10 @@ import (
 // The Restore methods replay the journal's live records, oldest first, into a
 // new ledger. Restored ends the replay.
 
-// RestoreLease replays a lease of an offer to epoch grant. Sure says that the
-// process that wrote it is certainly dead.
-func (l *Ledger) RestoreLease(lease wire.Lease, grant int64, sure bool, record Record) {
-	le := l.hold(lease, grant)
+// RestoreLease replays a lease. Sure says that the process that wrote it is
+// certainly dead.
+func (l *Ledger) RestoreLease(lease wire.Lease, sure bool, record Record) {
+	le := l.hold(lease)
 	le.sure, le.record = sure, record
 	l.leases[record] = le
 }
@@ -85,13 +85,13 @@ func (l *Ledger) Holdings() []wire.Holding {
 			if r.state == Offered || r.state == Accepted {
 				state = yonder.RangeAccepted
 			}
-			all = append(all, wire.Holding{Span: k.span(r), State: state, Grant: r.lease.grant})
+			all = append(all, wire.Holding{Span: k.granted(r, r.lease.Grant), State: state})
 		}
 	}
 	for k, pending := range l.outbox.pending {
 		for _, r := range pending {
 			if r.grant != 0 { // else it is not held, only told
-				all = append(all, wire.Holding{Span: k.span(r), State: yonder.RangeStarted, Grant: r.grant})
+				all = append(all, wire.Holding{Span: k.granted(r, r.grant), State: yonder.RangeStarted})
 			}
 		}
 	}

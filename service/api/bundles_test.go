@@ -197,7 +197,7 @@ func TestCancel(t *testing.T) {
 	hint := w.agent.Hint(t, "cancel")
 	var stop wire.Spans
 	require.NoError(t, hint.Decode(wire.KindCancel, &stop))
-	require.Equal(t, []wire.Span{{Bundle: b.ID, Attempt: 1, Lo: 1, Hi: 2}}, stop.Spans)
+	require.Equal(t, []wire.Span{{Bundle: b.ID, Attempt: 1, Lo: 1, Hi: 2, Grant: leases[0].Grant}}, stop.Spans)
 	beat := servicetest.Ask[wire.HeartbeatReply](t, w.agent, "heartbeat", wire.KindHeartbeat,
 		wire.Heartbeat{Epoch: w.agent.Epoch, Capacity: wire.Capacity{Tasks: 1000, Bytes: 1 << 30}}, wire.KindHeartbeatReply)
 	require.Equal(t, stop.Spans, beat.Cancel, "what the hint may have failed to bring")

@@ -25,7 +25,7 @@ type Range struct {
 	State   yonder.State
 	Attempt int   // the current one, or the next while queued or offered
 	Epoch   int64 // of the session that has it; 0 while queued
-	Grant   int64 // epoch of the offer; stays when a later session adopts it
+	Grant   int64 // number of the offer; stays when a later session adopts it
 	Cancel  bool  // an agent has been asked to stop it
 	// Since is when the state was entered, in Unix microseconds, by the clock
 	// of whoever applied the operation. No decision depends on it.
@@ -49,13 +49,14 @@ func New(id yonder.ID, tasks, maxAttempts int, now int64) *Bundle {
 	}}
 }
 
-// Offer claims the queued tasks of lo..hi for a session and returns their spans.
-func (b *Bundle) Offer(epoch int64, lo, hi int) []wire.Span {
+// Offer claims the queued tasks of lo..hi for a session and returns their
+// spans. No two offers of a task may have the same grant.
+func (b *Bundle) Offer(epoch, grant int64, lo, hi int) []wire.Span {
 	var offered []wire.Span
 	b.each(lo, hi, func(r *Range) {
 		if r.State == yonder.RangeQueued {
 			b.step(r, yonder.EventOffer)
-			r.Epoch, r.Grant = epoch, epoch
+			r.Epoch, r.Grant = epoch, grant
 			offered = append(offered, b.span(*r))
 		}
 	}, nil)
@@ -67,7 +68,7 @@ func (b *Bundle) Offer(epoch int64, lo, hi int) []wire.Span {
 func (b *Bundle) Accept(epoch int64, s wire.Span) (refused []wire.Span) {
 	b.each(s.Lo, s.Hi, func(r *Range) {
 		switch {
-		case !given(r, epoch, s.Attempt):
+		case !given(r, epoch, s):
 			refused = append(refused, cut(s, r.Lo, r.Hi))
 		case r.State == yonder.RangeOffered:
 			b.step(r, yonder.EventAccept)
@@ -80,7 +81,7 @@ func (b *Bundle) Accept(epoch int64, s wire.Span) (refused []wire.Span) {
 func (b *Bundle) Decline(epoch int64, s wire.Span) Ended {
 	var ended Ended
 	b.each(s.Lo, s.Hi, func(r *Range) {
-		if given(r, epoch, s.Attempt) && r.State != yonder.RangeStarted {
+		if given(r, epoch, s) && r.State != yonder.RangeStarted {
 			b.lose(r, false, &ended)
 		}
 	}, nil)
@@ -90,7 +91,7 @@ func (b *Bundle) Decline(epoch int64, s wire.Span) Ended {
 // Start records that a worker has the span.
 func (b *Bundle) Start(epoch int64, s wire.Span) {
 	b.each(s.Lo, s.Hi, func(r *Range) {
-		if given(r, epoch, s.Attempt) && r.State == yonder.RangeAccepted {
+		if given(r, epoch, s) && r.State == yonder.RangeAccepted {
 			b.step(r, yonder.EventStart)
 		}
 	}, nil)
@@ -125,7 +126,7 @@ type Ended struct {
 func (b *Bundle) Lose(epoch int64, s wire.Span, started bool) Ended {
 	var ended Ended
 	b.each(s.Lo, s.Hi, func(r *Range) {
-		if given(r, epoch, s.Attempt) {
+		if given(r, epoch, s) {
 			b.lose(r, started, &ended)
 		}
 	}, nil)
@@ -269,7 +270,7 @@ func (b *Bundle) Check() error {
 }
 
 func (b *Bundle) span(r Range) wire.Span {
-	return wire.Span{Bundle: b.ID, Attempt: r.Attempt, Lo: r.Lo, Hi: r.Hi}
+	return wire.Span{Bundle: b.ID, Attempt: r.Attempt, Lo: r.Lo, Hi: r.Hi, Grant: r.Grant}
 }
 
 // step moves the range along the state table. A step that the table does not
@@ -352,9 +353,10 @@ func merge(ranges []Range) []Range {
 	return out
 }
 
-// given says whether the range was given to the session for the attempt.
-func given(r *Range, epoch int64, attempt int) bool {
-	return r.State != yonder.RangeQueued && r.Epoch == epoch && r.Attempt == attempt
+// given says whether the session has the range by the very offer that the
+// span speaks of. A message about an earlier offer is old news.
+func given(r *Range, epoch int64, s wire.Span) bool {
+	return r.State != yonder.RangeQueued && r.Epoch == epoch && r.Attempt == s.Attempt && r.Grant == s.Grant
 }
 
 func cut(s wire.Span, lo, hi int) wire.Span {
@@ -366,7 +368,7 @@ func cut(s wire.Span, lo, hi int) wire.Span {
 func join(spans []wire.Span) []wire.Span {
 	var out []wire.Span
 	for _, s := range spans {
-		if n := len(out); n > 0 && out[n-1].Hi == s.Lo && out[n-1].Attempt == s.Attempt {
+		if n := len(out); n > 0 && out[n-1].Hi == s.Lo && out[n-1].Attempt == s.Attempt && out[n-1].Grant == s.Grant {
 			out[n-1].Hi = s.Hi
 			continue
 		}

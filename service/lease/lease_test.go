@@ -10,7 +10,12 @@ import (
 	"github.com/yonder-run/yonder/wire"
 )
 
-func span(attempt, lo, hi int) wire.Span { return wire.Span{Attempt: attempt, Lo: lo, Hi: hi} }
+// span is of the first offer, unheld one of a range that is queued.
+func span(attempt, lo, hi int) wire.Span {
+	return wire.Span{Attempt: attempt, Lo: lo, Hi: hi, Grant: 1}
+}
+
+func unheld(attempt, lo, hi int) wire.Span { return wire.Span{Attempt: attempt, Lo: lo, Hi: hi} }
 
 func bundle(tasks, maxAttempts int) *lease.Bundle {
 	return lease.New(yonder.ID{}, tasks, maxAttempts, 1)
@@ -27,8 +32,8 @@ func states(b *lease.Bundle) map[yonder.State]int {
 func TestRangesSplitAndJoin(t *testing.T) {
 	t.Parallel()
 	b := bundle(10, 3)
-	require.Equal(t, []wire.Span{span(1, 2, 5)}, b.Offer(1, 2, 5))
-	require.Equal(t, []wire.Span{span(1, 0, 2), span(1, 5, 10)}, b.Offer(1, 0, 10))
+	require.Equal(t, []wire.Span{span(1, 2, 5)}, b.Offer(1, 1, 2, 5))
+	require.Equal(t, []wire.Span{span(1, 0, 2), span(1, 5, 10)}, b.Offer(1, 1, 0, 10))
 	require.Len(t, b.Ranges, 1)
 
 	require.Empty(t, b.Accept(1, span(1, 0, 10)))
@@ -42,7 +47,7 @@ func TestRangesSplitAndJoin(t *testing.T) {
 func TestAResultCountsOnce(t *testing.T) {
 	t.Parallel()
 	b := bundle(4, 3)
-	b.Offer(1, 0, 4)
+	b.Offer(1, 1, 0, 4)
 	require.Empty(t, b.Result(span(1, 0, 4)), "nobody has accepted it")
 	b.Accept(1, span(1, 0, 4))
 	require.Equal(t, []wire.Span{span(1, 1, 3)}, b.Result(span(1, 1, 3)))
@@ -54,11 +59,11 @@ func TestAResultCountsOnce(t *testing.T) {
 func TestALateResultCountsUntilANewerAttemptIsAccepted(t *testing.T) {
 	t.Parallel()
 	b := bundle(3, 2)
-	b.Offer(1, 0, 3)
+	b.Offer(1, 1, 0, 3)
 	b.Accept(1, span(1, 0, 3))
 	require.Equal(t, lease.Ended{}, b.Lose(1, span(1, 0, 3), true))
 	require.Equal(t, []wire.Span{span(1, 0, 1)}, b.Result(span(1, 0, 1)), "while queued again")
-	b.Offer(1, 1, 3)
+	b.Offer(1, 1, 1, 3)
 	require.Equal(t, []wire.Span{span(1, 1, 2)}, b.Result(span(1, 1, 2)), "while offered again")
 	require.Equal(t, []wire.Span{span(2, 1, 2)}, b.Accept(1, span(2, 1, 3)), "its task is done")
 	require.Empty(t, b.Result(span(1, 2, 3)), "the second attempt is accepted")
@@ -68,7 +73,7 @@ func TestALateResultCountsUntilANewerAttemptIsAccepted(t *testing.T) {
 func TestTheLastAttemptExhausts(t *testing.T) {
 	t.Parallel()
 	b := bundle(2, 1)
-	b.Offer(1, 0, 2)
+	b.Offer(1, 1, 0, 2)
 	b.Accept(1, span(1, 0, 2))
 	require.Equal(t, lease.Ended{}, b.Lose(1, span(1, 0, 1), false), "it never started: no attempt is spent")
 	require.Equal(t, []wire.Span{span(1, 1, 2)}, b.Lose(1, span(1, 1, 2), true).Exhausted)
@@ -78,11 +83,11 @@ func TestTheLastAttemptExhausts(t *testing.T) {
 func TestCancelInEveryState(t *testing.T) {
 	t.Parallel()
 	b := bundle(4, 3)
-	b.Offer(1, 1, 4)
+	b.Offer(1, 1, 1, 4)
 	b.Accept(1, span(1, 2, 4))
 	b.Start(1, span(1, 3, 4))
 	ended, marked, stop := b.Cancel(0, 4)
-	require.Equal(t, []wire.Span{span(1, 0, 1), span(1, 1, 2)}, ended)
+	require.Equal(t, []wire.Span{unheld(1, 0, 1), span(1, 1, 2)}, ended)
 	require.Equal(t, []wire.Span{span(1, 2, 3), span(1, 3, 4)}, marked)
 	require.Equal(t, []wire.Span{span(1, 1, 2), span(1, 2, 3), span(1, 3, 4)}, stop)
 	require.Equal(t, []wire.Span{span(1, 1, 2)}, b.Accept(1, span(1, 1, 2)), "an offer that was cancelled")
@@ -94,14 +99,15 @@ func TestCancelInEveryState(t *testing.T) {
 func TestReconcile(t *testing.T) {
 	t.Parallel()
 	held := func(grant int64, attempt, lo, hi int, state yonder.State) wire.Holding {
-		return wire.Holding{Span: span(attempt, lo, hi), State: state, Grant: grant}
+		return wire.Holding{Span: wire.Span{Attempt: attempt, Lo: lo, Hi: hi, Grant: grant}, State: state}
 	}
 	b := bundle(6, 1)
-	b.Offer(1, 0, 5)
+	b.Offer(1, 1, 0, 5)
 	b.Accept(1, span(1, 1, 5))
 
 	require.Equal(t, []wire.Span{span(1, 5, 6)}, b.Adopt(2, held(1, 1, 4, 6, yonder.RangeStarted)), "queued is nobody's")
-	require.Equal(t, []wire.Span{span(1, 3, 4)}, b.Adopt(2, held(7, 1, 3, 4, yonder.RangeAccepted)), "another offer's")
+	others := held(7, 1, 3, 4, yonder.RangeAccepted)
+	require.Equal(t, []wire.Span{others.Span}, b.Adopt(2, others), "another offer's")
 	require.Empty(t, b.Adopt(2, held(1, 1, 2, 3, yonder.RangeAccepted)))
 	require.Equal(t, []wire.Span{span(1, 1, 2), span(1, 3, 4)}, b.Orphan(2).Exhausted)
 	require.Equal(t, map[yonder.State]int{
@@ -114,7 +120,7 @@ func TestReconcile(t *testing.T) {
 func TestExpireAndRelease(t *testing.T) {
 	t.Parallel()
 	b := bundle(3, 2)
-	b.Offer(1, 0, 2)
+	b.Offer(1, 1, 0, 2)
 	b.Accept(1, span(1, 0, 1))
 	b.Release(1)
 	require.Equal(t, map[yonder.State]int{yonder.RangeQueued: 2, yonder.RangeAccepted: 1}, states(b))
@@ -127,11 +133,32 @@ func TestExpireAndRelease(t *testing.T) {
 func TestEndedSpansCarryTheirAttempt(t *testing.T) {
 	t.Parallel()
 	b := bundle(1, 3)
-	b.Offer(1, 0, 1)
+	b.Offer(1, 1, 0, 1)
 	b.Accept(1, span(1, 0, 1))
 	b.Lose(1, span(1, 0, 1), true)
 	ended, _, _ := b.Cancel(0, 1)
-	require.Equal(t, []wire.Span{span(2, 0, 1)}, ended)
+	require.Equal(t, []wire.Span{unheld(2, 0, 1)}, ended)
+}
+
+func TestNewsOfAnEarlierOfferAreOld(t *testing.T) {
+	t.Parallel()
+	b := bundle(1, 1)
+	first, second := span(1, 0, 1), span(1, 0, 1)
+	second.Grant = 2
+	b.Offer(1, 1, 0, 1)
+	require.Empty(t, b.Accept(1, first))
+	b.Lose(1, first, false)
+	require.Equal(t, []wire.Span{second}, b.Offer(1, 2, 0, 1), "the same attempt, to the same session")
+
+	require.Equal(t, []wire.Span{first}, b.Accept(1, first), "a late accept")
+	require.Equal(t, map[yonder.State]int{yonder.RangeOffered: 1}, states(b))
+	require.Empty(t, b.Accept(1, second))
+	b.Lose(1, first, false)
+	b.Decline(1, first)
+	b.Start(1, first)
+	require.Equal(t, map[yonder.State]int{yonder.RangeAccepted: 1}, states(b))
+	require.Equal(t, []wire.Span{first}, b.Adopt(2, wire.Holding{Span: first, State: yonder.RangeStarted}))
+	require.Empty(t, b.Adopt(2, wire.Holding{Span: second, State: yonder.RangeStarted}))
 }
 
 // A bundle in tens of thousands of pieces must not make each step as dear as
@@ -140,7 +167,7 @@ func TestManyPieces(t *testing.T) {
 	t.Parallel()
 	const tasks = 16_384
 	b := bundle(tasks, 1)
-	b.Offer(1, 0, tasks)
+	b.Offer(1, 1, 0, tasks)
 	require.Empty(t, b.Accept(1, span(1, 0, tasks)))
 	for i := 0; i < tasks; i += 2 {
 		b.Start(1, span(1, i, i+1))

@@ -63,6 +63,7 @@ func (t *turn) claim(ctx context.Context, s *session, left *budget) ([]store.Off
 		return nil, err
 	}
 	var offered []store.Offered
+	s.Grants++
 	for _, r := range queue {
 		b, ok, err := t.load(ctx, s.Endpoint, r.BundleID)
 		if err != nil {
@@ -71,7 +72,7 @@ func (t *turn) claim(ctx context.Context, s *session, left *budget) ([]store.Off
 		if !ok {
 			return nil, fmt.Errorf("the queue has tasks of bundle %s, which is not there", r.BundleID)
 		}
-		want := wire.Span{Bundle: b.ID, Attempt: int(r.Attempt), Lo: int(r.Lo), Hi: int(r.Hi)}
+		want := wire.Span{Bundle: b.ID, Attempt: int(r.Attempt), Lo: int(r.Lo), Hi: int(r.Hi), Grant: s.Grants}
 		want.Hi = want.Lo + s.credit(b, want.Tasks())
 		o, err := b.fill(ctx, stored(t.q, &b.Bundle), want, left)
 		if err != nil {
@@ -80,7 +81,7 @@ func (t *turn) claim(ctx context.Context, s *session, left *budget) ([]store.Off
 		if o.Lease.Tasks() > 0 {
 			o.Epoch = s.Epoch
 			offered = append(offered, o)
-			b.lease.Offer(s.Epoch, o.Lease.Lo, o.Lease.Hi)
+			b.lease.Offer(s.Epoch, s.Grants, o.Lease.Lo, o.Lease.Hi)
 			t.recount(b)
 		}
 		if o.Lease.Hi < int(r.Hi) {
@@ -108,7 +109,7 @@ func (s *Store) Unanswered(
 				return err
 			}
 			b := &bundle{Bundle: row}
-			span := wire.Span{Bundle: b.ID, Attempt: int(r.Attempt), Lo: int(r.Lo), Hi: int(r.Hi)}
+			span := wire.Span{Bundle: b.ID, Attempt: int(r.Attempt), Lo: int(r.Lo), Hi: int(r.Hi), Grant: r.GrantNo}
 			o, err := b.fill(ctx, stored(q, &b.Bundle), span, &left)
 			if err != nil {
 				return err

@@ -136,7 +136,9 @@ func (s *Store) Heartbeat(
 		}
 		reply.Cancel = nil
 		for _, r := range cancelled {
-			reply.Cancel = append(reply.Cancel, wire.Span{Bundle: r.BundleID, Attempt: int(r.Attempt), Lo: int(r.Lo), Hi: int(r.Hi)})
+			reply.Cancel = append(reply.Cancel, wire.Span{
+				Bundle: r.BundleID, Attempt: int(r.Attempt), Lo: int(r.Lo), Hi: int(r.Hi), Grant: r.GrantNo,
+			})
 		}
 		return t.flush(ctx)
 	})

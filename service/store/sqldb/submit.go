@@ -179,8 +179,9 @@ func (t *turn) enqueue(ctx context.Context, d *draft) ([]store.Offered, error) {
 
 // offerAll claims what the session has credit for, in leases of a frame each.
 func (t *turn) offerAll(ctx context.Context, s *session, b *bundle, d *draft) ([]store.Offered, error) {
-	left := wire.Span{Bundle: b.ID, Attempt: 1, Lo: 0, Hi: s.credit(b, d.Tasks)}
-	b.lease.Offer(s.Epoch, left.Lo, left.Hi)
+	s.Grants++
+	left := wire.Span{Bundle: b.ID, Attempt: 1, Lo: 0, Hi: s.credit(b, d.Tasks), Grant: s.Grants}
+	b.lease.Offer(s.Epoch, s.Grants, left.Lo, left.Hi)
 	t.recount(b)
 	var offered []store.Offered
 	for left.Lo < left.Hi {

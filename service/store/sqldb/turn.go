@@ -106,7 +106,7 @@ func (t *turn) load(ctx context.Context, endpoint, id yonder.ID) (*bundle, bool,
 	for i, r := range ranges {
 		b.was[i] = lease.Range{
 			Lo: int(r.Lo), Hi: int(r.Hi), State: r.State, Attempt: int(r.Attempt),
-			Epoch: r.Epoch, Grant: r.GrantEpoch, Cancel: r.Cancel, Since: r.Since,
+			Epoch: r.Epoch, Grant: r.GrantNo, Cancel: r.Cancel, Since: r.Since,
 		}
 	}
 	b.lease = &lease.Bundle{
@@ -228,7 +228,7 @@ func (t *turn) writeRanges(ctx context.Context, b *bundle) error {
 func rangeRow(b *bundle, r lease.Range) gen.PutRangeParams {
 	return gen.PutRangeParams{
 		BundleID: b.ID, Lo: int64(r.Lo), Hi: int64(r.Hi), State: r.State, Attempt: int64(r.Attempt),
-		Epoch: r.Epoch, GrantEpoch: r.Grant, Cancel: r.Cancel, Since: r.Since,
+		Epoch: r.Epoch, GrantNo: r.Grant, Cancel: r.Cancel, Since: r.Since,
 		Endpoint: b.Endpoint, Priority: b.Priority, Submitted: b.Submitted,
 	}
 }
@@ -238,7 +238,7 @@ func updateOf(s *session) gen.UpdateSessionParams {
 		Endpoint: s.Endpoint, Epoch: s.Epoch, State: s.State, Instance: s.Instance, Journal: s.Journal,
 		Opened: s.Opened, LastSeen: s.LastSeen, CapacityTasks: s.CapacityTasks, CapacityBytes: s.CapacityBytes,
 		OutstandingTasks: s.OutstandingTasks, OutstandingBytes: s.OutstandingBytes, QueuedTasks: s.QueuedTasks,
-		Capabilities: s.Capabilities, Status: s.Status,
+		Capabilities: s.Capabilities, Status: s.Status, Grants: s.Grants,
 	}
 }
 

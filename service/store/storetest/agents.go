@@ -22,17 +22,18 @@ var accepts = []behaviour{
 	{"of what was not offered are refused", func(b *bench) {
 		epoch := b.live(b.endpoint, 2)
 		n := b.bundle(yonder.NewID(), 4)
-		b.submit(n)
-		all := wire.Span{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 4}
-		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 2, Hi: 4}}, b.refused(epoch, all))
+		all := spansOf(b.submit(n))[0]
+		all.Hi = 4
+		b.same([]wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 2, Hi: 4}}, b.refused(epoch, all))
 		for _, span := range []wire.Span{
-			{Bundle: n.ID, Attempt: 2, Lo: 0, Hi: 2},
+			{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 2, Grant: all.Grant + 1},
+			{Bundle: n.ID, Attempt: 2, Lo: 0, Hi: 2, Grant: all.Grant},
 			{Bundle: yonder.NewBundleID(), Attempt: 1, Lo: 0, Hi: 1},
 			{Bundle: n.ID, Attempt: 1, Lo: 3, Hi: 2},
 			{Bundle: n.ID, Attempt: 1, Lo: -1, Hi: 2},
 			{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 70_000},
 		} {
-			require.Equal(b, []wire.Span{span}, b.refused(epoch, span))
+			b.same([]wire.Span{span}, b.refused(epoch, span))
 		}
 	}},
 	{"of another endpoint's tasks are refused", func(b *bench) {
@@ -42,12 +43,12 @@ var accepts = []behaviour{
 		require.Equal(b, epoch, b.live(thief, 10), "the epoch alone does not tell")
 		refused, err := b.Accept(b.Context(), thief, wire.Accept{Epoch: epoch, Spans: spans, Declined: spans}, b.now)
 		require.NoError(b, err)
-		require.Equal(b, spans, refused)
+		b.same(spans, refused)
 		r, columns := successes(epoch, spans...)
 		r.Lost, r.Cancelled, r.Started = []wire.Loss{{Span: spans[0], Started: true}}, spans, spans
 		refused, _, err = b.Report(b.Context(), thief, r, columns, b.now)
 		require.NoError(b, err)
-		require.Equal(b, spans, refused)
+		b.same(spans, refused)
 		require.Equal(b, yonder.RangeOffered, b.task(spans[0].Bundle.Task(0)).State)
 	}},
 	{"may decline, and no attempt is spent", func(b *bench) {
@@ -55,7 +56,7 @@ var accepts = []behaviour{
 		spans := spansOf(b.submit(b.bundle(yonder.NewID(), 4)))
 		_, err := b.Accept(b.Context(), b.endpoint, wire.Accept{Epoch: epoch, Declined: spans}, b.now)
 		require.NoError(b, err)
-		require.Equal(b, spans, spansOf(b.claim()))
+		b.same(spans, spansOf(b.claim()))
 	}},
 	{"under an older epoch are fenced, like all requests", func(b *bench) {
 		old := b.live(b.endpoint, 10)
@@ -107,7 +108,7 @@ var reports = []behaviour{
 		require.Equal(b, store.Woken{group}, woken)
 		refused, woken, err = b.Report(b.Context(), b.endpoint, r, columns, b.now)
 		require.NoError(b, err)
-		require.Equal(b, []wire.Span{span}, refused)
+		b.same([]wire.Span{span}, refused)
 		require.Empty(b, woken)
 		entries, _ := b.results(group)
 		require.Len(b, entries, 1)
@@ -115,7 +116,7 @@ var reports = []behaviour{
 	{"twice in one request count once", func(b *bench) {
 		epoch := b.live(b.endpoint, 10)
 		span := b.started(epoch, yonder.NewID(), 1)
-		require.Equal(b, []wire.Span{span}, b.succeed(epoch, span, span))
+		b.same([]wire.Span{span}, b.succeed(epoch, span, span))
 	}},
 	{"keep all that is said of a result", func(b *bench) {
 		epoch := b.live(b.endpoint, 10)
@@ -140,7 +141,7 @@ var reports = []behaviour{
 		span := b.started(epoch, group, 6)
 		part := func(lo, hi int) wire.Span { return wire.Span{Bundle: span.Bundle, Attempt: 1, Lo: lo, Hi: hi} }
 		require.Empty(b, b.succeed(epoch, part(2, 3)))
-		require.Equal(b, []wire.Span{part(2, 3)}, b.succeed(epoch, part(0, 6)))
+		b.same([]wire.Span{part(2, 3)}, b.succeed(epoch, part(0, 6)))
 		entries, columns := b.results(group)
 		type row struct{ lo, hi, skip int }
 		var got []row
@@ -177,7 +178,7 @@ var reports = []behaviour{
 		span := b.started(epoch, yonder.NewID(), 2)
 		b.report(wire.Report{Epoch: epoch, Lost: []wire.Loss{{Span: span, Started: true}}})
 		span.Attempt = 2
-		require.Equal(b, []wire.Span{span}, spansOf(b.claim()))
+		b.same([]wire.Span{span}, spansOf(b.claim()))
 	}},
 	{"of the last attempt's loss fail the task", func(b *bench) {
 		epoch := b.live(b.endpoint, 10)
@@ -207,7 +208,7 @@ var reports = []behaviour{
 		spans := spansOf(b.submit(b.bundle(yonder.NewID(), 2)))
 		b.accept(epoch, spans...)
 		b.report(wire.Report{Epoch: epoch, Lost: []wire.Loss{{Span: spans[0]}}})
-		require.Equal(b, spans, spansOf(b.claim()))
+		b.same(spans, spansOf(b.claim()))
 	}},
 	{"of a late result count until a newer attempt is accepted", func(b *bench) {
 		epoch := b.live(b.endpoint, 10)
@@ -217,10 +218,11 @@ var reports = []behaviour{
 			return wire.Span{Bundle: span.Bundle, Attempt: attempt, Lo: lo, Hi: lo + 1}
 		}
 		require.Empty(b, b.succeed(epoch, part(1, 0)), "queued again")
-		b.claim()
+		again := spansOf(b.claim())[0]
 		require.Empty(b, b.succeed(epoch, part(1, 1)), "offered again")
-		b.accept(epoch, part(2, 2))
-		require.Equal(b, []wire.Span{part(1, 2)}, b.succeed(epoch, part(1, 2)), "accepted again")
+		again.Lo = 2
+		b.accept(epoch, again)
+		b.same([]wire.Span{part(1, 2)}, b.succeed(epoch, part(1, 2)), "accepted again")
 		require.Empty(b, b.succeed(epoch, part(2, 2)))
 		require.Equal(b, 1, b.task(span.Bundle.Task(1)).Attempt)
 	}},

@@ -61,7 +61,9 @@ var cancels = []behaviour{
 				continue
 			}
 			span := wire.Span{Bundle: task.ID.Bundle(), Attempt: 1, Lo: 0, Hi: 1}
-			require.Equal(b, []store.Stop{{Endpoint: b.endpoint, Epoch: epoch, Spans: []wire.Span{span}}}, stops)
+			require.Len(b, stops, 1)
+			require.Equal(b, []any{b.endpoint, epoch}, []any{stops[0].Endpoint, stops[0].Epoch})
+			b.same([]wire.Span{span}, stops[0].Spans)
 		}
 		_, _, _, err := b.CancelTask(b.Context(), yonder.NewID())
 		requireCode(b, yonder.CodeNotFound, err)
@@ -112,7 +114,7 @@ var cancels = []behaviour{
 			require.NoError(b, err)
 			return reply.Cancel
 		}
-		require.Equal(b, []wire.Span{span}, beat())
+		b.same([]wire.Span{span}, beat())
 		b.report(wire.Report{Epoch: epoch, Cancelled: []wire.Span{span}})
 		require.Empty(b, beat())
 		task := b.task(span.Bundle.Task(0))
@@ -132,7 +134,7 @@ var cancels = []behaviour{
 		spans := spansOf(b.submit(b.bundle(yonder.NewID(), 1)))
 		_, _, _, err := b.CancelTask(b.Context(), spans[0].Bundle.Task(0))
 		require.NoError(b, err)
-		require.Equal(b, spans, b.refused(epoch, spans...))
+		b.same(spans, b.refused(epoch, spans...))
 	}},
 	{"by time end tasks in every state", func(b *bench) {
 		epoch := b.live(b.endpoint, 3)
@@ -161,7 +163,7 @@ var cancels = []behaviour{
 			require.Equal(b, yonder.CodeTaskExpired, b.task(bundle.ID.Task(0)).Code)
 		}
 		require.Equal(b, yonder.RangeQueued, b.task(patient.ID.Task(0)).State)
-		require.Equal(b, spans[:1], b.succeed(epoch, spans[0]), "a result after that does not count")
+		b.same(spans[:1], b.succeed(epoch, spans[0]), "a result after that does not count")
 		n, _, _, err = b.ExpireTasks(b.Context(), giveUp.Add(time.Second), 100)
 		require.NoError(b, err)
 		require.Zero(b, n)

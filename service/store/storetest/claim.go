@@ -44,13 +44,13 @@ var claims = []behaviour{
 		n := b.wait(b.bundle(yonder.NewID(), 5))
 		epoch := b.live(b.endpoint, 3)
 		first := b.claim()
-		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 3}}, spansOf(first))
+		b.same([]wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 3}}, spansOf(first))
 		require.Equal(b, n.Payloads[:3], first[0].Payloads)
 		require.Empty(b, b.claim())
 		b.accept(epoch, spansOf(first)...)
 		require.Empty(b, b.claim(), "accepted tasks still count")
 		b.succeed(epoch, wire.Span{Bundle: n.ID, Attempt: 1, Lo: 1, Hi: 3})
-		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 3, Hi: 5}}, spansOf(b.claim()))
+		b.same([]wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 3, Hi: 5}}, spansOf(b.claim()))
 	}},
 	{"take what credit in bytes allows, and one task of any size", func(b *bench) {
 		n := b.bundle(yonder.NewID(), 4)
@@ -71,7 +71,7 @@ var claims = []behaviour{
 		_, err = b.Heartbeat(b.Context(), b.endpoint, beat, b.now)
 		require.NoError(b, err)
 		spans = spansOf(b.claim())
-		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 2, Hi: 3}}, spans)
+		b.same([]wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 2, Hi: 3}}, spans)
 		require.Empty(b, b.claim())
 	}},
 	{"fill a frame and no more", func(b *bench) {
@@ -87,10 +87,10 @@ var claims = []behaviour{
 			require.NoError(b, err)
 			return spansOf(offered)
 		}
-		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 3}}, claim(4000), "the small one does not overtake")
-		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 3, Hi: 4}}, claim(10), "something always goes")
+		b.same([]wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 3}}, claim(4000), "the small one does not overtake")
+		b.same([]wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 3, Hi: 4}}, claim(10), "something always goes")
 		rest := claim(1 << 20)
-		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 4, Hi: 10}, {Bundle: small.ID, Attempt: 1, Lo: 0, Hi: 1}}, rest)
+		b.same([]wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 4, Hi: 10}, {Bundle: small.ID, Attempt: 1, Lo: 0, Hi: 1}}, rest)
 	}},
 	{"reach over the pages of a large bundle", func(b *bench) {
 		n := b.bundle(yonder.NewID(), 40)
@@ -113,11 +113,11 @@ var claims = []behaviour{
 		n := b.wait(b.chunk(yonder.NewID(), 4))
 		epoch := b.live(b.endpoint, 4)
 		spans := spansOf(b.claim())
-		require.Equal(b, []wire.Span{{Bundle: first.ID, Attempt: 1, Lo: 0, Hi: 1}}, spans, "three free places are not enough")
+		b.same([]wire.Span{{Bundle: first.ID, Attempt: 1, Lo: 0, Hi: 1}}, spans, "three free places are not enough")
 		b.accept(epoch, spans...)
 		b.succeed(epoch, spans...)
 		offered := b.claim()
-		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 4}}, spansOf(offered))
+		b.same([]wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 4}}, spansOf(offered))
 		require.Equal(b, n.Payloads, offered[0].Payloads)
 		require.Equal(b, 1, offered[0].Lease.Columns)
 	}},
@@ -125,7 +125,7 @@ var claims = []behaviour{
 		n := b.wait(b.chunk(yonder.NewID(), 10))
 		b.live(b.endpoint, 4)
 		offered := b.claim()
-		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 4}}, spansOf(offered))
+		b.same([]wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 4}}, spansOf(offered))
 		require.Equal(b, 10, offered[0].Lease.Total)
 	}},
 	{"count blobs from the lease's own columns", func(b *bench) {
@@ -138,14 +138,14 @@ var claims = []behaviour{
 		require.Empty(b, first[0].Lease.Blobs)
 		b.accept(epoch, spansOf(first)...)
 		b.succeed(epoch, spansOf(first)...)
-		require.Equal(b, map[int]wire.Blob{1: blob.Blob}, b.claim()[0].Lease.Blobs)
+		second := b.claim()
+		require.Equal(b, map[int]wire.Blob{1: blob.Blob}, second[0].Lease.Blobs)
 
 		chunk := b.chunk(yonder.NewID(), 2)
 		chunk.Blobs = map[int]wire.Blob{0: blob.Blob}
 		b.submit(chunk)
-		spans := []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 2, Hi: 4}}
-		b.accept(epoch, spans...)
-		b.succeed(epoch, spans...)
+		b.accept(epoch, spansOf(second)...)
+		b.succeed(epoch, spansOf(second)...)
 		require.Equal(b, map[int]wire.Blob{0: blob.Blob}, b.claim()[0].Lease.Blobs)
 	}},
 	{"need an endpoint", func(b *bench) {
@@ -184,9 +184,9 @@ var claims = []behaviour{
 		later := b.now.Add(time.Second)
 		require.Equal(b, want, again(later, 1<<20))
 		require.Equal(b, []yonder.ID{b.endpoint}, unsettled(later))
-		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 1}}, spansOf(again(later, 1)))
-		b.accept(epoch, wire.Span{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 3})
-		require.Equal(b, []wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 3, Hi: 4}}, spansOf(again(later, 1<<20)))
+		b.same([]wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 1}}, spansOf(again(later, 1)))
+		b.accept(epoch, wire.Span{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 3, Grant: want[0].Lease.Grant})
+		b.same([]wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 3, Hi: 4}}, spansOf(again(later, 1<<20)))
 		b.live(b.endpoint, 0)
 		require.Empty(b, again(later, 1<<20), "the older session's offers went back")
 		require.Empty(b, unsettled(later))

@@ -50,15 +50,16 @@ var tasks = []behaviour{
 		epoch := b.live(b.endpoint, 4)
 		group := yonder.NewID()
 		var want []yonder.ID
+		var offered []store.Offered
 		for _, n := range []int{3, 1, 4, 1} {
 			bundle := b.bundle(group, n)
-			b.submit(bundle)
+			offered = append(offered, b.submit(bundle)...)
 			for i := range n {
 				want = append([]yonder.ID{bundle.ID.Task(i)}, want...)
 			}
 		}
 		first := want[len(want)-1].Bundle()
-		b.accept(epoch, wire.Span{Bundle: first, Attempt: 1, Lo: 0, Hi: 3})
+		b.accept(epoch, offered[0].Lease.Span)
 		b.succeed(epoch, wire.Span{Bundle: first, Attempt: 1, Lo: 1, Hi: 2})
 		for size := 1; size <= len(want)+1; size++ {
 			got := []yonder.ID{}

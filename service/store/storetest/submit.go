@@ -19,7 +19,7 @@ var submits = []behaviour{
 		require.Equal(b, []store.Offered{{
 			Endpoint: b.endpoint, Epoch: epoch, Payloads: n.Payloads,
 			Lease: wire.Lease{
-				Span:  wire.Span{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 3},
+				Span:  wire.Span{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 3, Grant: 1},
 				Owner: b.owner, Function: b.function.ID, Hash: b.function.Hash, Kind: b.function.Kind, Requires: n.Requires,
 				Form: wire.FormEach, Total: 3, Codec: "pickle", Priority: 7, Walltime: 1.5, Columns: 3,
 			},

@@ -22,7 +22,7 @@ func (q *Queries) DeleteEndpoint(ctx context.Context, id yonder.ID) error {
 }
 
 const getEndpoint = `-- name: GetEndpoint :one
-SELECT e.id, e.owner, e.name, e.description, e.everyone, e.sharing, e.functions, e.created, s.endpoint, s.epoch, s.state, s.instance, s.journal, s.opened, s.last_seen, s.capacity_tasks, s.capacity_bytes, s.outstanding_tasks, s.outstanding_bytes, s.queued_tasks, s.capabilities, s.status, COALESCE(i.name, '') AS owner_name
+SELECT e.id, e.owner, e.name, e.description, e.everyone, e.sharing, e.functions, e.created, s.endpoint, s.epoch, s.state, s.instance, s.journal, s.opened, s.last_seen, s.capacity_tasks, s.capacity_bytes, s.outstanding_tasks, s.outstanding_bytes, s.queued_tasks, s.capabilities, s.status, s.grants, COALESCE(i.name, '') AS owner_name
 FROM endpoints e
 JOIN sessions s ON s.endpoint = e.id
 LEFT JOIN identities i ON i.id = e.owner
@@ -61,6 +61,7 @@ func (q *Queries) GetEndpoint(ctx context.Context, id yonder.ID) (GetEndpointRow
 		&i.Session.QueuedTasks,
 		&i.Session.Capabilities,
 		&i.Session.Status,
+		&i.Session.Grants,
 		&i.OwnerName,
 	)
 	return i, err
@@ -112,7 +113,7 @@ func (q *Queries) InsertSession(ctx context.Context, endpoint yonder.ID, state y
 }
 
 const listEndpoints = `-- name: ListEndpoints :many
-SELECT e.id, e.owner, e.name, e.description, e.everyone, e.sharing, e.functions, e.created, s.endpoint, s.epoch, s.state, s.instance, s.journal, s.opened, s.last_seen, s.capacity_tasks, s.capacity_bytes, s.outstanding_tasks, s.outstanding_bytes, s.queued_tasks, s.capabilities, s.status, COALESCE(i.name, '') AS owner_name
+SELECT e.id, e.owner, e.name, e.description, e.everyone, e.sharing, e.functions, e.created, s.endpoint, s.epoch, s.state, s.instance, s.journal, s.opened, s.last_seen, s.capacity_tasks, s.capacity_bytes, s.outstanding_tasks, s.outstanding_bytes, s.queued_tasks, s.capabilities, s.status, s.grants, COALESCE(i.name, '') AS owner_name
 FROM endpoints e
 JOIN sessions s ON s.endpoint = e.id
 LEFT JOIN identities i ON i.id = e.owner
@@ -179,6 +180,7 @@ func (q *Queries) ListEndpoints(ctx context.Context, arg ListEndpointsParams) ([
 			&i.Session.QueuedTasks,
 			&i.Session.Capabilities,
 			&i.Session.Status,
+			&i.Session.Grants,
 			&i.OwnerName,
 		); err != nil {
 			return nil, err

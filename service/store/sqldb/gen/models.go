@@ -119,6 +119,7 @@ type Session struct {
 	QueuedTasks      int64
 	Capabilities     string
 	Status           string
+	Grants           int64
 }
 
 type Token struct {

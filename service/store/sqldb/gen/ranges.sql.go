@@ -13,7 +13,7 @@ import (
 )
 
 const cancelledRanges = `-- name: CancelledRanges :many
-SELECT bundle_id, lo, hi, attempt FROM ranges
+SELECT bundle_id, lo, hi, attempt, grant_no FROM ranges
 WHERE endpoint = $1 AND cancel AND epoch = $2
 ORDER BY bundle_id, lo
 LIMIT 2000
@@ -24,6 +24,7 @@ type CancelledRangesRow struct {
 	Lo       int64
 	Hi       int64
 	Attempt  int64
+	GrantNo  int64
 }
 
 func (q *Queries) CancelledRanges(ctx context.Context, endpoint yonder.ID, epoch int64) ([]CancelledRangesRow, error) {
@@ -40,6 +41,7 @@ func (q *Queries) CancelledRanges(ctx context.Context, endpoint yonder.ID, epoch
 			&i.Lo,
 			&i.Hi,
 			&i.Attempt,
+			&i.GrantNo,
 		); err != nil {
 			return nil, err
 		}
@@ -170,25 +172,25 @@ func (q *Queries) OfferedBundles(ctx context.Context, endpoint yonder.ID, epoch 
 }
 
 const putRange = `-- name: PutRange :exec
-INSERT INTO ranges (bundle_id, lo, hi, state, attempt, epoch, grant_epoch, cancel, since, endpoint, priority, submitted)
+INSERT INTO ranges (bundle_id, lo, hi, state, attempt, epoch, grant_no, cancel, since, endpoint, priority, submitted)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (bundle_id, lo) DO UPDATE SET hi = EXCLUDED.hi, state = EXCLUDED.state, attempt = EXCLUDED.attempt,
-    epoch = EXCLUDED.epoch, grant_epoch = EXCLUDED.grant_epoch, cancel = EXCLUDED.cancel, since = EXCLUDED.since
+    epoch = EXCLUDED.epoch, grant_no = EXCLUDED.grant_no, cancel = EXCLUDED.cancel, since = EXCLUDED.since
 `
 
 type PutRangeParams struct {
-	BundleID   yonder.ID
-	Lo         int64
-	Hi         int64
-	State      yonder.State
-	Attempt    int64
-	Epoch      int64
-	GrantEpoch int64
-	Cancel     bool
-	Since      int64
-	Endpoint   yonder.ID
-	Priority   int64
-	Submitted  int64
+	BundleID  yonder.ID
+	Lo        int64
+	Hi        int64
+	State     yonder.State
+	Attempt   int64
+	Epoch     int64
+	GrantNo   int64
+	Cancel    bool
+	Since     int64
+	Endpoint  yonder.ID
+	Priority  int64
+	Submitted int64
 }
 
 func (q *Queries) PutRange(ctx context.Context, arg PutRangeParams) error {
@@ -199,7 +201,7 @@ func (q *Queries) PutRange(ctx context.Context, arg PutRangeParams) error {
 		arg.State,
 		arg.Attempt,
 		arg.Epoch,
-		arg.GrantEpoch,
+		arg.GrantNo,
 		arg.Cancel,
 		arg.Since,
 		arg.Endpoint,
@@ -309,18 +311,18 @@ func (q *Queries) RangesBelow(ctx context.Context, arg RangesBelowParams) ([]Ran
 }
 
 const rangesOf = `-- name: RangesOf :many
-SELECT lo, hi, state, attempt, epoch, grant_epoch, cancel, since FROM ranges WHERE bundle_id = $1 ORDER BY lo
+SELECT lo, hi, state, attempt, epoch, grant_no, cancel, since FROM ranges WHERE bundle_id = $1 ORDER BY lo
 `
 
 type RangesOfRow struct {
-	Lo         int64
-	Hi         int64
-	State      yonder.State
-	Attempt    int64
-	Epoch      int64
-	GrantEpoch int64
-	Cancel     bool
-	Since      int64
+	Lo      int64
+	Hi      int64
+	State   yonder.State
+	Attempt int64
+	Epoch   int64
+	GrantNo int64
+	Cancel  bool
+	Since   int64
 }
 
 func (q *Queries) RangesOf(ctx context.Context, bundleID yonder.ID) ([]RangesOfRow, error) {
@@ -338,7 +340,7 @@ func (q *Queries) RangesOf(ctx context.Context, bundleID yonder.ID) ([]RangesOfR
 			&i.State,
 			&i.Attempt,
 			&i.Epoch,
-			&i.GrantEpoch,
+			&i.GrantNo,
 			&i.Cancel,
 			&i.Since,
 		); err != nil {
@@ -356,7 +358,7 @@ func (q *Queries) RangesOf(ctx context.Context, bundleID yonder.ID) ([]RangesOfR
 }
 
 const unanswered = `-- name: Unanswered :many
-SELECT r.bundle_id, r.lo, r.hi, r.attempt, r.epoch FROM ranges r
+SELECT r.bundle_id, r.lo, r.hi, r.attempt, r.epoch, r.grant_no FROM ranges r
 JOIN sessions s ON s.endpoint = r.endpoint AND s.epoch = r.epoch AND s.state = 'live'
 WHERE r.endpoint = $1 AND r.state = 'offered' AND r.since < $2
 ORDER BY r.since, r.bundle_id, r.lo
@@ -369,6 +371,7 @@ type UnansweredRow struct {
 	Hi       int64
 	Attempt  int64
 	Epoch    int64
+	GrantNo  int64
 }
 
 func (q *Queries) Unanswered(ctx context.Context, endpoint yonder.ID, since int64, limit int32) ([]UnansweredRow, error) {
@@ -386,6 +389,7 @@ func (q *Queries) Unanswered(ctx context.Context, endpoint yonder.ID, since int6
 			&i.Hi,
 			&i.Attempt,
 			&i.Epoch,
+			&i.GrantNo,
 		); err != nil {
 			return nil, err
 		}

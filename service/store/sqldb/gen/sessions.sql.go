@@ -85,7 +85,7 @@ func (q *Queries) CountSessions(ctx context.Context) ([]CountSessionsRow, error)
 }
 
 const lockSession = `-- name: LockSession :one
-SELECT endpoint, epoch, state, instance, journal, opened, last_seen, capacity_tasks, capacity_bytes, outstanding_tasks, outstanding_bytes, queued_tasks, capabilities, status FROM sessions WHERE endpoint = $1
+SELECT endpoint, epoch, state, instance, journal, opened, last_seen, capacity_tasks, capacity_bytes, outstanding_tasks, outstanding_bytes, queued_tasks, capabilities, status, grants FROM sessions WHERE endpoint = $1
 `
 
 // Queries named Lock… lock the rows they read: see lockRows.
@@ -107,6 +107,7 @@ func (q *Queries) LockSession(ctx context.Context, endpoint yonder.ID) (Session,
 		&i.QueuedTasks,
 		&i.Capabilities,
 		&i.Status,
+		&i.Grants,
 	)
 	return i, err
 }
@@ -156,7 +157,7 @@ func (q *Queries) UnsettledSessions(ctx context.Context, since int64, limit int3
 const updateSession = `-- name: UpdateSession :exec
 UPDATE sessions SET epoch = $2, state = $3, instance = $4, journal = $5, opened = $6, last_seen = $7,
     capacity_tasks = $8, capacity_bytes = $9, outstanding_tasks = $10, outstanding_bytes = $11,
-    queued_tasks = $12, capabilities = $13, status = $14
+    queued_tasks = $12, capabilities = $13, status = $14, grants = $15
 WHERE endpoint = $1
 `
 
@@ -175,6 +176,7 @@ type UpdateSessionParams struct {
 	QueuedTasks      int64
 	Capabilities     string
 	Status           string
+	Grants           int64
 }
 
 func (q *Queries) UpdateSession(ctx context.Context, arg UpdateSessionParams) error {
@@ -193,6 +195,7 @@ func (q *Queries) UpdateSession(ctx context.Context, arg UpdateSessionParams) er
 		arg.QueuedTasks,
 		arg.Capabilities,
 		arg.Status,
+		arg.Grants,
 	)
 	return err
 }

@@ -1,11 +1,11 @@
 -- name: RangesOf :many
-SELECT lo, hi, state, attempt, epoch, grant_epoch, cancel, since FROM ranges WHERE bundle_id = $1 ORDER BY lo;
+SELECT lo, hi, state, attempt, epoch, grant_no, cancel, since FROM ranges WHERE bundle_id = $1 ORDER BY lo;
 
 -- name: PutRange :exec
-INSERT INTO ranges (bundle_id, lo, hi, state, attempt, epoch, grant_epoch, cancel, since, endpoint, priority, submitted)
+INSERT INTO ranges (bundle_id, lo, hi, state, attempt, epoch, grant_no, cancel, since, endpoint, priority, submitted)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (bundle_id, lo) DO UPDATE SET hi = EXCLUDED.hi, state = EXCLUDED.state, attempt = EXCLUDED.attempt,
-    epoch = EXCLUDED.epoch, grant_epoch = EXCLUDED.grant_epoch, cancel = EXCLUDED.cancel, since = EXCLUDED.since;
+    epoch = EXCLUDED.epoch, grant_no = EXCLUDED.grant_no, cancel = EXCLUDED.cancel, since = EXCLUDED.since;
 
 -- name: DeleteRange :exec
 DELETE FROM ranges WHERE bundle_id = $1 AND lo = $2;
@@ -17,7 +17,7 @@ ORDER BY priority DESC, submitted, bundle_id, lo
 LIMIT $2;
 
 -- name: Unanswered :many
-SELECT r.bundle_id, r.lo, r.hi, r.attempt, r.epoch FROM ranges r
+SELECT r.bundle_id, r.lo, r.hi, r.attempt, r.epoch, r.grant_no FROM ranges r
 JOIN sessions s ON s.endpoint = r.endpoint AND s.epoch = r.epoch AND s.state = 'live'
 WHERE r.endpoint = $1 AND r.state = 'offered' AND r.since < $2
 ORDER BY r.since, r.bundle_id, r.lo
@@ -35,7 +35,7 @@ WHERE endpoint = $1 AND state = 'offered' AND epoch = $2
 ORDER BY bundle_id;
 
 -- name: CancelledRanges :many
-SELECT bundle_id, lo, hi, attempt FROM ranges
+SELECT bundle_id, lo, hi, attempt, grant_no FROM ranges
 WHERE endpoint = $1 AND cancel AND epoch = $2
 ORDER BY bundle_id, lo
 LIMIT 2000; -- as many as fit an answer; the next heartbeat brings more

@@ -80,7 +80,7 @@ class Executor(concurrent.futures.Executor):
                 cursor = self.client.group(self.group).cursor
             except NotFound:
                 return  # it comes to be with the first bundle
-            engine.inbox.start_at(self.group, cursor)
+            engine.inbox.join(self.group, cursor)
 
     def after_fork(self) -> None:
         """In a child process: its parent waits for what was submitted before."""

@@ -62,6 +62,13 @@ class Inbox:
             state = self._groups.setdefault(group, Group())
             state.cursor = max(state.cursor, cursor)
 
+    def join(self, group: str, cursor: int) -> None:
+        """Skip the results that a group has already, unless some of it are waited for here."""
+        with self._lock:
+            state = self._groups.setdefault(group, Group())
+            if not state.sinks:
+                state.cursor = max(state.cursor, cursor)
+
     def begin(self, group: str) -> tuple[bool, int]:
         """Mark a group as followed. Returns whether it was not, and where to subscribe."""
         with self._lock:

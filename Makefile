@@ -38,9 +38,9 @@ $(CROSS): cross-%:
 		$(BUILD) -o dist/yonder-$*$(if $(findstring windows,$*),.exe) ./cmd/yonder
 
 .PHONY: wheel
-wheel: ## build the Python wheel into dist/
+wheel: ## build the Python wheels into dist/
 	tools/setup --python
-	.cache/venv/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist ./python
+	.cache/venv/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist ./python ./compat/funcx
 
 .PHONY: test
 test: ## set up what is missing, then run the Go and the Python tests

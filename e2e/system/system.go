@@ -172,9 +172,16 @@ func (s *System) StopManagers(name string) {
 // Run runs a command of the program to its end and returns its output.
 func (s *System) Run(stdin string, args ...string) string {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeoutCause(s.t.Context(), Patience, context.DeadlineExceeded)
+	return s.RunProgram(s.t.Context(), stdin, s.binary, args...)
+}
+
+// RunProgram runs any program to its end, as the logged-in user, and returns
+// its output.
+func (s *System) RunProgram(ctx context.Context, stdin, program string, args ...string) string {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeoutCause(ctx, Patience, context.DeadlineExceeded)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, s.binary, args...)
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = s.environ()
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.Output()
@@ -183,14 +190,16 @@ func (s *System) Run(stdin string, args ...string) string {
 		if e, ok := err.(*exec.ExitError); ok { //nolint:errorlint // exec returns it bare
 			exit = e
 		}
-		require.NotNil(s.t, exit, "yonder %v: %v", args, err)
-		require.NoError(s.t, err, "yonder %v\n%s%s", args, out, exit.Stderr)
+		require.NotNil(s.t, exit, "%s %v: %v", program, args, err)
+		require.NoError(s.t, err, "%s %v\n%s%s", program, args, out, exit.Stderr)
 	}
 	return string(out)
 }
 
+// environ has the program that is tested before all others on the PATH.
 func (s *System) environ() []string {
-	return append(append(os.Environ(), "YONDER_HOME="+s.Home, "YONDER_URL=", "YONDER_TOKEN=", "YONDER_CA_FILE="+s.CAFile), s.Env...)
+	path := filepath.Dir(s.binary) + string(filepath.ListSeparator) + os.Getenv("PATH")
+	return append(append(os.Environ(), "PATH="+path, "YONDER_HOME="+s.Home, "YONDER_URL=", "YONDER_TOKEN=", "YONDER_CA_FILE="+s.CAFile), s.Env...)
 }
 
 // Until waits for a condition at a process boundary, where no signal comes.

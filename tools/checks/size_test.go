@@ -165,7 +165,7 @@ func pythonName(line string) (string, bool) {
 }
 
 func isTest(name string) bool {
-	return strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "python/tests/") ||
+	return strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "python/tests/") || strings.HasPrefix(name, "compat/funcx/tests/") ||
 		strings.HasPrefix(name, "e2e/") || strings.HasPrefix(name, "bench/")
 }
 

@@ -42,7 +42,7 @@ python_from_apt() {
 	real "python$1" || true
 }
 
-# virtualenv makes .cache/venv with our package in it, editable, and makes it
+# virtualenv makes .cache/venv with our packages in it, editable, and makes it
 # again when what it was made from changes.
 virtualenv() {
 	local base stamp
@@ -54,13 +54,13 @@ virtualenv() {
 		note "no python/pyproject.toml: nothing to install"
 		return 0
 	fi
-	stamp="$base $(cksum <python/pyproject.toml)"
+	stamp="$base $(cat python/pyproject.toml compat/funcx/pyproject.toml | cksum)"
 	[ "$(cat "$venv/.stamp" 2>/dev/null)" = "$stamp" ] && return 0
 	rm -rf "$venv"
 	"$base" -m venv "$venv" || {
 		note "cannot make a virtual environment: install python3-venv"
 		return 1
 	}
-	"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable './python[test]' &&
+	"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable './python[test]' --editable ./compat/funcx &&
 		echo "$stamp" >"$venv/.stamp"
 }

@@ -1,0 +1,5 @@
+"""The client and the executor."""
+
+from funcx.version import VERSION, __version__
+
+__all__ = ["VERSION", "__version__"]

@@ -1,0 +1,5 @@
+"""Where funcX had the error of its web service."""
+
+from funcx.errors import FuncxAPIError
+
+__all__ = ["FuncxAPIError"]

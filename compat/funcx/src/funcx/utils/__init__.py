@@ -1,0 +1,1 @@
+"""Where funcX 0.3 had some of its names."""

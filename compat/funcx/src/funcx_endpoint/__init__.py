@@ -1,0 +1,5 @@
+"""The ``funcx-endpoint`` command, over ``yonder endpoint``."""
+
+from funcx.version import __version__
+
+__all__ = ["__version__"]

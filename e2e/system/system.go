@@ -63,6 +63,14 @@ func New(tb testing.TB) *System {
 	return &System{t: tb, binary: binary, Home: home, Address: FreeAddress(tb)}
 }
 
+// For is the same system for a subtest, which fails if something goes wrong.
+func (s *System) For(tb testing.TB) *System {
+	tb.Helper()
+	own := *s
+	own.t = tb
+	return &own
+}
+
 // FreeAddress is an address on loopback that nothing listens on. It is free
 // when asked; a service that restarts needs to find its old one again.
 func FreeAddress(tb testing.TB) string {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 import warnings
 from typing import Any
@@ -112,10 +113,68 @@ def test_limits() -> None:
             codec.pack_chunk(wrong)
 
 
-def test_damaged_tables_are_refused() -> None:
-    data = codec.pack_chunk([((i,), {}) for i in range(3)])
+@pytest.mark.parametrize("first", [[1], 1])
+def test_damaged_tables_are_refused(first: Any) -> None:
+    data = codec.pack_chunk([((first, i), {}) for i in range(3)])
     for wrong in (data[:-1], data + b"x", data[:12], data[:8] + b"z" + data[9:], data[:20]):
         with pytest.raises(CodecMismatch):
             codec.unpack_chunk(wrong)
     with pytest.raises(UnpackError, match="not a chunk"):
         codec.unpack_chunk(codec.pack_args([1]))
+
+
+SCALARS = [0, -1, 1 << 80, 1.5, float("inf"), True, None, "text", "\ud800", b"bytes", ""]
+
+
+def test_scalars_share_a_pickle() -> None:
+    calls = [((value, at), {}) for at, value in enumerate(SCALARS)]
+    data = codec.pack_chunk(calls)
+    chunk = codec.unpack_chunk(data)
+    assert isinstance(chunk, codec.Scalars)
+    assert chunk.columns == (SCALARS, list(range(len(SCALARS))))
+    assert list(chunk) == calls == [chunk[at] for at in range(len(chunk))]
+    assert chunk[2:4] == calls[2:4]
+    with pytest.raises(IndexError, match="11 items, there is no item 11"):
+        chunk[11]
+    values = codec.unpack_chunk(codec.pack_scalars(SCALARS))
+    assert list(values) == SCALARS
+    assert values[-1] == ""
+
+
+class Number(int):
+    """A subclass may have state: it does not count as a scalar."""
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        [((1,), {}), ((1, 2), {})],
+        [((1,), {}), ((1,), {"k": 2})],
+        [((1,), {}), (((),), {})],
+        [((1,), {}), ((Number(1),), {})],
+    ],
+)
+def test_what_is_not_alike_has_items_of_its_own(calls: list[Any]) -> None:
+    chunk = codec.unpack_chunk(codec.pack_chunk(calls))
+    assert isinstance(chunk, codec.Chunk)
+    assert list(chunk) == calls
+
+
+def test_scalars_bring_no_code() -> None:
+    data = codec.pack_scalars([1])
+    forged = data[:20] + pickle.dumps(([len],))
+    with pytest.raises(UnpackError, match=r"refer to builtins\.len"):
+        codec.unpack_chunk(forged)
+    for columns, message in (
+        ([1], "1 columns"),
+        ((1,), "1 items"),
+        (([1, 2],), "1 items"),
+        ((), "1 columns"),
+    ):
+        with pytest.raises(UnpackError, match=message):
+            codec.unpack_chunk(data[:20] + pickle.dumps(columns))
+
+
+def test_calls_without_arguments() -> None:
+    chunk = codec.unpack_chunk(codec.pack_chunk([((), {})] * 3))
+    assert list(chunk) == [((), {})] * 3

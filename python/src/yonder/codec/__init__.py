@@ -7,7 +7,8 @@ is refused with CodecMismatch before any of it is loaded.
 The client: ``pack_args``, ``pack_chunk`` (many calls), ``unpack_value``,
 ``unpack_chunk`` (many values), ``unpack_error``. The worker: ``unpack_args``,
 ``unpack_chunk`` (calls), ``pack_value``, ``join_values`` (a chunk of packed
-values), ``pack_error``; all of them while its function is ``active()``.
+values), ``pack_scalars`` (a chunk of values), ``pack_error``; all of them while
+its function is ``active()``.
 
 Loading a pickle runs code of whoever made it: a worker does so for its own
 owner's tasks, a client for results of functions that it asked for. The codec
@@ -16,20 +17,31 @@ owner's tasks, a client for results of functions that it asked for. The codec
 
 from __future__ import annotations
 
-from yonder.codec.chunk import Chunk, join_values, pack_chunk, unpack_chunk
+from yonder.codec.chunk import (
+    SCALARS,
+    Chunk,
+    Scalars,
+    join_values,
+    pack_chunk,
+    pack_scalars,
+    unpack_chunk,
+)
 from yonder.codec.failure import pack_error, unpack_error
 from yonder.codec.payload import pack_args, pack_value, unpack_args, unpack_value
 from yonder.codec.prefix import CODECS, Prefix, check, read_prefix
 
 __all__ = [
     "CODECS",
+    "SCALARS",
     "Chunk",
     "Prefix",
+    "Scalars",
     "check",
     "join_values",
     "pack_args",
     "pack_chunk",
     "pack_error",
+    "pack_scalars",
     "pack_value",
     "read_prefix",
     "unpack_args",

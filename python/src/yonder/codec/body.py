@@ -7,7 +7,7 @@ import json
 import pickle
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any, Optional, Protocol
+from typing import Any, Optional, Protocol, Union
 
 from yonder.capture.bundle import Bundle
 from yonder.capture.pickling import PROTOCOL, CodePickler, CodeUnpickler, explain
@@ -80,10 +80,12 @@ def load(code: bytes, owner: Optional[LoadsCode]) -> Optional[Callable[[str], An
     return table.__getitem__
 
 
-def unpickle(data: Buffer, unpickler: Callable[[io.BytesIO], pickle.Unpickler]) -> Any:
+def unpickle(
+    data: Union[Buffer, io.BytesIO], unpickler: Callable[[io.BytesIO], pickle.Unpickler]
+) -> Any:
     """Load a pickle; UnpackError says why when it cannot be."""
     try:
-        return unpickler(io.BytesIO(data)).load()
+        return unpickler(data if isinstance(data, io.BytesIO) else io.BytesIO(data)).load()
     except UnpackError:
         raise
     except Exception as error:

@@ -9,18 +9,27 @@ there is any), little endian::
 
 An argument that several calls have in common is kept once, and loaded anew
 for every call: what one call does to it, another does not see.
+
+Where nobody could tell the difference, because every argument or value is an
+immutable scalar, one pickle holds them all, which takes a twentieth of the
+time::
+
+    u8  b"C" for calls, b"V" for values; 3 zero bytes
+    u32 n, the number of items; u32 k, the number of arguments (1 for values)
+    a pickle of a tuple of k lists: the first arguments, the second ones, ...
 """
 
 from __future__ import annotations
 
 import io
 import itertools
+import pickle
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
-from yonder.capture.pickling import CodeUnpickler
+from yonder.capture.pickling import PROTOCOL, CodeUnpickler
 from yonder.codec import body, payload
 from yonder.codec.body import Code, LoadsCode
 from yonder.codec.payload import Call
@@ -29,11 +38,14 @@ from yonder.errors import PackError, UnpackError
 
 _HEAD = struct.Struct("<c3sII")
 _CALLS, _VALUES = b"c", b"v"
+_COLUMNS, _COLUMN = b"C", b"V"
 # As many tasks as one bundle may hold.
 MAX_ITEMS = 65_536
 _MAX_ITEM_BYTES = 0xFFFFFFFF
 # Smaller constants take less room than a reference to a shared one.
 _SMALL = (int, float, bool, type(None), complex)
+# What may go into one pickle: loading it once for all is as loading it for each.
+SCALARS = frozenset({int, float, bool, type(None), str, bytes})
 
 
 def shared(index: int) -> Any:
@@ -59,6 +71,10 @@ def pack_chunk(
     Raises PackError naming the call and the argument that cannot be packed.
     """
     calls = list(calls)
+    if codec == "pickle":
+        columns = _columns(calls)
+        if columns is not None:
+            return Prefix(codec, chunk=True).dump() + _plain(_COLUMNS, len(calls), columns)
     code = Code()
     common: list[bytes] = []
     packed: list[Call] = calls
@@ -74,6 +90,26 @@ def pack_chunk(
         except PackError as error:
             raise PackError(f"call {at}: {error}") from error
     return code.finish(codec, chunk=True) + _table(_CALLS, common, items)
+
+
+def _columns(calls: Sequence[Call]) -> Optional[tuple[list[Any], ...]]:
+    """The arguments by position, if all calls take as many and all are scalars."""
+    args = [call[0] for call in calls]
+    if not args or any(call[1] for call in calls) or len(set(map(len, args))) > 1:
+        return None
+    columns = tuple(map(list, zip(*args)))
+    return columns if all(set(map(type, column)) <= SCALARS for column in columns) else None
+
+
+def pack_scalars(values: list[Any]) -> bytes:
+    """One chunk of values, all of which must be of the types in ``SCALARS``."""
+    return Prefix("pickle", chunk=True).dump() + _plain(_COLUMN, len(values), (values,))
+
+
+def _plain(kind: bytes, count: int, columns: tuple[list[Any], ...]) -> bytes:
+    if not 1 <= count <= MAX_ITEMS:
+        raise PackError(f"a chunk has from 1 to {MAX_ITEMS} items, not {count}")
+    return _HEAD.pack(kind, b"\0\0\0", count, len(columns)) + pickle.dumps(columns, PROTOCOL)
 
 
 def _in_common(calls: Sequence[Call]) -> list[Any]:
@@ -123,29 +159,86 @@ def _table(kind: bytes, common: Sequence[bytes], items: Sequence[bytes]) -> byte
     return b"".join([_HEAD.pack(kind, b"\0\0\0", len(items), len(common)), lengths, *every])
 
 
-def unpack_chunk(data: Buffer, function: Optional[LoadsCode] = None) -> Chunk:
+def unpack_chunk(data: Buffer, function: Optional[LoadsCode] = None) -> Union[Chunk, Scalars]:
     """The chunk's items, each loaded when it is asked for.
 
     ``function`` as for ``unpack_args``.
     """
-    return Chunk(data, function)
+    prefix, code, rest = payload.open_payload(data, True, function)
+    if len(rest) < _HEAD.size:
+        raise UnpackError("the chunk ends inside its table")
+    kind, zero, count, width = _HEAD.unpack_from(rest)
+    if kind not in (_CALLS, _VALUES, _COLUMNS, _COLUMN) or zero != b"\0\0\0":
+        raise UnpackError("the chunk's table is damaged")
+    rest = rest[_HEAD.size :]
+    if kind in (_COLUMNS, _COLUMN):
+        return Scalars(kind, count, width, prefix, rest)
+    return Chunk(kind, count, width, prefix, code, rest)
+
+
+class _NoCode(pickle.Unpickler):
+    """Scalars need no class: a chunk that names one is damaged."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise UnpackError(f"the chunk's scalars refer to {module}.{name}")
+
+
+class Scalars(Sequence[Any]):
+    """Calls or values of scalars, all of them loaded at once.
+
+    ``columns`` has one list for each argument; a chunk of values has one list.
+    """
+
+    def __init__(self, kind: bytes, count: int, width: int, prefix: Prefix, rest: Buffer) -> None:
+        if prefix.codec != "pickle" or prefix.source:
+            raise UnpackError("the chunk's table is damaged")
+        file = io.BytesIO(rest)
+        columns = body.unpickle(file, _NoCode)
+        if file.read(1):
+            raise UnpackError("bytes follow the chunk's columns")
+        if not isinstance(columns, tuple) or len(columns) != width:
+            raise UnpackError(f"the chunk has not the {width} columns that it should have")
+        if any(type(column) is not list or len(column) != count for column in columns):
+            raise UnpackError(f"the chunk has not the {count} items that it should have")
+        self.columns: tuple[list[Any], ...] = columns
+        self._calls, self._count = kind == _COLUMNS, count
+
+    def __len__(self) -> int:
+        return int(self._count)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(len(self)))]
+        if not self._calls:
+            return self.columns[0][index]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"the chunk has {len(self)} items, there is no item {index}")
+        return tuple(column[index] for column in self.columns), {}
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[at] for at in range(len(self))) if self._calls else iter(self.columns[0])
 
 
 class Chunk(Sequence[Any]):
     """``(args, kwargs)`` of calls, or values, by index; every access loads anew."""
 
-    def __init__(self, data: Buffer, function: Optional[LoadsCode] = None) -> None:
-        self._prefix, self._code, rest = payload.open_payload(data, True, function)
-        if len(rest) < _HEAD.size:
-            raise UnpackError("the chunk ends inside its table")
-        self._kind, zero, count, common = _HEAD.unpack_from(rest)
-        start = _HEAD.size + 4 * (count + common)
-        if self._kind not in (_CALLS, _VALUES) or zero != b"\0\0\0" or len(rest) < start:
+    def __init__(
+        self,
+        kind: bytes,
+        count: int,
+        common: int,
+        prefix: Prefix,
+        code: Optional[Callable[[str], Any]],
+        rest: memoryview,
+    ) -> None:
+        start = 4 * (count + common)
+        if len(rest) < start:
             raise UnpackError("the chunk's table is damaged")
-        lengths = struct.unpack_from(f"<{count + common}I", rest, _HEAD.size)
+        lengths = struct.unpack_from(f"<{count + common}I", rest)
         ends = list(itertools.accumulate(lengths, initial=start))
         if ends[-1] != len(rest):
             raise UnpackError(f"the chunk's items end at {ends[-1]}, its bytes at {len(rest)}")
+        self._kind, self._prefix, self._code = kind, prefix, code
         self._rest, self._ends, self._common, self._count = rest, ends, common, count
 
     def __len__(self) -> int:

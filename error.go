@@ -12,6 +12,8 @@ type Error struct {
 	Code    Code   `json:"code"`
 	Message string `json:"message"`
 	Field   string `json:"field,omitempty"`
+	// Reached says more of CodeLimitReached.
+	Reached *Reached `json:"reached,omitempty"`
 	cause   error
 }
 

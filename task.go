@@ -39,4 +39,8 @@ type Group struct {
 	Failed  int64     `json:"failed"`
 	Cursor  int64     `json:"cursor" doc:"of the newest result"`
 	Created time.Time `json:"created"`
+	// Retention is for how many seconds each result is kept.
+	Retention int64 `json:"retention_s" doc:"how long each result is kept, in seconds"`
+	Expired   int64 `json:"expired,omitempty" doc:"up to this cursor only records are left"`
+	Forgotten int64 `json:"forgotten,omitempty" doc:"up to this cursor nothing is left: read on from it"`
 }

@@ -30,8 +30,18 @@ type Store interface {
 	Results
 	Blobs
 	Upkeep
+	Limited
 	Replicas
+	Database
+}
+
+// Database is what is true of the store as a whole.
+type Database interface {
 	Ping(ctx context.Context) error
+	// Tidy gives a bounded part of free space back to the file system.
+	Tidy(ctx context.Context) (more bool, err error)
+	// Size is what the database takes.
+	Size(ctx context.Context) (Size, error)
 	Close() error
 }
 
@@ -146,6 +156,19 @@ type NewBundle struct {
 	MaxAttempts int
 	Payloads    [][]byte // columns, as FormEach or FormChunk say
 	Submitted   time.Time
+	Bounds      Bounds
+	// Retention is how long this submission wants results kept; 0: it does not
+	// say. It is the group's, and only ever grows.
+	Retention time.Duration
+}
+
+// Bounds are what a submission is held to, as configured and as set for its
+// owner and its endpoint. 0 means that there is no bound.
+type Bounds struct {
+	Owner    yonder.Limits
+	Endpoint yonder.Limits
+	// Retention is how long results of a new group are kept if nobody says.
+	Retention time.Duration
 }
 
 // Offered is a lease with its payload columns, ready to be sent.
@@ -241,6 +264,8 @@ type BlobRecord struct {
 	Owner   yonder.ID // who uploaded it; of a result's blob, the task's owner
 	Created time.Time
 	Bundle  yonder.ID // that refers to it, as payload or result; zero: none yet
+	// Most is how many bytes its owner may have in all, for CreateBlob; 0: any.
+	Most int64
 }
 
 // Blobs are records of out-of-line bodies.
@@ -251,6 +276,40 @@ type Blobs interface {
 	TaskBlob(ctx context.Context, task, blob yonder.ID) (BlobRecord, error)
 	// BundleOwner serves checks of who may read a bundle's blobs.
 	BundleOwner(ctx context.Context, bundle yonder.ID) (yonder.ID, error)
+}
+
+// Retired is what one call of Retire did.
+type Retired struct {
+	Results int // emptied
+	Records int // deleted
+	Groups  int // deleted
+	More    bool
+}
+
+// Size is the space that a database takes.
+type Size struct {
+	Bytes int64 `json:"bytes"`
+	Free  int64 `json:"free,omitempty" doc:"of these, what will be used again or given back"`
+}
+
+// Usage is what counts against limits now.
+type Usage struct {
+	QueuedTasks  int64 `json:"queued_tasks"`
+	QueuedBytes  int64 `json:"queued_bytes"`
+	RunningTasks int64 `json:"running_tasks"`
+	Bundles      int64 `json:"bundles"`
+	BlobBytes    int64 `json:"blob_bytes,omitempty"`
+}
+
+// Limited is where limits are kept, and what counts against them.
+type Limited interface {
+	// Limits returns what SetLimits set for an identity or an endpoint.
+	Limits(ctx context.Context, subject yonder.ID) (yonder.Limits, error)
+	SetLimits(ctx context.Context, subject yonder.ID, limits yonder.Limits) error
+	Usage(ctx context.Context, identity yonder.ID) (Usage, error)
+	EndpointUsage(ctx context.Context, endpoint yonder.ID) (Usage, error)
+	// BlobBytes is what the uploads of all take.
+	BlobBytes(ctx context.Context) (int64, error)
 }
 
 // Upkeep is what time does to rows. Each call does a bounded amount.
@@ -265,6 +324,13 @@ type Upkeep interface {
 	// DeleteBlob forgets an orphan; CodeConflict if something refers to it by
 	// now. The bytes are to be deleted after that, never before.
 	DeleteBlob(ctx context.Context, id yonder.ID) error
+	// Retire empties at most about limit results, in small transactions, that
+	// were accepted longer ago than their group's retention, and deletes
+	// records after the other time, with bundles and groups of which nothing
+	// is left. What is undone, or within its time, is never touched.
+	Retire(ctx context.Context, now time.Time, records time.Duration, limit int) (Retired, error)
+	// DeleteOldTokens deletes tokens that expired or were revoked before.
+	DeleteOldTokens(ctx context.Context, before time.Time, limit int) (int, error)
 	// Counts returns gauges for metrics: tasks that are not done by their
 	// state, and endpoints by their session's.
 	Counts(ctx context.Context) (map[yonder.State]int64, error)

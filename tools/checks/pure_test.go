@@ -10,6 +10,7 @@ import (
 // commands out, the clock handed in. Others carry the decisions out.
 var pure = []string{
 	"",
+	"service/fair",
 	"service/lease",
 	"endpoint/router",
 	"endpoint/scaler",

@@ -174,6 +174,16 @@ func (e *engine) Snapshot(ctx context.Context, op sqldb.Op) error {
 	return e.explain(op(ctx, gen.New(tx)))
 }
 
+// Tidy does nothing: autovacuum is the server's, and it keeps free pages for
+// what comes next rather than give them back.
+func (e *engine) Tidy(context.Context) (bool, error) { return false, nil }
+
+// Size is the size of the whole database.
+func (e *engine) Size(ctx context.Context) (size store.Size, err error) {
+	err = e.db.QueryRowContext(ctx, `SELECT pg_database_size(current_database())`).Scan(&size.Bytes)
+	return size, e.explain(err)
+}
+
 // Ping asks the server for a sign of life.
 func (e *engine) Ping(ctx context.Context) error { return e.explain(e.db.PingContext(ctx)) }
 

@@ -16,7 +16,14 @@ func (s *Store) CreateBlob(ctx context.Context, blob store.BlobRecord) error {
 		n, err := q.InsertBlob(ctx, gen.InsertBlobParams{
 			ID: blob.ID, Owner: blob.Owner, Size: blob.Size, Sha256: blob.SHA256, Created: micros(blob.Created), Bundle: blob.Bundle,
 		})
-		return changed(n, err, yonder.CodeConflict, "upload %s is there already", blob.ID)
+		if err := changed(n, err, yonder.CodeConflict, "upload %s is there already", blob.ID); err != nil {
+			return err
+		}
+		now, err := q.TakeDisk(ctx, blob.Owner, blob.Size)
+		if err != nil || blob.Most <= 0 || now <= blob.Most {
+			return err
+		}
+		return yonder.LimitError(yonder.LimitBlobBytes, now-blob.Size, blob.Most, blob.Size, "of large payloads and results are kept for you")
 	})
 }
 
@@ -91,8 +98,12 @@ func (s *Store) Orphans(ctx context.Context, before time.Time, limit int) (list 
 // refer to meanwhile stays, and is in conflict.
 func (s *Store) DeleteBlob(ctx context.Context, id yonder.ID) error {
 	return s.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
-		n, err := q.DeleteOrphanedBlob(ctx, id)
-		if err != nil || n > 0 {
+		deleted, err := q.DeleteOrphanedBlob(ctx, id)
+		if err != nil {
+			return err
+		}
+		for _, row := range deleted {
+			_, err := q.TakeDisk(ctx, row.Owner, -row.Size)
 			return err
 		}
 		if _, err := getBlob(ctx, q, id); err != nil {

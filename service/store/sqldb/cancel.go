@@ -225,5 +225,5 @@ func deleteSome(ctx context.Context, q *gen.Queries, id yonder.ID) (store.Woken,
 	if len(open) == endBatch {
 		return t.woken(), true, nil
 	}
-	return t.woken(), false, errors.Join(q.DeleteShares(ctx, id), q.DeleteEndpoint(ctx, id))
+	return t.woken(), false, errors.Join(q.DeleteShares(ctx, id), q.DeleteQueues(ctx, id), q.DeleteEndpoint(ctx, id))
 }

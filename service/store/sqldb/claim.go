@@ -3,16 +3,23 @@ package sqldb
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/service/fair"
 	"github.com/yonder-run/yonder/service/store"
 	"github.com/yonder-run/yonder/service/store/sqldb/gen"
 	"github.com/yonder-run/yonder/wire"
 )
 
-// queueBatch is the number of ranges that one claim looks at.
-const queueBatch = 256
+const (
+	// queueBatch is the number of ranges of an owner that one claim looks at.
+	queueBatch = 256
+	// claimOwners is the number of owners that one claim gives something: those
+	// who have least. The next claim has the next ones.
+	claimOwners = 16
+)
 
 // credit is how many of n queued tasks of the bundle the session may be
 // given. Who holds nothing gets at least one task, however large. A chunk is
@@ -33,8 +40,9 @@ func (s *session) credit(b *bundle, n int) int {
 	return int(min(int64(n), free))
 }
 
-// Claim offers queued tasks to the live session within its credit, in the
-// order of the queue. What is first in the queue is never overtaken.
+// Claim offers queued tasks to the live session within its credit: fairly
+// between owners, as package fair decides, and for each owner in the order of
+// their queue. What is first in a queue is never overtaken.
 func (s *Store) Claim(ctx context.Context, endpoint yonder.ID, maxBytes int, now time.Time) (offered []store.Offered, err error) {
 	err = s.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
 		offered = nil
@@ -57,38 +65,110 @@ func (s *Store) Claim(ctx context.Context, endpoint yonder.ID, maxBytes int, now
 	return offered, err
 }
 
+// claim gives each owner their share of the free places. Whoever's turn it is
+// and whose first tasks do not fit yet is waited for: others would take the
+// room away for ever.
 func (t *turn) claim(ctx context.Context, s *session, left *budget) ([]store.Offered, error) {
-	queue, err := t.q.Queue(ctx, s.Endpoint, queueBatch)
+	rows, err := t.q.NextQueues(ctx, s.Endpoint, claimOwners)
 	if err != nil {
 		return nil, err
 	}
+	queues := make([]fair.Queue, len(rows))
+	for i, r := range rows {
+		queues[i] = fair.Queue{
+			Owner: r.Owner, Queued: r.QueuedTasks, Out: r.GivenTasks, Most: r.MostGiven, Weight: r.Weight, Served: r.Served,
+		}
+	}
+	free := s.CapacityTasks - s.OutstandingTasks
 	var offered []store.Offered
 	s.Grants++
-	for _, r := range queue {
-		b, ok, err := t.load(ctx, s.Endpoint, r.BundleID)
+	for _, p := range fair.Divide(queues, s.VirtualTime, free) {
+		c := claimant{turn: t, session: s, left: left, owner: p.Owner, places: int(p.Tasks)}
+		more, err := c.claim(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if !ok {
-			return nil, fmt.Errorf("the queue has tasks of bundle %s, which is not there", r.BundleID)
-		}
-		want := wire.Span{Bundle: b.ID, Attempt: int(r.Attempt), Lo: int(r.Lo), Hi: int(r.Hi), Grant: s.Grants}
-		want.Hi = want.Lo + s.credit(b, want.Tasks())
-		o, err := b.fill(ctx, stored(t.q, &b.Bundle), want, left)
-		if err != nil {
-			return nil, err
-		}
-		if o.Lease.Tasks() > 0 {
-			o.Epoch = s.Epoch
-			offered = append(offered, o)
-			b.lease.Offer(s.Epoch, s.Grants, o.Lease.Lo, o.Lease.Hi)
-			t.recount(b)
-		}
-		if o.Lease.Hi < int(r.Hi) {
+		offered = append(offered, c.offered...)
+		t.charge(s, queues, p)
+		if !more {
 			break
 		}
 	}
+	s.VirtualTime = fair.Advance(queues, s.VirtualTime)
 	return offered, nil
+}
+
+// charge counts what the owner of a portion was really given.
+func (t *turn) charge(s *session, queues []fair.Queue, p fair.Portion) {
+	row := t.queues[queueKey{s.Endpoint, p.Owner}]
+	if row == nil {
+		return
+	}
+	at := slices.IndexFunc(queues, func(q fair.Queue) bool { return q.Owner == p.Owner })
+	q := &queues[at]
+	q.Served = p.Start + fair.Cost(row.change.given, q.Weight)
+	q.Queued -= row.change.given
+	row.served = q.Served
+}
+
+// claimant is an owner whose turn it is.
+type claimant struct {
+	*turn
+
+	session *session
+	left    *budget
+	owner   yonder.ID
+	places  int
+	offered []store.Offered
+}
+
+// claim offers what the owner has first in the queue, by priority and age,
+// and says whether there is room for others after that.
+func (c *claimant) claim(ctx context.Context) (more bool, err error) {
+	ranges, err := c.q.QueuedRanges(ctx, c.session.Endpoint, c.owner, queueBatch)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range ranges {
+		if c.places <= 0 {
+			return true, nil
+		}
+		b, ok, err := c.load(ctx, c.session.Endpoint, r.BundleID)
+		if err != nil {
+			return false, err
+		}
+		if !ok {
+			return false, fmt.Errorf("the queue has tasks of bundle %s, which is not there", r.BundleID)
+		}
+		want := wire.Span{Bundle: b.ID, Attempt: int(r.Attempt), Lo: int(r.Lo), Hi: int(r.Hi), Grant: c.session.Grants}
+		if b.Form == string(wire.FormEach) {
+			want.Hi = min(want.Hi, want.Lo+c.places)
+		}
+		fits, err := c.offer(ctx, b, want)
+		if !fits || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// offer gives the session as much of the span as it has credit for, and says
+// whether that was all of it.
+func (c *claimant) offer(ctx context.Context, b *bundle, span wire.Span) (bool, error) {
+	want := span
+	want.Hi = want.Lo + c.session.credit(b, want.Tasks())
+	o, err := b.fill(ctx, stored(c.q, &b.Bundle), want, c.left)
+	if err != nil {
+		return false, err
+	}
+	if o.Lease.Tasks() > 0 {
+		o.Epoch = c.session.Epoch
+		c.offered = append(c.offered, o)
+		b.lease.Offer(c.session.Epoch, c.session.Grants, o.Lease.Lo, o.Lease.Hi)
+		c.recount(b)
+		c.places -= o.Lease.Tasks()
+	}
+	return o.Lease.Hi == span.Hi, nil
 }
 
 // Unanswered returns offers older than before that the live session has

@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"time"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/service/store"
@@ -11,9 +12,14 @@ import (
 // CreateGroup stores an empty group. The owner's own group may be created
 // again; the first label stays.
 func (s *Store) CreateGroup(ctx context.Context, group yonder.Group) error {
+	retention := time.Duration(group.Retention) * time.Second
+	if retention == 0 {
+		retention = defaultRetention
+	}
 	return s.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
 		n, err := q.InsertGroup(ctx, gen.InsertGroupParams{
 			ID: group.ID, Owner: group.Owner, Label: text(group.Label), Created: micros(group.Created),
+			Retention: int64(retention / time.Microsecond), Due: some(micros(group.Created.Add(retention))),
 		})
 		if err != nil || n > 0 {
 			return err
@@ -53,5 +59,6 @@ func groupOf(row gen.Group) yonder.Group {
 	return yonder.Group{
 		ID: row.ID, Label: row.Label, Owner: row.Owner, Created: moment(row.Created),
 		Tasks: row.Tasks, Done: row.Done, Failed: row.Failed, Cursor: row.LastCursor,
+		Retention: row.Retention / int64(time.Second/time.Microsecond), Expired: row.Expired, Forgotten: row.Forgotten,
 	}
 }

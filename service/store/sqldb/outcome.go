@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/service/lease"
@@ -70,13 +71,19 @@ func (t *turn) ended(b *bundle, ended lease.Ended, code yonder.Code, message str
 type join struct {
 	owner yonder.ID
 	tasks int64
+	// asked is how long a submission wants results kept, otherwise how long
+	// they are if nobody has said.
+	asked, otherwise time.Duration
 }
 
 // joinGroups adds new bundles to their groups, which come to be with them.
 func (t *turn) joinGroups(ctx context.Context) error {
 	for _, id := range sortedKeys(t.joins) {
 		j := t.joins[id]
-		owner, err := t.q.AddToGroup(ctx, gen.AddToGroupParams{ID: id, Owner: j.owner, Tasks: j.tasks, Created: t.now})
+		owner, err := t.q.AddToGroup(ctx, gen.AddToGroupParams{
+			ID: id, Owner: j.owner, Tasks: j.tasks, Created: t.now,
+			Asked: j.asked.Microseconds(), Otherwise: cmp.Or(j.asked, j.otherwise, defaultRetention).Microseconds(),
+		})
 		if err != nil {
 			return err
 		}
@@ -96,7 +103,7 @@ func (t *turn) writeOutcomes(ctx context.Context) error {
 		groups[o.bundle.GroupID] = append(groups[o.bundle.GroupID], o)
 	}
 	for _, id := range sortedKeys(groups) {
-		add := gen.AdvanceGroupParams{ID: id, Results: int64(len(groups[id]))}
+		add := gen.AdvanceGroupParams{ID: id, Results: int64(len(groups[id])), Now: t.now}
 		for _, o := range groups[id] {
 			tasks := int64(o.entry.Hi - o.entry.Lo)
 			add.Done += tasks

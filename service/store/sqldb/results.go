@@ -21,8 +21,18 @@ func (s *Store) GroupResults(
 			return err
 		}
 		if len(sizes) == 0 {
-			_, err := q.GetGroup(ctx, group)
-			return found(err, "there is no group %s", group)
+			g, err := q.GetGroup(ctx, group)
+			if err != nil {
+				return found(err, "there is no group %s", group)
+			}
+			return checkCursor(g, cursor)
+		}
+		if sizes[0].Cursor > cursor+1 {
+			g, err := q.GetGroup(ctx, group)
+			if err != nil {
+				return found(err, "there is no group %s", group)
+			}
+			return checkCursor(g, cursor)
 		}
 		rows, err := q.GroupResults(ctx, group, cursor, fitting(sizes, maxBytes))
 		if err != nil {
@@ -33,8 +43,12 @@ func (s *Store) GroupResults(
 			if err != nil {
 				return err
 			}
+			column := row.Result.Payload
+			if row.Result.Expired.Valid {
+				column = expireEntry(&entry, &row.Result)
+			}
 			page.Entries, page.Cursor = append(page.Entries, entry), entry.Cursor
-			columns = append(columns, row.Result.Payload)
+			columns = append(columns, column)
 		}
 		return nil
 	})
@@ -62,6 +76,9 @@ func (s *Store) TaskResult(ctx context.Context, task yonder.ID) (entry wire.Resu
 		}
 		if err != nil {
 			return found(err, "task %s has no result", task)
+		}
+		if row.Result.Expired.Valid {
+			return expiredError(task, &row.Result)
 		}
 		payload = row.Result.Payload
 		entry, err = entryOf(row)

@@ -34,6 +34,15 @@ type Engine interface {
 	Snapshot(ctx context.Context, op Op) error
 	Ping(ctx context.Context) error
 	Close() error
+	Space
+}
+
+// Space is what an engine knows of the space it takes.
+type Space interface {
+	// Tidy gives a bounded part of what is free back, and says whether there is
+	// more. An engine that does so by itself does nothing.
+	Tidy(ctx context.Context) (more bool, err error)
+	Size(ctx context.Context) (store.Size, error)
 }
 
 // Store is the store over an engine.

@@ -138,7 +138,8 @@ func referToBlobs(ctx context.Context, q *gen.Queries, drafts []*draft) error {
 	for _, id := range sortedKeys(users) {
 		for _, d := range users[id] {
 			n, err := q.ReferToBlob(ctx, d.ID, id, d.Owner)
-			if err := changed(n, err, yonder.CodeNotFound, "there is no upload %s of yours", id); err != nil {
+			err = changed(n, err, yonder.CodeNotFound, "there is no upload %s of yours, or another bundle has it: upload it again", id)
+			if err != nil {
 				return err
 			}
 		}
@@ -159,18 +160,20 @@ func (t *turn) enqueue(ctx context.Context, d *draft) ([]store.Offered, error) {
 	}
 	j := t.joins[d.Group]
 	if j == nil {
-		j = &join{owner: d.Owner}
+		j = &join{owner: d.Owner, otherwise: d.Bounds.Retention}
 		t.joins[d.Group] = j
 	}
 	if j.owner != d.Owner {
 		return nil, yonder.FieldErrorf(yonder.CodeForbidden, "group", "bundles of two owners cannot be of one group")
 	}
 	j.tasks += int64(d.Tasks)
+	j.asked = max(j.asked, d.Retention)
 
 	b := &bundle{Bundle: d.bundleRow(), lease: lease.New(d.ID, d.Tasks, int(d.row.MaxAttempts), micros(d.Submitted))}
 	idle := s.State == yonder.SessionLive && s.QueuedTasks == 0
 	t.add(b)
 	t.recount(b)
+	t.queue(b).bounds = &d.Bounds
 	if !idle {
 		return nil, nil
 	}
@@ -179,8 +182,15 @@ func (t *turn) enqueue(ctx context.Context, d *draft) ([]store.Offered, error) {
 
 // offerAll claims what the session has credit for, in leases of a frame each.
 func (t *turn) offerAll(ctx context.Context, s *session, b *bundle, d *draft) ([]store.Offered, error) {
+	most, err := t.mostNow(ctx, b, &d.Bounds, s.credit(b, d.Tasks))
+	if err != nil {
+		return nil, err
+	}
+	if most < d.Tasks && b.Form == string(wire.FormChunk) && most < s.credit(b, d.Tasks) {
+		return nil, nil // it goes whole, with the next claim
+	}
 	s.Grants++
-	left := wire.Span{Bundle: b.ID, Attempt: 1, Lo: 0, Hi: s.credit(b, d.Tasks), Grant: s.Grants}
+	left := wire.Span{Bundle: b.ID, Attempt: 1, Lo: 0, Hi: most, Grant: s.Grants}
 	b.lease.Offer(s.Epoch, s.Grants, left.Lo, left.Hi)
 	t.recount(b)
 	var offered []store.Offered

@@ -25,6 +25,7 @@ type turn struct {
 	loaded   []*bundle // in the order of loading, which fixes the order of writing
 	outcomes []outcome
 	joins    map[yonder.ID]*join
+	queues   map[queueKey]*queue
 }
 
 // session is an endpoint's session row as it was and as it will be.
@@ -44,14 +45,14 @@ type bundle struct {
 	blobs   map[int]wire.Blob
 }
 
-// tally is what a bundle adds to its session's counters.
-type tally struct{ queued, given int64 }
+// tally is what a bundle adds to the counters of its session and its queue.
+type tally struct{ queued, given, open int64 }
 
 // begin locks the endpoints' sessions. A deleted endpoint has none.
 func begin(ctx context.Context, q *gen.Queries, now time.Time, endpoints ...yonder.ID) (*turn, error) {
 	t := &turn{
 		q: q, now: micros(now),
-		sessions: map[yonder.ID]*session{}, bundles: map[yonder.ID]*bundle{}, joins: map[yonder.ID]*join{},
+		sessions: map[yonder.ID]*session{}, bundles: map[yonder.ID]*bundle{}, joins: map[yonder.ID]*join{}, queues: map[queueKey]*queue{},
 	}
 	slices.SortFunc(endpoints, compareIDs)
 	for _, id := range slices.Compact(endpoints) {
@@ -140,19 +141,29 @@ func count(ranges []lease.Range) tally {
 		} else {
 			n.given += int64(r.Hi - r.Lo)
 		}
+		n.open = 1
 	}
 	return n
 }
 
-// recount brings the session's counters up to date with the bundle. Bytes are
-// charged at the bundle's mean, so that what is charged and what is released
-// always cancel out.
+// recount brings the counters of the session and the queue up to date with
+// the bundle. Bytes are charged at the bundle's mean, so that what is charged
+// and what is released always cancel out.
 func (t *turn) recount(b *bundle) {
 	now := count(b.lease.Ranges)
+	queued, given := now.queued-b.counted.queued, now.given-b.counted.given
 	if s := t.sessions[b.Endpoint]; s != nil {
-		s.QueuedTasks += now.queued - b.counted.queued
-		s.OutstandingTasks += now.given - b.counted.given
-		s.OutstandingBytes += (now.given - b.counted.given) * b.TaskBytes
+		s.QueuedTasks += queued
+		s.QueuedBytes += queued * b.TaskBytes
+		s.OutstandingTasks += given
+		s.OutstandingBytes += given * b.TaskBytes
+	}
+	if now != b.counted {
+		q := t.queue(b)
+		q.change.queued += queued
+		q.change.given += given
+		q.change.open += now.open - b.counted.open
+		q.bytes += queued * b.TaskBytes
 	}
 	b.counted = now
 }
@@ -171,6 +182,9 @@ func (t *turn) flush(ctx context.Context) error {
 				return err
 			}
 		}
+	}
+	if err := t.writeQueues(ctx); err != nil {
+		return err
 	}
 	if err := t.joinGroups(ctx); err != nil {
 		return err
@@ -193,7 +207,11 @@ func (t *turn) writeBundle(ctx context.Context, b *bundle) error {
 		return nil
 	}
 	finished := sql.NullInt64{Int64: t.now, Valid: remaining == 0}
-	return t.q.SetBundleDone(ctx, gen.SetBundleDoneParams{ID: b.ID, Done: b.lease.Done, Remaining: remaining, Finished: finished})
+	err := t.q.SetBundleDone(ctx, gen.SetBundleDoneParams{ID: b.ID, Done: b.lease.Done, Remaining: remaining, Finished: finished})
+	if err != nil || remaining > 0 {
+		return err
+	}
+	return t.dropPayloads(ctx, b)
 }
 
 // writeRanges walks both sorted lists and touches only rows that differ.
@@ -229,7 +247,7 @@ func rangeRow(b *bundle, r lease.Range) gen.PutRangeParams {
 	return gen.PutRangeParams{
 		BundleID: b.ID, Lo: int64(r.Lo), Hi: int64(r.Hi), State: r.State, Attempt: int64(r.Attempt),
 		Epoch: r.Epoch, GrantNo: r.Grant, Cancel: r.Cancel, Since: r.Since,
-		Endpoint: b.Endpoint, Priority: b.Priority, Submitted: b.Submitted,
+		Endpoint: b.Endpoint, Priority: b.Priority, Submitted: b.Submitted, Owner: b.Owner,
 	}
 }
 
@@ -238,7 +256,7 @@ func updateOf(s *session) gen.UpdateSessionParams {
 		Endpoint: s.Endpoint, Epoch: s.Epoch, State: s.State, Instance: s.Instance, Journal: s.Journal,
 		Opened: s.Opened, LastSeen: s.LastSeen, CapacityTasks: s.CapacityTasks, CapacityBytes: s.CapacityBytes,
 		OutstandingTasks: s.OutstandingTasks, OutstandingBytes: s.OutstandingBytes, QueuedTasks: s.QueuedTasks,
-		Capabilities: s.Capabilities, Status: s.Status, Grants: s.Grants,
+		Capabilities: s.Capabilities, Status: s.Status, Grants: s.Grants, QueuedBytes: s.QueuedBytes, VirtualTime: s.VirtualTime,
 	}
 }
 

@@ -23,6 +23,8 @@ var scans = map[string]string{
 	"CountSessions":     "as many as endpoints",
 	"CountQueued":       "as many as endpoints",
 	"CountGiven":        "what agents hold, by an index of just that",
+	"CountDisk":         "as many as identities",
+	"DeleteOldTokens":   "as many as tokens, four times a day",
 }
 
 // TestQueriesUseIndexes asks SQLite for the plan of every query. What scans a

@@ -29,7 +29,9 @@ type Options struct {
 	// crash of the kernel may take the last commits back, never only some of
 	// them and never older ones. The end of a process loses nothing either way.
 	Relaxed bool
-	Logger  *slog.Logger
+	// MaxBytes bounds the file; 0: only the disk does.
+	MaxBytes int64
+	Logger   *slog.Logger
 }
 
 // engine is one writing connection behind a queue, and readers beside it.
@@ -63,6 +65,9 @@ func (e *engine) open(ctx context.Context, opts Options) error {
 		return fmt.Errorf("opening %s: %w", opts.Path, err)
 	}
 	e.writing.SetMaxOpenConns(1)
+	if err := e.allowTidying(ctx, opts.Logger); err != nil {
+		return err
+	}
 	if err := sqldb.Migrate(ctx, e.writing, goose.DialectSQLite3); err != nil {
 		return err
 	}
@@ -106,7 +111,11 @@ func (e *engine) prepareFile() error {
 }
 
 func dsn(opts Options, readOnly bool) string {
-	pragmas := []string{"busy_timeout(10000)", "foreign_keys(1)", "temp_store(MEMORY)", "cache_size(-32768)"}
+	// How space is given back can be chosen only before the first table is made.
+	pragmas := []string{"busy_timeout(10000)", "auto_vacuum(INCREMENTAL)", "foreign_keys(1)", "temp_store(MEMORY)", "cache_size(-32768)"}
+	if opts.MaxBytes > 0 {
+		pragmas = append(pragmas, fmt.Sprintf("max_page_count(%d)", max(opts.MaxBytes/pageSize, 1)))
+	}
 	switch {
 	case readOnly:
 		pragmas = append(pragmas, "query_only(1)")

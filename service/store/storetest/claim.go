@@ -141,12 +141,13 @@ var claims = []behaviour{
 		second := b.claim()
 		require.Equal(b, map[int]wire.Blob{1: blob.Blob}, second[0].Lease.Blobs)
 
+		another := b.upload(b.owner)
 		chunk := b.chunk(yonder.NewID(), 2)
-		chunk.Blobs = map[int]wire.Blob{0: blob.Blob}
+		chunk.Blobs = map[int]wire.Blob{0: another.Blob}
 		b.submit(chunk)
 		b.accept(epoch, spansOf(second)...)
 		b.succeed(epoch, spansOf(second)...)
-		require.Equal(b, map[int]wire.Blob{0: blob.Blob}, b.claim()[0].Lease.Blobs)
+		require.Equal(b, map[int]wire.Blob{0: another.Blob}, b.claim()[0].Lease.Blobs)
 	}},
 	{"need an endpoint", func(b *bench) {
 		_, err := b.Claim(b.Context(), yonder.NewID(), 1<<20, b.now)

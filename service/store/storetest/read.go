@@ -112,7 +112,7 @@ var tasks = []behaviour{
 	}},
 	{"belong to groups that count them", func(b *bench) {
 		epoch := b.live(b.endpoint, 10)
-		group := yonder.Group{ID: nextID(), Owner: b.owner, Label: "sweep", Created: b.now}
+		group := yonder.Group{ID: nextID(), Owner: b.owner, Label: "sweep", Created: b.now, Retention: 3600}
 		require.NoError(b, b.CreateGroup(b.Context(), group))
 		require.NoError(b, b.CreateGroup(b.Context(), group), "creating it again is harmless")
 		stolen := group
@@ -127,7 +127,7 @@ var tasks = []behaviour{
 		_, err = b.Group(b.Context(), yonder.NewID())
 		requireCode(b, yonder.CodeNotFound, err)
 
-		newer := yonder.Group{ID: nextID(), Owner: b.owner, Created: b.now}
+		newer := yonder.Group{ID: nextID(), Owner: b.owner, Created: b.now, Retention: 60}
 		require.NoError(b, b.CreateGroup(b.Context(), newer))
 		list, err := b.ListGroups(b.Context(), b.owner, store.Page{Limit: 1})
 		require.NoError(b, err)
@@ -226,17 +226,21 @@ var blobs = []behaviour{
 		n := b.bundle(yonder.NewID(), 2)
 		n.Blobs = map[int]wire.Blob{1: blob.Blob}
 		chunk := b.chunk(n.Group, 3)
-		chunk.Blobs = map[int]wire.Blob{0: blob.Blob}
+		chunk.Blobs = map[int]wire.Blob{0: other.Blob}
 		b.submit(n, chunk)
-		for _, task := range []yonder.ID{n.ID.Task(1), chunk.ID.Task(0), chunk.ID.Task(2)} {
+		for task, blob := range map[yonder.ID]wire.Blob{n.ID.Task(1): blob.Blob, chunk.ID.Task(0): other.Blob, chunk.ID.Task(2): other.Blob} {
 			record, err := b.TaskBlob(b.Context(), task, blob.ID)
 			require.NoError(b, err)
-			require.Equal(b, blob.Blob, record.Blob)
+			require.Equal(b, blob, record.Blob)
 		}
+		thief := b.bundle(n.Group, 1)
+		thief.Blobs = map[int]wire.Blob{0: blob.Blob}
+		_, _, err := b.Submit(b.Context(), []store.NewBundle{thief})
+		requireCode(b, yonder.CodeNotFound, err)
 		for _, c := range []struct{ task, blob yonder.ID }{
 			{n.ID.Task(0), blob.ID},
 			{n.ID.Task(1), other.ID},
-			{chunk.ID.Task(3), blob.ID},
+			{chunk.ID.Task(3), other.ID},
 			{yonder.NewID(), blob.ID},
 		} {
 			_, err := b.TaskBlob(b.Context(), c.task, c.blob)

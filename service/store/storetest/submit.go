@@ -116,7 +116,7 @@ var submits = []behaviour{
 		requireCode(b, yonder.CodeForbidden, err)
 	}},
 	{"make their group, or join it", func(b *bench) {
-		group := yonder.Group{ID: nextID(), Owner: b.owner, Label: "sweep", Created: b.now}
+		group := yonder.Group{ID: nextID(), Owner: b.owner, Label: "sweep", Retention: 3600, Created: b.now}
 		require.NoError(b, b.CreateGroup(b.Context(), group))
 		b.submit(b.bundle(group.ID, 2), b.bundle(group.ID, 3))
 		got, err := b.Group(b.Context(), group.ID)

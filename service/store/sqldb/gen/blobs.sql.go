@@ -11,16 +11,36 @@ import (
 	"github.com/yonder-run/yonder"
 )
 
-const deleteOrphanedBlob = `-- name: DeleteOrphanedBlob :execrows
-DELETE FROM blobs WHERE id = $1 AND bundle IS NULL
+const deleteOrphanedBlob = `-- name: DeleteOrphanedBlob :many
+DELETE FROM blobs WHERE id = $1 AND bundle IS NULL RETURNING owner, size
 `
 
-func (q *Queries) DeleteOrphanedBlob(ctx context.Context, id yonder.ID) (int64, error) {
-	result, err := q.exec(ctx, q.deleteOrphanedBlobStmt, deleteOrphanedBlob, id)
+type DeleteOrphanedBlobRow struct {
+	Owner yonder.ID
+	Size  int64
+}
+
+func (q *Queries) DeleteOrphanedBlob(ctx context.Context, id yonder.ID) ([]DeleteOrphanedBlobRow, error) {
+	rows, err := q.query(ctx, q.deleteOrphanedBlobStmt, deleteOrphanedBlob, id)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected()
+	defer rows.Close()
+	var items []DeleteOrphanedBlobRow
+	for rows.Next() {
+		var i DeleteOrphanedBlobRow
+		if err := rows.Scan(&i.Owner, &i.Size); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const getBlob = `-- name: GetBlob :one
@@ -106,7 +126,8 @@ func (q *Queries) OrphanedBlobs(ctx context.Context, created int64, limit int32)
 }
 
 const referToBlob = `-- name: ReferToBlob :execrows
-UPDATE blobs SET bundle = COALESCE(bundle, $1) WHERE id = $2 AND owner = $3
+UPDATE blobs SET bundle = $1
+WHERE id = $2 AND owner = $3 AND (bundle IS NULL OR bundle = $1)
 `
 
 func (q *Queries) ReferToBlob(ctx context.Context, bundle yonder.ID, iD yonder.ID, owner yonder.ID) (int64, error) {
@@ -115,4 +136,14 @@ func (q *Queries) ReferToBlob(ctx context.Context, bundle yonder.ID, iD yonder.I
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const releaseBlob = `-- name: ReleaseBlob :exec
+UPDATE blobs SET bundle = NULL, created = 0 WHERE id = $1 AND bundle = $2
+`
+
+// From now on it is an orphan, of any age.
+func (q *Queries) ReleaseBlob(ctx context.Context, iD yonder.ID, bundle yonder.ID) error {
+	_, err := q.exec(ctx, q.releaseBlobStmt, releaseBlob, iD, bundle)
+	return err
 }

@@ -23,6 +23,26 @@ func (q *Queries) BundleOwner(ctx context.Context, id yonder.ID) (yonder.ID, err
 	return owner, err
 }
 
+const deleteFinishedBundle = `-- name: DeleteFinishedBundle :exec
+DELETE FROM bundles WHERE id = $1 AND finished IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM results r WHERE r.bundle_id = bundles.id)
+`
+
+// Nothing is left to say of its tasks.
+func (q *Queries) DeleteFinishedBundle(ctx context.Context, id yonder.ID) error {
+	_, err := q.exec(ctx, q.deleteFinishedBundleStmt, deleteFinishedBundle, id)
+	return err
+}
+
+const deletePages = `-- name: DeletePages :exec
+DELETE FROM pages WHERE bundle_id = $1
+`
+
+func (q *Queries) DeletePages(ctx context.Context, bundleID yonder.ID) error {
+	_, err := q.exec(ctx, q.deletePagesStmt, deletePages, bundleID)
+	return err
+}
+
 const getBundle = `-- name: GetBundle :one
 SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done FROM bundles WHERE id = $1
 `

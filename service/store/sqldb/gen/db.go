@@ -36,8 +36,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.cancelledRangesStmt, err = db.PrepareContext(ctx, cancelledRanges); err != nil {
 		return nil, fmt.Errorf("error preparing query CancelledRanges: %w", err)
 	}
+	if q.changeQueueStmt, err = db.PrepareContext(ctx, changeQueue); err != nil {
+		return nil, fmt.Errorf("error preparing query ChangeQueue: %w", err)
+	}
 	if q.claimableSessionsStmt, err = db.PrepareContext(ctx, claimableSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimableSessions: %w", err)
+	}
+	if q.countDiskStmt, err = db.PrepareContext(ctx, countDisk); err != nil {
+		return nil, fmt.Errorf("error preparing query CountDisk: %w", err)
 	}
 	if q.countGivenStmt, err = db.PrepareContext(ctx, countGiven); err != nil {
 		return nil, fmt.Errorf("error preparing query CountGiven: %w", err)
@@ -54,8 +60,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteEndpointStmt, err = db.PrepareContext(ctx, deleteEndpoint); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteEndpoint: %w", err)
 	}
+	if q.deleteFinishedBundleStmt, err = db.PrepareContext(ctx, deleteFinishedBundle); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteFinishedBundle: %w", err)
+	}
 	if q.deleteFunctionStmt, err = db.PrepareContext(ctx, deleteFunction); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteFunction: %w", err)
+	}
+	if q.deleteGroupStmt, err = db.PrepareContext(ctx, deleteGroup); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteGroup: %w", err)
 	}
 	if q.deleteIdentityStmt, err = db.PrepareContext(ctx, deleteIdentity); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteIdentity: %w", err)
@@ -63,8 +75,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteMemberStmt, err = db.PrepareContext(ctx, deleteMember); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteMember: %w", err)
 	}
+	if q.deleteOldTokensStmt, err = db.PrepareContext(ctx, deleteOldTokens); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteOldTokens: %w", err)
+	}
 	if q.deleteOrphanedBlobStmt, err = db.PrepareContext(ctx, deleteOrphanedBlob); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteOrphanedBlob: %w", err)
+	}
+	if q.deletePagesStmt, err = db.PrepareContext(ctx, deletePages); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePages: %w", err)
+	}
+	if q.deleteQueuesStmt, err = db.PrepareContext(ctx, deleteQueues); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteQueues: %w", err)
 	}
 	if q.deleteRangeStmt, err = db.PrepareContext(ctx, deleteRange); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteRange: %w", err)
@@ -72,8 +93,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteReplicaStmt, err = db.PrepareContext(ctx, deleteReplica); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteReplica: %w", err)
 	}
+	if q.deleteResultsStmt, err = db.PrepareContext(ctx, deleteResults); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteResults: %w", err)
+	}
 	if q.deleteSharesStmt, err = db.PrepareContext(ctx, deleteShares); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteShares: %w", err)
+	}
+	if q.diskOfStmt, err = db.PrepareContext(ctx, diskOf); err != nil {
+		return nil, fmt.Errorf("error preparing query DiskOf: %w", err)
+	}
+	if q.dueGroupsStmt, err = db.PrepareContext(ctx, dueGroups); err != nil {
+		return nil, fmt.Errorf("error preparing query DueGroups: %w", err)
+	}
+	if q.endpointUsageStmt, err = db.PrepareContext(ctx, endpointUsage); err != nil {
+		return nil, fmt.Errorf("error preparing query EndpointUsage: %w", err)
+	}
+	if q.expireResultStmt, err = db.PrepareContext(ctx, expireResult); err != nil {
+		return nil, fmt.Errorf("error preparing query ExpireResult: %w", err)
 	}
 	if q.findFunctionVersionStmt, err = db.PrepareContext(ctx, findFunctionVersion); err != nil {
 		return nil, fmt.Errorf("error preparing query FindFunctionVersion: %w", err)
@@ -102,6 +138,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getIdentityByNameStmt, err = db.PrepareContext(ctx, getIdentityByName); err != nil {
 		return nil, fmt.Errorf("error preparing query GetIdentityByName: %w", err)
 	}
+	if q.getLimitsStmt, err = db.PrepareContext(ctx, getLimits); err != nil {
+		return nil, fmt.Errorf("error preparing query GetLimits: %w", err)
+	}
 	if q.getPageStmt, err = db.PrepareContext(ctx, getPage); err != nil {
 		return nil, fmt.Errorf("error preparing query GetPage: %w", err)
 	}
@@ -116,6 +155,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.givenUpBundlesStmt, err = db.PrepareContext(ctx, givenUpBundles); err != nil {
 		return nil, fmt.Errorf("error preparing query GivenUpBundles: %w", err)
+	}
+	if q.groupHasBundlesStmt, err = db.PrepareContext(ctx, groupHasBundles); err != nil {
+		return nil, fmt.Errorf("error preparing query GroupHasBundles: %w", err)
 	}
 	if q.groupResultsStmt, err = db.PrepareContext(ctx, groupResults); err != nil {
 		return nil, fmt.Errorf("error preparing query GroupResults: %w", err)
@@ -162,6 +204,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertTokenStmt, err = db.PrepareContext(ctx, insertToken); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertToken: %w", err)
 	}
+	if q.joinQueueStmt, err = db.PrepareContext(ctx, joinQueue); err != nil {
+		return nil, fmt.Errorf("error preparing query JoinQueue: %w", err)
+	}
 	if q.latestFunctionBodyStmt, err = db.PrepareContext(ctx, latestFunctionBody); err != nil {
 		return nil, fmt.Errorf("error preparing query LatestFunctionBody: %w", err)
 	}
@@ -195,11 +240,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listTokensStmt, err = db.PrepareContext(ctx, listTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query ListTokens: %w", err)
 	}
+	if q.lockGroupStmt, err = db.PrepareContext(ctx, lockGroup); err != nil {
+		return nil, fmt.Errorf("error preparing query LockGroup: %w", err)
+	}
 	if q.lockSessionStmt, err = db.PrepareContext(ctx, lockSession); err != nil {
 		return nil, fmt.Errorf("error preparing query LockSession: %w", err)
 	}
 	if q.membersOfStmt, err = db.PrepareContext(ctx, membersOf); err != nil {
 		return nil, fmt.Errorf("error preparing query MembersOf: %w", err)
+	}
+	if q.nextQueuesStmt, err = db.PrepareContext(ctx, nextQueues); err != nil {
+		return nil, fmt.Errorf("error preparing query NextQueues: %w", err)
 	}
 	if q.offeredBundlesStmt, err = db.PrepareContext(ctx, offeredBundles); err != nil {
 		return nil, fmt.Errorf("error preparing query OfferedBundles: %w", err)
@@ -213,6 +264,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.orphanedBlobsStmt, err = db.PrepareContext(ctx, orphanedBlobs); err != nil {
 		return nil, fmt.Errorf("error preparing query OrphanedBlobs: %w", err)
 	}
+	if q.ownerUsageStmt, err = db.PrepareContext(ctx, ownerUsage); err != nil {
+		return nil, fmt.Errorf("error preparing query OwnerUsage: %w", err)
+	}
+	if q.putLimitsStmt, err = db.PrepareContext(ctx, putLimits); err != nil {
+		return nil, fmt.Errorf("error preparing query PutLimits: %w", err)
+	}
 	if q.putRangeStmt, err = db.PrepareContext(ctx, putRange); err != nil {
 		return nil, fmt.Errorf("error preparing query PutRange: %w", err)
 	}
@@ -222,8 +279,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putSettingStmt, err = db.PrepareContext(ctx, putSetting); err != nil {
 		return nil, fmt.Errorf("error preparing query PutSetting: %w", err)
 	}
-	if q.queueStmt, err = db.PrepareContext(ctx, queue); err != nil {
-		return nil, fmt.Errorf("error preparing query Queue: %w", err)
+	if q.queueGivenStmt, err = db.PrepareContext(ctx, queueGiven); err != nil {
+		return nil, fmt.Errorf("error preparing query QueueGiven: %w", err)
+	}
+	if q.queuedRangesStmt, err = db.PrepareContext(ctx, queuedRanges); err != nil {
+		return nil, fmt.Errorf("error preparing query QueuedRanges: %w", err)
 	}
 	if q.rangesBelowStmt, err = db.PrepareContext(ctx, rangesBelow); err != nil {
 		return nil, fmt.Errorf("error preparing query RangesBelow: %w", err)
@@ -234,8 +294,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.referToBlobStmt, err = db.PrepareContext(ctx, referToBlob); err != nil {
 		return nil, fmt.Errorf("error preparing query ReferToBlob: %w", err)
 	}
+	if q.releaseBlobStmt, err = db.PrepareContext(ctx, releaseBlob); err != nil {
+		return nil, fmt.Errorf("error preparing query ReleaseBlob: %w", err)
+	}
 	if q.resultSizesStmt, err = db.PrepareContext(ctx, resultSizes); err != nil {
 		return nil, fmt.Errorf("error preparing query ResultSizes: %w", err)
+	}
+	if q.resultsAfterStmt, err = db.PrepareContext(ctx, resultsAfter); err != nil {
+		return nil, fmt.Errorf("error preparing query ResultsAfter: %w", err)
 	}
 	if q.resultsBelowStmt, err = db.PrepareContext(ctx, resultsBelow); err != nil {
 		return nil, fmt.Errorf("error preparing query ResultsBelow: %w", err)
@@ -258,8 +324,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setFunctionSharingStmt, err = db.PrepareContext(ctx, setFunctionSharing); err != nil {
 		return nil, fmt.Errorf("error preparing query SetFunctionSharing: %w", err)
 	}
+	if q.setGroupKeptStmt, err = db.PrepareContext(ctx, setGroupKept); err != nil {
+		return nil, fmt.Errorf("error preparing query SetGroupKept: %w", err)
+	}
+	if q.setWeightStmt, err = db.PrepareContext(ctx, setWeight); err != nil {
+		return nil, fmt.Errorf("error preparing query SetWeight: %w", err)
+	}
 	if q.silenceSessionsStmt, err = db.PrepareContext(ctx, silenceSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query SilenceSessions: %w", err)
+	}
+	if q.takeDiskStmt, err = db.PrepareContext(ctx, takeDisk); err != nil {
+		return nil, fmt.Errorf("error preparing query TakeDisk: %w", err)
 	}
 	if q.taskResultStmt, err = db.PrepareContext(ctx, taskResult); err != nil {
 		return nil, fmt.Errorf("error preparing query TaskResult: %w", err)
@@ -307,9 +382,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing cancelledRangesStmt: %w", cerr)
 		}
 	}
+	if q.changeQueueStmt != nil {
+		if cerr := q.changeQueueStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing changeQueueStmt: %w", cerr)
+		}
+	}
 	if q.claimableSessionsStmt != nil {
 		if cerr := q.claimableSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing claimableSessionsStmt: %w", cerr)
+		}
+	}
+	if q.countDiskStmt != nil {
+		if cerr := q.countDiskStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countDiskStmt: %w", cerr)
 		}
 	}
 	if q.countGivenStmt != nil {
@@ -337,9 +422,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteEndpointStmt: %w", cerr)
 		}
 	}
+	if q.deleteFinishedBundleStmt != nil {
+		if cerr := q.deleteFinishedBundleStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteFinishedBundleStmt: %w", cerr)
+		}
+	}
 	if q.deleteFunctionStmt != nil {
 		if cerr := q.deleteFunctionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteFunctionStmt: %w", cerr)
+		}
+	}
+	if q.deleteGroupStmt != nil {
+		if cerr := q.deleteGroupStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteGroupStmt: %w", cerr)
 		}
 	}
 	if q.deleteIdentityStmt != nil {
@@ -352,9 +447,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteMemberStmt: %w", cerr)
 		}
 	}
+	if q.deleteOldTokensStmt != nil {
+		if cerr := q.deleteOldTokensStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteOldTokensStmt: %w", cerr)
+		}
+	}
 	if q.deleteOrphanedBlobStmt != nil {
 		if cerr := q.deleteOrphanedBlobStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteOrphanedBlobStmt: %w", cerr)
+		}
+	}
+	if q.deletePagesStmt != nil {
+		if cerr := q.deletePagesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePagesStmt: %w", cerr)
+		}
+	}
+	if q.deleteQueuesStmt != nil {
+		if cerr := q.deleteQueuesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteQueuesStmt: %w", cerr)
 		}
 	}
 	if q.deleteRangeStmt != nil {
@@ -367,9 +477,34 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteReplicaStmt: %w", cerr)
 		}
 	}
+	if q.deleteResultsStmt != nil {
+		if cerr := q.deleteResultsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteResultsStmt: %w", cerr)
+		}
+	}
 	if q.deleteSharesStmt != nil {
 		if cerr := q.deleteSharesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteSharesStmt: %w", cerr)
+		}
+	}
+	if q.diskOfStmt != nil {
+		if cerr := q.diskOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing diskOfStmt: %w", cerr)
+		}
+	}
+	if q.dueGroupsStmt != nil {
+		if cerr := q.dueGroupsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dueGroupsStmt: %w", cerr)
+		}
+	}
+	if q.endpointUsageStmt != nil {
+		if cerr := q.endpointUsageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endpointUsageStmt: %w", cerr)
+		}
+	}
+	if q.expireResultStmt != nil {
+		if cerr := q.expireResultStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing expireResultStmt: %w", cerr)
 		}
 	}
 	if q.findFunctionVersionStmt != nil {
@@ -417,6 +552,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getIdentityByNameStmt: %w", cerr)
 		}
 	}
+	if q.getLimitsStmt != nil {
+		if cerr := q.getLimitsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getLimitsStmt: %w", cerr)
+		}
+	}
 	if q.getPageStmt != nil {
 		if cerr := q.getPageStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getPageStmt: %w", cerr)
@@ -440,6 +580,11 @@ func (q *Queries) Close() error {
 	if q.givenUpBundlesStmt != nil {
 		if cerr := q.givenUpBundlesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing givenUpBundlesStmt: %w", cerr)
+		}
+	}
+	if q.groupHasBundlesStmt != nil {
+		if cerr := q.groupHasBundlesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing groupHasBundlesStmt: %w", cerr)
 		}
 	}
 	if q.groupResultsStmt != nil {
@@ -517,6 +662,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertTokenStmt: %w", cerr)
 		}
 	}
+	if q.joinQueueStmt != nil {
+		if cerr := q.joinQueueStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing joinQueueStmt: %w", cerr)
+		}
+	}
 	if q.latestFunctionBodyStmt != nil {
 		if cerr := q.latestFunctionBodyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing latestFunctionBodyStmt: %w", cerr)
@@ -572,6 +722,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listTokensStmt: %w", cerr)
 		}
 	}
+	if q.lockGroupStmt != nil {
+		if cerr := q.lockGroupStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockGroupStmt: %w", cerr)
+		}
+	}
 	if q.lockSessionStmt != nil {
 		if cerr := q.lockSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lockSessionStmt: %w", cerr)
@@ -580,6 +735,11 @@ func (q *Queries) Close() error {
 	if q.membersOfStmt != nil {
 		if cerr := q.membersOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing membersOfStmt: %w", cerr)
+		}
+	}
+	if q.nextQueuesStmt != nil {
+		if cerr := q.nextQueuesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing nextQueuesStmt: %w", cerr)
 		}
 	}
 	if q.offeredBundlesStmt != nil {
@@ -602,6 +762,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing orphanedBlobsStmt: %w", cerr)
 		}
 	}
+	if q.ownerUsageStmt != nil {
+		if cerr := q.ownerUsageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing ownerUsageStmt: %w", cerr)
+		}
+	}
+	if q.putLimitsStmt != nil {
+		if cerr := q.putLimitsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putLimitsStmt: %w", cerr)
+		}
+	}
 	if q.putRangeStmt != nil {
 		if cerr := q.putRangeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putRangeStmt: %w", cerr)
@@ -617,9 +787,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putSettingStmt: %w", cerr)
 		}
 	}
-	if q.queueStmt != nil {
-		if cerr := q.queueStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing queueStmt: %w", cerr)
+	if q.queueGivenStmt != nil {
+		if cerr := q.queueGivenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing queueGivenStmt: %w", cerr)
+		}
+	}
+	if q.queuedRangesStmt != nil {
+		if cerr := q.queuedRangesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing queuedRangesStmt: %w", cerr)
 		}
 	}
 	if q.rangesBelowStmt != nil {
@@ -637,9 +812,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing referToBlobStmt: %w", cerr)
 		}
 	}
+	if q.releaseBlobStmt != nil {
+		if cerr := q.releaseBlobStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing releaseBlobStmt: %w", cerr)
+		}
+	}
 	if q.resultSizesStmt != nil {
 		if cerr := q.resultSizesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing resultSizesStmt: %w", cerr)
+		}
+	}
+	if q.resultsAfterStmt != nil {
+		if cerr := q.resultsAfterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing resultsAfterStmt: %w", cerr)
 		}
 	}
 	if q.resultsBelowStmt != nil {
@@ -677,9 +862,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setFunctionSharingStmt: %w", cerr)
 		}
 	}
+	if q.setGroupKeptStmt != nil {
+		if cerr := q.setGroupKeptStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setGroupKeptStmt: %w", cerr)
+		}
+	}
+	if q.setWeightStmt != nil {
+		if cerr := q.setWeightStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setWeightStmt: %w", cerr)
+		}
+	}
 	if q.silenceSessionsStmt != nil {
 		if cerr := q.silenceSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing silenceSessionsStmt: %w", cerr)
+		}
+	}
+	if q.takeDiskStmt != nil {
+		if cerr := q.takeDiskStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing takeDiskStmt: %w", cerr)
 		}
 	}
 	if q.taskResultStmt != nil {
@@ -760,19 +960,31 @@ type Queries struct {
 	advanceGroupStmt          *sql.Stmt
 	bundleOwnerStmt           *sql.Stmt
 	cancelledRangesStmt       *sql.Stmt
+	changeQueueStmt           *sql.Stmt
 	claimableSessionsStmt     *sql.Stmt
+	countDiskStmt             *sql.Stmt
 	countGivenStmt            *sql.Stmt
 	countOwnedStmt            *sql.Stmt
 	countQueuedStmt           *sql.Stmt
 	countSessionsStmt         *sql.Stmt
 	deleteEndpointStmt        *sql.Stmt
+	deleteFinishedBundleStmt  *sql.Stmt
 	deleteFunctionStmt        *sql.Stmt
+	deleteGroupStmt           *sql.Stmt
 	deleteIdentityStmt        *sql.Stmt
 	deleteMemberStmt          *sql.Stmt
+	deleteOldTokensStmt       *sql.Stmt
 	deleteOrphanedBlobStmt    *sql.Stmt
+	deletePagesStmt           *sql.Stmt
+	deleteQueuesStmt          *sql.Stmt
 	deleteRangeStmt           *sql.Stmt
 	deleteReplicaStmt         *sql.Stmt
+	deleteResultsStmt         *sql.Stmt
 	deleteSharesStmt          *sql.Stmt
+	diskOfStmt                *sql.Stmt
+	dueGroupsStmt             *sql.Stmt
+	endpointUsageStmt         *sql.Stmt
+	expireResultStmt          *sql.Stmt
 	findFunctionVersionStmt   *sql.Stmt
 	functionBodyStmt          *sql.Stmt
 	functionVersionsStmt      *sql.Stmt
@@ -782,11 +994,13 @@ type Queries struct {
 	getGroupStmt              *sql.Stmt
 	getIdentityStmt           *sql.Stmt
 	getIdentityByNameStmt     *sql.Stmt
+	getLimitsStmt             *sql.Stmt
 	getPageStmt               *sql.Stmt
 	getSettingStmt            *sql.Stmt
 	getTokenStmt              *sql.Stmt
 	givenBundlesStmt          *sql.Stmt
 	givenUpBundlesStmt        *sql.Stmt
+	groupHasBundlesStmt       *sql.Stmt
 	groupResultsStmt          *sql.Stmt
 	groupsOfStmt              *sql.Stmt
 	heldRangeStmt             *sql.Stmt
@@ -802,6 +1016,7 @@ type Queries struct {
 	insertSessionStmt         *sql.Stmt
 	insertShareStmt           *sql.Stmt
 	insertTokenStmt           *sql.Stmt
+	joinQueueStmt             *sql.Stmt
 	latestFunctionBodyStmt    *sql.Stmt
 	leasedFunctionBodyStmt    *sql.Stmt
 	listBundlesStmt           *sql.Stmt
@@ -813,20 +1028,27 @@ type Queries struct {
 	listIdentitiesStmt        *sql.Stmt
 	listReplicasStmt          *sql.Stmt
 	listTokensStmt            *sql.Stmt
+	lockGroupStmt             *sql.Stmt
 	lockSessionStmt           *sql.Stmt
 	membersOfStmt             *sql.Stmt
+	nextQueuesStmt            *sql.Stmt
 	offeredBundlesStmt        *sql.Stmt
 	openBundlesOfEndpointStmt *sql.Stmt
 	openBundlesOfGroupStmt    *sql.Stmt
 	orphanedBlobsStmt         *sql.Stmt
+	ownerUsageStmt            *sql.Stmt
+	putLimitsStmt             *sql.Stmt
 	putRangeStmt              *sql.Stmt
 	putReplicaStmt            *sql.Stmt
 	putSettingStmt            *sql.Stmt
-	queueStmt                 *sql.Stmt
+	queueGivenStmt            *sql.Stmt
+	queuedRangesStmt          *sql.Stmt
 	rangesBelowStmt           *sql.Stmt
 	rangesOfStmt              *sql.Stmt
 	referToBlobStmt           *sql.Stmt
+	releaseBlobStmt           *sql.Stmt
 	resultSizesStmt           *sql.Stmt
+	resultsAfterStmt          *sql.Stmt
 	resultsBelowStmt          *sql.Stmt
 	revokeEndpointTokensStmt  *sql.Stmt
 	revokeIdentityTokensStmt  *sql.Stmt
@@ -834,7 +1056,10 @@ type Queries struct {
 	setBundleDoneStmt         *sql.Stmt
 	setFunctionHeadStmt       *sql.Stmt
 	setFunctionSharingStmt    *sql.Stmt
+	setGroupKeptStmt          *sql.Stmt
+	setWeightStmt             *sql.Stmt
 	silenceSessionsStmt       *sql.Stmt
+	takeDiskStmt              *sql.Stmt
 	taskResultStmt            *sql.Stmt
 	touchTokenStmt            *sql.Stmt
 	unansweredStmt            *sql.Stmt
@@ -852,19 +1077,31 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		advanceGroupStmt:          q.advanceGroupStmt,
 		bundleOwnerStmt:           q.bundleOwnerStmt,
 		cancelledRangesStmt:       q.cancelledRangesStmt,
+		changeQueueStmt:           q.changeQueueStmt,
 		claimableSessionsStmt:     q.claimableSessionsStmt,
+		countDiskStmt:             q.countDiskStmt,
 		countGivenStmt:            q.countGivenStmt,
 		countOwnedStmt:            q.countOwnedStmt,
 		countQueuedStmt:           q.countQueuedStmt,
 		countSessionsStmt:         q.countSessionsStmt,
 		deleteEndpointStmt:        q.deleteEndpointStmt,
+		deleteFinishedBundleStmt:  q.deleteFinishedBundleStmt,
 		deleteFunctionStmt:        q.deleteFunctionStmt,
+		deleteGroupStmt:           q.deleteGroupStmt,
 		deleteIdentityStmt:        q.deleteIdentityStmt,
 		deleteMemberStmt:          q.deleteMemberStmt,
+		deleteOldTokensStmt:       q.deleteOldTokensStmt,
 		deleteOrphanedBlobStmt:    q.deleteOrphanedBlobStmt,
+		deletePagesStmt:           q.deletePagesStmt,
+		deleteQueuesStmt:          q.deleteQueuesStmt,
 		deleteRangeStmt:           q.deleteRangeStmt,
 		deleteReplicaStmt:         q.deleteReplicaStmt,
+		deleteResultsStmt:         q.deleteResultsStmt,
 		deleteSharesStmt:          q.deleteSharesStmt,
+		diskOfStmt:                q.diskOfStmt,
+		dueGroupsStmt:             q.dueGroupsStmt,
+		endpointUsageStmt:         q.endpointUsageStmt,
+		expireResultStmt:          q.expireResultStmt,
 		findFunctionVersionStmt:   q.findFunctionVersionStmt,
 		functionBodyStmt:          q.functionBodyStmt,
 		functionVersionsStmt:      q.functionVersionsStmt,
@@ -874,11 +1111,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getGroupStmt:              q.getGroupStmt,
 		getIdentityStmt:           q.getIdentityStmt,
 		getIdentityByNameStmt:     q.getIdentityByNameStmt,
+		getLimitsStmt:             q.getLimitsStmt,
 		getPageStmt:               q.getPageStmt,
 		getSettingStmt:            q.getSettingStmt,
 		getTokenStmt:              q.getTokenStmt,
 		givenBundlesStmt:          q.givenBundlesStmt,
 		givenUpBundlesStmt:        q.givenUpBundlesStmt,
+		groupHasBundlesStmt:       q.groupHasBundlesStmt,
 		groupResultsStmt:          q.groupResultsStmt,
 		groupsOfStmt:              q.groupsOfStmt,
 		heldRangeStmt:             q.heldRangeStmt,
@@ -894,6 +1133,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertSessionStmt:         q.insertSessionStmt,
 		insertShareStmt:           q.insertShareStmt,
 		insertTokenStmt:           q.insertTokenStmt,
+		joinQueueStmt:             q.joinQueueStmt,
 		latestFunctionBodyStmt:    q.latestFunctionBodyStmt,
 		leasedFunctionBodyStmt:    q.leasedFunctionBodyStmt,
 		listBundlesStmt:           q.listBundlesStmt,
@@ -905,20 +1145,27 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listIdentitiesStmt:        q.listIdentitiesStmt,
 		listReplicasStmt:          q.listReplicasStmt,
 		listTokensStmt:            q.listTokensStmt,
+		lockGroupStmt:             q.lockGroupStmt,
 		lockSessionStmt:           q.lockSessionStmt,
 		membersOfStmt:             q.membersOfStmt,
+		nextQueuesStmt:            q.nextQueuesStmt,
 		offeredBundlesStmt:        q.offeredBundlesStmt,
 		openBundlesOfEndpointStmt: q.openBundlesOfEndpointStmt,
 		openBundlesOfGroupStmt:    q.openBundlesOfGroupStmt,
 		orphanedBlobsStmt:         q.orphanedBlobsStmt,
+		ownerUsageStmt:            q.ownerUsageStmt,
+		putLimitsStmt:             q.putLimitsStmt,
 		putRangeStmt:              q.putRangeStmt,
 		putReplicaStmt:            q.putReplicaStmt,
 		putSettingStmt:            q.putSettingStmt,
-		queueStmt:                 q.queueStmt,
+		queueGivenStmt:            q.queueGivenStmt,
+		queuedRangesStmt:          q.queuedRangesStmt,
 		rangesBelowStmt:           q.rangesBelowStmt,
 		rangesOfStmt:              q.rangesOfStmt,
 		referToBlobStmt:           q.referToBlobStmt,
+		releaseBlobStmt:           q.releaseBlobStmt,
 		resultSizesStmt:           q.resultSizesStmt,
+		resultsAfterStmt:          q.resultsAfterStmt,
 		resultsBelowStmt:          q.resultsBelowStmt,
 		revokeEndpointTokensStmt:  q.revokeEndpointTokensStmt,
 		revokeIdentityTokensStmt:  q.revokeIdentityTokensStmt,
@@ -926,7 +1173,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setBundleDoneStmt:         q.setBundleDoneStmt,
 		setFunctionHeadStmt:       q.setFunctionHeadStmt,
 		setFunctionSharingStmt:    q.setFunctionSharingStmt,
+		setGroupKeptStmt:          q.setGroupKeptStmt,
+		setWeightStmt:             q.setWeightStmt,
 		silenceSessionsStmt:       q.silenceSessionsStmt,
+		takeDiskStmt:              q.takeDiskStmt,
 		taskResultStmt:            q.taskResultStmt,
 		touchTokenStmt:            q.touchTokenStmt,
 		unansweredStmt:            q.unansweredStmt,

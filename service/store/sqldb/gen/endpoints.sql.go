@@ -22,7 +22,7 @@ func (q *Queries) DeleteEndpoint(ctx context.Context, id yonder.ID) error {
 }
 
 const getEndpoint = `-- name: GetEndpoint :one
-SELECT e.id, e.owner, e.name, e.description, e.everyone, e.sharing, e.functions, e.created, s.endpoint, s.epoch, s.state, s.instance, s.journal, s.opened, s.last_seen, s.capacity_tasks, s.capacity_bytes, s.outstanding_tasks, s.outstanding_bytes, s.queued_tasks, s.capabilities, s.status, s.grants, COALESCE(i.name, '') AS owner_name
+SELECT e.id, e.owner, e.name, e.description, e.everyone, e.sharing, e.functions, e.created, s.endpoint, s.epoch, s.state, s.instance, s.journal, s.opened, s.last_seen, s.capacity_tasks, s.capacity_bytes, s.outstanding_tasks, s.outstanding_bytes, s.queued_tasks, s.capabilities, s.status, s.queued_bytes, s.virtual_time, s.grants, COALESCE(i.name, '') AS owner_name
 FROM endpoints e
 JOIN sessions s ON s.endpoint = e.id
 LEFT JOIN identities i ON i.id = e.owner
@@ -61,6 +61,8 @@ func (q *Queries) GetEndpoint(ctx context.Context, id yonder.ID) (GetEndpointRow
 		&i.Session.QueuedTasks,
 		&i.Session.Capabilities,
 		&i.Session.Status,
+		&i.Session.QueuedBytes,
+		&i.Session.VirtualTime,
 		&i.Session.Grants,
 		&i.OwnerName,
 	)
@@ -103,8 +105,8 @@ func (q *Queries) InsertEndpoint(ctx context.Context, arg InsertEndpointParams) 
 
 const insertSession = `-- name: InsertSession :exec
 INSERT INTO sessions (endpoint, epoch, state, opened, last_seen, capacity_tasks, capacity_bytes,
-                      outstanding_tasks, outstanding_bytes, queued_tasks, capabilities, status)
-VALUES ($1, 0, $2, 0, 0, 0, 0, 0, 0, 0, '', '')
+                      outstanding_tasks, outstanding_bytes, queued_tasks, capabilities, status, queued_bytes, virtual_time)
+VALUES ($1, 0, $2, 0, 0, 0, 0, 0, 0, 0, '', '', 0, 0)
 `
 
 func (q *Queries) InsertSession(ctx context.Context, endpoint yonder.ID, state yonder.State) error {
@@ -113,7 +115,7 @@ func (q *Queries) InsertSession(ctx context.Context, endpoint yonder.ID, state y
 }
 
 const listEndpoints = `-- name: ListEndpoints :many
-SELECT e.id, e.owner, e.name, e.description, e.everyone, e.sharing, e.functions, e.created, s.endpoint, s.epoch, s.state, s.instance, s.journal, s.opened, s.last_seen, s.capacity_tasks, s.capacity_bytes, s.outstanding_tasks, s.outstanding_bytes, s.queued_tasks, s.capabilities, s.status, s.grants, COALESCE(i.name, '') AS owner_name
+SELECT e.id, e.owner, e.name, e.description, e.everyone, e.sharing, e.functions, e.created, s.endpoint, s.epoch, s.state, s.instance, s.journal, s.opened, s.last_seen, s.capacity_tasks, s.capacity_bytes, s.outstanding_tasks, s.outstanding_bytes, s.queued_tasks, s.capabilities, s.status, s.queued_bytes, s.virtual_time, s.grants, COALESCE(i.name, '') AS owner_name
 FROM endpoints e
 JOIN sessions s ON s.endpoint = e.id
 LEFT JOIN identities i ON i.id = e.owner
@@ -180,6 +182,8 @@ func (q *Queries) ListEndpoints(ctx context.Context, arg ListEndpointsParams) ([
 			&i.Session.QueuedTasks,
 			&i.Session.Capabilities,
 			&i.Session.Status,
+			&i.Session.QueuedBytes,
+			&i.Session.VirtualTime,
 			&i.Session.Grants,
 			&i.OwnerName,
 		); err != nil {

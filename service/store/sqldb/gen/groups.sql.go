@@ -7,30 +7,37 @@ package gen
 
 import (
 	"context"
+	"database/sql"
 
 	"github.com/yonder-run/yonder"
 )
 
 const addToGroup = `-- name: AddToGroup :one
-INSERT INTO groups (id, owner, label, tasks, done, failed, last_cursor, created)
-VALUES ($1, $2, '', $3, 0, 0, 0, $4)
-ON CONFLICT (id) DO UPDATE SET tasks = groups.tasks + EXCLUDED.tasks
+INSERT INTO groups (id, owner, label, tasks, done, failed, last_cursor, created, retention)
+VALUES ($1, $2, '', $3, 0, 0, 0, $4, $5)
+ON CONFLICT (id) DO UPDATE SET tasks = groups.tasks + EXCLUDED.tasks,
+    retention = CASE WHEN groups.retention < $6 THEN $6 ELSE groups.retention END
 RETURNING owner
 `
 
 type AddToGroupParams struct {
-	ID      yonder.ID
-	Owner   yonder.ID
-	Tasks   int64
-	Created int64
+	ID        yonder.ID
+	Owner     yonder.ID
+	Tasks     int64
+	Created   int64
+	Otherwise int64
+	Asked     int64
 }
 
+// A retention that is asked for makes the group's longer, never shorter; 0 asks for none.
 func (q *Queries) AddToGroup(ctx context.Context, arg AddToGroupParams) (yonder.ID, error) {
 	row := q.queryRow(ctx, q.addToGroupStmt, addToGroup,
 		arg.ID,
 		arg.Owner,
 		arg.Tasks,
 		arg.Created,
+		arg.Otherwise,
+		arg.Asked,
 	)
 	var owner yonder.ID
 	err := row.Scan(&owner)
@@ -38,8 +45,9 @@ func (q *Queries) AddToGroup(ctx context.Context, arg AddToGroupParams) (yonder.
 }
 
 const advanceGroup = `-- name: AdvanceGroup :one
-UPDATE groups SET last_cursor = last_cursor + $1, done = done + $2, failed = failed + $3
-WHERE id = $4
+UPDATE groups SET last_cursor = last_cursor + $1, done = done + $2, failed = failed + $3,
+    due = CASE WHEN due <= $4 + retention THEN due ELSE $4 + retention END
+WHERE id = $5
 RETURNING last_cursor
 `
 
@@ -47,6 +55,7 @@ type AdvanceGroupParams struct {
 	Results int64
 	Done    int64
 	Failed  int64
+	Now     int64
 	ID      yonder.ID
 }
 
@@ -55,6 +64,7 @@ func (q *Queries) AdvanceGroup(ctx context.Context, arg AdvanceGroupParams) (int
 		arg.Results,
 		arg.Done,
 		arg.Failed,
+		arg.Now,
 		arg.ID,
 	)
 	var last_cursor int64
@@ -62,8 +72,44 @@ func (q *Queries) AdvanceGroup(ctx context.Context, arg AdvanceGroupParams) (int
 	return last_cursor, err
 }
 
+const deleteGroup = `-- name: DeleteGroup :exec
+DELETE FROM groups WHERE id = $1
+`
+
+func (q *Queries) DeleteGroup(ctx context.Context, id yonder.ID) error {
+	_, err := q.exec(ctx, q.deleteGroupStmt, deleteGroup, id)
+	return err
+}
+
+const dueGroups = `-- name: DueGroups :many
+SELECT id FROM groups WHERE due IS NOT NULL AND due <= $1 ORDER BY due LIMIT $2
+`
+
+func (q *Queries) DueGroups(ctx context.Context, due sql.NullInt64, limit int32) ([]yonder.ID, error) {
+	rows, err := q.query(ctx, q.dueGroupsStmt, dueGroups, due, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []yonder.ID
+	for rows.Next() {
+		var id yonder.ID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const getGroup = `-- name: GetGroup :one
-SELECT id, owner, label, tasks, done, failed, last_cursor, created FROM groups WHERE id = $1
+SELECT id, owner, label, tasks, done, failed, last_cursor, created, retention, expired, forgotten, due FROM groups WHERE id = $1
 `
 
 func (q *Queries) GetGroup(ctx context.Context, id yonder.ID) (Group, error) {
@@ -78,21 +124,38 @@ func (q *Queries) GetGroup(ctx context.Context, id yonder.ID) (Group, error) {
 		&i.Failed,
 		&i.LastCursor,
 		&i.Created,
+		&i.Retention,
+		&i.Expired,
+		&i.Forgotten,
+		&i.Due,
 	)
 	return i, err
 }
 
+const groupHasBundles = `-- name: GroupHasBundles :one
+SELECT EXISTS (SELECT 1 FROM bundles WHERE group_id = $1) AS has
+`
+
+func (q *Queries) GroupHasBundles(ctx context.Context, groupID yonder.ID) (bool, error) {
+	row := q.queryRow(ctx, q.groupHasBundlesStmt, groupHasBundles, groupID)
+	var has bool
+	err := row.Scan(&has)
+	return has, err
+}
+
 const insertGroup = `-- name: InsertGroup :execrows
-INSERT INTO groups (id, owner, label, tasks, done, failed, last_cursor, created)
-VALUES ($1, $2, $3, 0, 0, 0, 0, $4)
+INSERT INTO groups (id, owner, label, tasks, done, failed, last_cursor, created, retention, due)
+VALUES ($1, $2, $3, 0, 0, 0, 0, $4, $5, $6)
 ON CONFLICT DO NOTHING
 `
 
 type InsertGroupParams struct {
-	ID      yonder.ID
-	Owner   yonder.ID
-	Label   string
-	Created int64
+	ID        yonder.ID
+	Owner     yonder.ID
+	Label     string
+	Created   int64
+	Retention int64
+	Due       sql.NullInt64
 }
 
 func (q *Queries) InsertGroup(ctx context.Context, arg InsertGroupParams) (int64, error) {
@@ -101,6 +164,8 @@ func (q *Queries) InsertGroup(ctx context.Context, arg InsertGroupParams) (int64
 		arg.Owner,
 		arg.Label,
 		arg.Created,
+		arg.Retention,
+		arg.Due,
 	)
 	if err != nil {
 		return 0, err
@@ -109,7 +174,7 @@ func (q *Queries) InsertGroup(ctx context.Context, arg InsertGroupParams) (int64
 }
 
 const listGroups = `-- name: ListGroups :many
-SELECT id, owner, label, tasks, done, failed, last_cursor, created FROM groups WHERE owner = $1 AND id < $2 ORDER BY id DESC LIMIT $3
+SELECT id, owner, label, tasks, done, failed, last_cursor, created, retention, expired, forgotten, due FROM groups WHERE owner = $1 AND id < $2 ORDER BY id DESC LIMIT $3
 `
 
 func (q *Queries) ListGroups(ctx context.Context, owner yonder.ID, iD yonder.ID, limit int32) ([]Group, error) {
@@ -130,6 +195,10 @@ func (q *Queries) ListGroups(ctx context.Context, owner yonder.ID, iD yonder.ID,
 			&i.Failed,
 			&i.LastCursor,
 			&i.Created,
+			&i.Retention,
+			&i.Expired,
+			&i.Forgotten,
+			&i.Due,
 		); err != nil {
 			return nil, err
 		}
@@ -142,4 +211,49 @@ func (q *Queries) ListGroups(ctx context.Context, owner yonder.ID, iD yonder.ID,
 		return nil, err
 	}
 	return items, nil
+}
+
+const lockGroup = `-- name: LockGroup :one
+SELECT id, owner, label, tasks, done, failed, last_cursor, created, retention, expired, forgotten, due FROM groups WHERE id = $1
+`
+
+func (q *Queries) LockGroup(ctx context.Context, id yonder.ID) (Group, error) {
+	row := q.queryRow(ctx, q.lockGroupStmt, lockGroup, id)
+	var i Group
+	err := row.Scan(
+		&i.ID,
+		&i.Owner,
+		&i.Label,
+		&i.Tasks,
+		&i.Done,
+		&i.Failed,
+		&i.LastCursor,
+		&i.Created,
+		&i.Retention,
+		&i.Expired,
+		&i.Forgotten,
+		&i.Due,
+	)
+	return i, err
+}
+
+const setGroupKept = `-- name: SetGroupKept :exec
+UPDATE groups SET expired = $2, forgotten = $3, due = $4 WHERE id = $1
+`
+
+type SetGroupKeptParams struct {
+	ID        yonder.ID
+	Expired   int64
+	Forgotten int64
+	Due       sql.NullInt64
+}
+
+func (q *Queries) SetGroupKept(ctx context.Context, arg SetGroupKeptParams) error {
+	_, err := q.exec(ctx, q.setGroupKeptStmt, setGroupKept,
+		arg.ID,
+		arg.Expired,
+		arg.Forgotten,
+		arg.Due,
+	)
+	return err
 }

@@ -65,6 +65,10 @@ type Group struct {
 	Failed     int64
 	LastCursor int64
 	Created    int64
+	Retention  int64
+	Expired    int64
+	Forgotten  int64
+	Due        sql.NullInt64
 }
 
 type Identity struct {
@@ -73,6 +77,19 @@ type Identity struct {
 	Kind    string
 	Admin   bool
 	Created int64
+}
+
+type Queue struct {
+	Endpoint    yonder.ID
+	Owner       yonder.ID
+	QueuedTasks int64
+	QueuedBytes int64
+	GivenTasks  int64
+	Bundles     int64
+	Weight      int64
+	MostGiven   int64
+	Load        int64
+	Served      int64
 }
 
 type Replica struct {
@@ -102,6 +119,7 @@ type Result struct {
 	Stdout   []byte
 	Stderr   []byte
 	Payload  []byte
+	Expired  sql.NullInt64
 }
 
 type Session struct {
@@ -119,6 +137,8 @@ type Session struct {
 	QueuedTasks      int64
 	Capabilities     string
 	Status           string
+	QueuedBytes      int64
+	VirtualTime      int64
 	Grants           int64
 }
 

@@ -172,8 +172,8 @@ func (q *Queries) OfferedBundles(ctx context.Context, endpoint yonder.ID, epoch 
 }
 
 const putRange = `-- name: PutRange :exec
-INSERT INTO ranges (bundle_id, lo, hi, state, attempt, epoch, grant_no, cancel, since, endpoint, priority, submitted)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO ranges (bundle_id, lo, hi, state, attempt, epoch, grant_no, cancel, since, endpoint, priority, submitted, owner)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (bundle_id, lo) DO UPDATE SET hi = EXCLUDED.hi, state = EXCLUDED.state, attempt = EXCLUDED.attempt,
     epoch = EXCLUDED.epoch, grant_no = EXCLUDED.grant_no, cancel = EXCLUDED.cancel, since = EXCLUDED.since
 `
@@ -191,6 +191,7 @@ type PutRangeParams struct {
 	Endpoint  yonder.ID
 	Priority  int64
 	Submitted int64
+	Owner     yonder.ID
 }
 
 func (q *Queries) PutRange(ctx context.Context, arg PutRangeParams) error {
@@ -207,50 +208,9 @@ func (q *Queries) PutRange(ctx context.Context, arg PutRangeParams) error {
 		arg.Endpoint,
 		arg.Priority,
 		arg.Submitted,
+		arg.Owner,
 	)
 	return err
-}
-
-const queue = `-- name: Queue :many
-SELECT bundle_id, lo, hi, attempt FROM ranges
-WHERE endpoint = $1 AND state = 'queued'
-ORDER BY priority DESC, submitted, bundle_id, lo
-LIMIT $2
-`
-
-type QueueRow struct {
-	BundleID yonder.ID
-	Lo       int64
-	Hi       int64
-	Attempt  int64
-}
-
-func (q *Queries) Queue(ctx context.Context, endpoint yonder.ID, limit int32) ([]QueueRow, error) {
-	rows, err := q.query(ctx, q.queueStmt, queue, endpoint, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []QueueRow
-	for rows.Next() {
-		var i QueueRow
-		if err := rows.Scan(
-			&i.BundleID,
-			&i.Lo,
-			&i.Hi,
-			&i.Attempt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const rangesBelow = `-- name: RangesBelow :many

@@ -12,8 +12,43 @@ import (
 	"github.com/yonder-run/yonder"
 )
 
+const deleteResults = `-- name: DeleteResults :execrows
+DELETE FROM results WHERE group_id = $1 AND cursor > $2 AND cursor <= $3
+`
+
+func (q *Queries) DeleteResults(ctx context.Context, groupID yonder.ID, after int64, upto int64) (int64, error) {
+	result, err := q.exec(ctx, q.deleteResultsStmt, deleteResults, groupID, after, upto)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const expireResult = `-- name: ExpireResult :exec
+UPDATE results SET expired = $3, payload = $4, stdout = $4, stderr = $4, blob = ''
+WHERE group_id = $1 AND cursor = $2
+`
+
+type ExpireResultParams struct {
+	GroupID yonder.ID
+	Cursor  int64
+	Expired sql.NullInt64
+	Payload []byte
+}
+
+// What the result carried goes; when and how it ended, and why, stays.
+func (q *Queries) ExpireResult(ctx context.Context, arg ExpireResultParams) error {
+	_, err := q.exec(ctx, q.expireResultStmt, expireResult,
+		arg.GroupID,
+		arg.Cursor,
+		arg.Expired,
+		arg.Payload,
+	)
+	return err
+}
+
 const groupResults = `-- name: GroupResults :many
-SELECT r.group_id, r.cursor, r.bundle_id, r.lo, r.hi, r.skip, r.attempt, r.state, r.outcome, r.form, r.code, r.message, r.worker, r.blob, r.started, r.finished, r.accepted, r.stdout, r.stderr, r.payload, b.endpoint, b.submitted FROM results r
+SELECT r.group_id, r.cursor, r.bundle_id, r.lo, r.hi, r.skip, r.attempt, r.state, r.outcome, r.form, r.code, r.message, r.worker, r.blob, r.started, r.finished, r.accepted, r.stdout, r.stderr, r.payload, r.expired, b.endpoint, b.submitted FROM results r
 JOIN bundles b ON b.id = r.bundle_id
 WHERE r.group_id = $1 AND r.cursor > $2 AND r.cursor <= $3
 ORDER BY r.cursor
@@ -55,6 +90,7 @@ func (q *Queries) GroupResults(ctx context.Context, groupID yonder.ID, after int
 			&i.Result.Stdout,
 			&i.Result.Stderr,
 			&i.Result.Payload,
+			&i.Result.Expired,
 			&i.Endpoint,
 			&i.Submitted,
 		); err != nil {
@@ -160,6 +196,48 @@ func (q *Queries) ResultSizes(ctx context.Context, groupID yonder.ID, cursor int
 	return items, nil
 }
 
+const resultsAfter = `-- name: ResultsAfter :many
+SELECT cursor, bundle_id, blob, accepted FROM results
+WHERE group_id = $1 AND cursor > $2
+ORDER BY cursor LIMIT $3
+`
+
+type ResultsAfterRow struct {
+	Cursor   int64
+	BundleID yonder.ID
+	Blob     string
+	Accepted int64
+}
+
+// For what time does to results: in the order of the stream, without what they carry.
+func (q *Queries) ResultsAfter(ctx context.Context, groupID yonder.ID, cursor int64, limit int32) ([]ResultsAfterRow, error) {
+	rows, err := q.query(ctx, q.resultsAfterStmt, resultsAfter, groupID, cursor, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ResultsAfterRow
+	for rows.Next() {
+		var i ResultsAfterRow
+		if err := rows.Scan(
+			&i.Cursor,
+			&i.BundleID,
+			&i.Blob,
+			&i.Accepted,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const resultsBelow = `-- name: ResultsBelow :many
 SELECT lo, hi, state, attempt, code, message, started, finished, accepted FROM results
 WHERE bundle_id = $1 AND lo < $2 AND state = COALESCE(CAST($3 AS TEXT), state)
@@ -224,7 +302,7 @@ func (q *Queries) ResultsBelow(ctx context.Context, arg ResultsBelowParams) ([]R
 }
 
 const taskResult = `-- name: TaskResult :one
-SELECT r.group_id, r.cursor, r.bundle_id, r.lo, r.hi, r.skip, r.attempt, r.state, r.outcome, r.form, r.code, r.message, r.worker, r.blob, r.started, r.finished, r.accepted, r.stdout, r.stderr, r.payload, b.endpoint, b.submitted FROM results r
+SELECT r.group_id, r.cursor, r.bundle_id, r.lo, r.hi, r.skip, r.attempt, r.state, r.outcome, r.form, r.code, r.message, r.worker, r.blob, r.started, r.finished, r.accepted, r.stdout, r.stderr, r.payload, r.expired, b.endpoint, b.submitted FROM results r
 JOIN bundles b ON b.id = r.bundle_id
 WHERE r.bundle_id = $1 AND r.lo <= $2
 ORDER BY r.lo DESC LIMIT 1
@@ -260,6 +338,7 @@ func (q *Queries) TaskResult(ctx context.Context, bundleID yonder.ID, lo int64) 
 		&i.Result.Stdout,
 		&i.Result.Stderr,
 		&i.Result.Payload,
+		&i.Result.Expired,
 		&i.Endpoint,
 		&i.Submitted,
 	)

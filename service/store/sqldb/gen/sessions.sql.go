@@ -85,7 +85,7 @@ func (q *Queries) CountSessions(ctx context.Context) ([]CountSessionsRow, error)
 }
 
 const lockSession = `-- name: LockSession :one
-SELECT endpoint, epoch, state, instance, journal, opened, last_seen, capacity_tasks, capacity_bytes, outstanding_tasks, outstanding_bytes, queued_tasks, capabilities, status, grants FROM sessions WHERE endpoint = $1
+SELECT endpoint, epoch, state, instance, journal, opened, last_seen, capacity_tasks, capacity_bytes, outstanding_tasks, outstanding_bytes, queued_tasks, capabilities, status, queued_bytes, virtual_time, grants FROM sessions WHERE endpoint = $1
 `
 
 // Queries named Lock… lock the rows they read: see lockRows.
@@ -107,6 +107,8 @@ func (q *Queries) LockSession(ctx context.Context, endpoint yonder.ID) (Session,
 		&i.QueuedTasks,
 		&i.Capabilities,
 		&i.Status,
+		&i.QueuedBytes,
+		&i.VirtualTime,
 		&i.Grants,
 	)
 	return i, err
@@ -157,7 +159,7 @@ func (q *Queries) UnsettledSessions(ctx context.Context, since int64, limit int3
 const updateSession = `-- name: UpdateSession :exec
 UPDATE sessions SET epoch = $2, state = $3, instance = $4, journal = $5, opened = $6, last_seen = $7,
     capacity_tasks = $8, capacity_bytes = $9, outstanding_tasks = $10, outstanding_bytes = $11,
-    queued_tasks = $12, capabilities = $13, status = $14, grants = $15
+    queued_tasks = $12, capabilities = $13, status = $14, grants = $15, queued_bytes = $16, virtual_time = $17
 WHERE endpoint = $1
 `
 
@@ -177,6 +179,8 @@ type UpdateSessionParams struct {
 	Capabilities     string
 	Status           string
 	Grants           int64
+	QueuedBytes      int64
+	VirtualTime      int64
 }
 
 func (q *Queries) UpdateSession(ctx context.Context, arg UpdateSessionParams) error {
@@ -196,6 +200,8 @@ func (q *Queries) UpdateSession(ctx context.Context, arg UpdateSessionParams) er
 		arg.Capabilities,
 		arg.Status,
 		arg.Grants,
+		arg.QueuedBytes,
+		arg.VirtualTime,
 	)
 	return err
 }

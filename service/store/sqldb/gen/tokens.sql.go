@@ -12,6 +12,19 @@ import (
 	"github.com/yonder-run/yonder"
 )
 
+const deleteOldTokens = `-- name: DeleteOldTokens :execrows
+DELETE FROM tokens WHERE id IN (
+    SELECT t.id FROM tokens t WHERE COALESCE(t.revoked, t.expires) < $1 ORDER BY t.id LIMIT $2)
+`
+
+func (q *Queries) DeleteOldTokens(ctx context.Context, before sql.NullInt64, count int32) (int64, error) {
+	result, err := q.exec(ctx, q.deleteOldTokensStmt, deleteOldTokens, before, count)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const getToken = `-- name: GetToken :one
 SELECT id, identity, endpoint, label, scopes, hash, expires, revoked, last_used, created FROM tokens WHERE id = $1
 `

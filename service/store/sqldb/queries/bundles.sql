@@ -60,3 +60,11 @@ WHERE b.group_id = sqlc.arg(group_id) AND b.id <= sqlc.arg(upto)
   AND (EXISTS (SELECT 1 FROM ranges r WHERE r.bundle_id = b.id AND r.state = COALESCE(CAST(sqlc.narg(state) AS TEXT), r.state))
     OR EXISTS (SELECT 1 FROM results s WHERE s.bundle_id = b.id AND s.state = COALESCE(CAST(sqlc.narg(state) AS TEXT), s.state)))
 ORDER BY b.id DESC LIMIT sqlc.arg(count);
+
+-- name: DeletePages :exec
+DELETE FROM pages WHERE bundle_id = $1;
+
+-- name: DeleteFinishedBundle :exec
+-- Nothing is left to say of its tasks.
+DELETE FROM bundles WHERE id = $1 AND finished IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM results r WHERE r.bundle_id = bundles.id);

@@ -5,8 +5,8 @@ ON CONFLICT DO NOTHING;
 
 -- name: InsertSession :exec
 INSERT INTO sessions (endpoint, epoch, state, opened, last_seen, capacity_tasks, capacity_bytes,
-                      outstanding_tasks, outstanding_bytes, queued_tasks, capabilities, status)
-VALUES ($1, 0, $2, 0, 0, 0, 0, 0, 0, 0, '', '');
+                      outstanding_tasks, outstanding_bytes, queued_tasks, capabilities, status, queued_bytes, virtual_time)
+VALUES ($1, 0, $2, 0, 0, 0, 0, 0, 0, 0, '', '', 0, 0);
 
 -- name: GetEndpoint :one
 SELECT sqlc.embed(e), sqlc.embed(s), COALESCE(i.name, '') AS owner_name

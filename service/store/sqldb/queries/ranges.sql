@@ -2,19 +2,13 @@
 SELECT lo, hi, state, attempt, epoch, grant_no, cancel, since FROM ranges WHERE bundle_id = $1 ORDER BY lo;
 
 -- name: PutRange :exec
-INSERT INTO ranges (bundle_id, lo, hi, state, attempt, epoch, grant_no, cancel, since, endpoint, priority, submitted)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO ranges (bundle_id, lo, hi, state, attempt, epoch, grant_no, cancel, since, endpoint, priority, submitted, owner)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (bundle_id, lo) DO UPDATE SET hi = EXCLUDED.hi, state = EXCLUDED.state, attempt = EXCLUDED.attempt,
     epoch = EXCLUDED.epoch, grant_no = EXCLUDED.grant_no, cancel = EXCLUDED.cancel, since = EXCLUDED.since;
 
 -- name: DeleteRange :exec
 DELETE FROM ranges WHERE bundle_id = $1 AND lo = $2;
-
--- name: Queue :many
-SELECT bundle_id, lo, hi, attempt FROM ranges
-WHERE endpoint = $1 AND state = 'queued'
-ORDER BY priority DESC, submitted, bundle_id, lo
-LIMIT $2;
 
 -- name: Unanswered :many
 SELECT r.bundle_id, r.lo, r.hi, r.attempt, r.epoch, r.grant_no FROM ranges r

@@ -24,3 +24,17 @@ ORDER BY r.lo DESC LIMIT 1;
 SELECT lo, hi, state, attempt, code, message, started, finished, accepted FROM results
 WHERE bundle_id = sqlc.arg(bundle_id) AND lo < sqlc.arg(upto) AND state = COALESCE(CAST(sqlc.narg(state) AS TEXT), state)
 ORDER BY lo DESC LIMIT sqlc.arg(count);
+
+-- name: ResultsAfter :many
+-- For what time does to results: in the order of the stream, without what they carry.
+SELECT cursor, bundle_id, blob, accepted FROM results
+WHERE group_id = $1 AND cursor > $2
+ORDER BY cursor LIMIT $3;
+
+-- name: ExpireResult :exec
+-- What the result carried goes; when and how it ended, and why, stays.
+UPDATE results SET expired = $3, payload = $4, stdout = $4, stderr = $4, blob = ''
+WHERE group_id = $1 AND cursor = $2;
+
+-- name: DeleteResults :execrows
+DELETE FROM results WHERE group_id = sqlc.arg(group_id) AND cursor > sqlc.arg(after) AND cursor <= sqlc.arg(upto);

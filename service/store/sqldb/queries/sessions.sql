@@ -5,7 +5,7 @@ SELECT * FROM sessions WHERE endpoint = $1;
 -- name: UpdateSession :exec
 UPDATE sessions SET epoch = $2, state = $3, instance = $4, journal = $5, opened = $6, last_seen = $7,
     capacity_tasks = $8, capacity_bytes = $9, outstanding_tasks = $10, outstanding_bytes = $11,
-    queued_tasks = $12, capabilities = $13, status = $14, grants = $15
+    queued_tasks = $12, capabilities = $13, status = $14, grants = $15, queued_bytes = $16, virtual_time = $17
 WHERE endpoint = $1;
 
 -- name: SilenceSessions :execrows

@@ -20,3 +20,7 @@ UPDATE tokens SET revoked = $2 WHERE endpoint = $1 AND revoked IS NULL;
 
 -- name: TouchToken :exec
 UPDATE tokens SET last_used = $2 WHERE id = $1 AND (last_used IS NULL OR last_used < $2);
+
+-- name: DeleteOldTokens :execrows
+DELETE FROM tokens WHERE id IN (
+    SELECT t.id FROM tokens t WHERE COALESCE(t.revoked, t.expires) < sqlc.arg(before) ORDER BY t.id LIMIT sqlc.arg(count));

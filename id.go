@@ -34,6 +34,14 @@ func NewID() ID {
 // index in the IDs of the bundle's tasks.
 func NewBundleID() ID { return NewID().Bundle() }
 
+// Time is when the ID was made, by the clock of whoever made it, to the
+// millisecond; false if it does not say.
+func (id ID) Time() (time.Time, bool) {
+	var stamp [8]byte
+	copy(stamp[2:], id[:6])
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(stamp[:]))).UTC(), id[6]>>4 == 7
+}
+
 // ParseID reads the 36-character text form.
 func ParseID(s string) (ID, error) {
 	var id ID

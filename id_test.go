@@ -3,6 +3,7 @@ package yonder_test
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -49,6 +50,11 @@ func TestNewIDsSortByTime(t *testing.T) {
 	id := yonder.NewID()
 	require.Equal(t, byte(7), id[6]>>4, "UUID version")
 	require.Equal(t, byte(2), id[8]>>6, "UUID variant")
+	made, ok := id.Time()
+	require.True(t, ok)
+	require.WithinDuration(t, time.Now(), made, time.Minute)
+	_, ok = yonder.ID{}.Time()
+	require.False(t, ok)
 }
 
 func TestMalformedIDsAreRefused(t *testing.T) {

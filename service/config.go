@@ -58,8 +58,29 @@ type Config struct {
 	FunctionBytes int64 `koanf:"function_bytes"`
 	// BundleTasks is the most tasks in a bundle.
 	BundleTasks int `koanf:"bundle_tasks"`
-	// QueuedTasks is the most tasks that wait for one endpoint.
-	QueuedTasks int `koanf:"queued_tasks"`
+	// QueuedTasks and QueuedBytes are the most tasks, and bytes of their
+	// arguments, that wait for one endpoint.
+	QueuedTasks int   `koanf:"queued_tasks"`
+	QueuedBytes int64 `koanf:"queued_bytes"`
+	// Identity… are limits of one identity, unless others were set for it.
+	IdentityQueuedTasks  int64 `koanf:"identity_queued_tasks"`
+	IdentityQueuedBytes  int64 `koanf:"identity_queued_bytes"`
+	IdentityRunningTasks int64 `koanf:"identity_running_tasks"`
+	IdentityBundles      int64 `koanf:"identity_bundles"`
+	IdentityBlobBytes    int64 `koanf:"identity_blob_bytes"`
+	IdentityStreams      int64 `koanf:"identity_streams"`
+	IdentityRequests     int64 `koanf:"identity_requests"`
+	IdentityRequestBytes int64 `koanf:"identity_request_bytes"`
+	// BlobBytes is the most bytes of blobs of all; 0: only the disk bounds them.
+	BlobBytes int64 `koanf:"blob_bytes"`
+	// SQLiteBytes is the most that the database file takes; 0: only the disk does.
+	SQLiteBytes int64 `koanf:"sqlite_bytes"`
+	// Retention is how long results are kept that nobody asks to keep for
+	// another time, RetentionLimit how long one may ask for, RecordRetention how
+	// long it is known that a task was done.
+	Retention       time.Duration `koanf:"retention"`
+	RetentionLimit  time.Duration `koanf:"retention_limit"`
+	RecordRetention time.Duration `koanf:"record_retention"`
 	// MaxAttempts is how often a task that does not say is tried, and
 	// MaxAttemptsLimit how often one may ask to be.
 	MaxAttempts      int `koanf:"max_attempts"`
@@ -73,6 +94,9 @@ type Config struct {
 
 	// Connections is the most connections at one time; others wait.
 	Connections int `koanf:"connections"`
+	// AddressConnections is the most of one address, this machine's excepted;
+	// others are closed at once.
+	AddressConnections int `koanf:"address_connections"`
 	// Streams is the most streams of results at one time, StreamGroups the
 	// most groups that one follows, StreamBytes and StreamEntries the most
 	// that one holds in memory.
@@ -105,6 +129,7 @@ func Defaults() Config {
 		FunctionBytes:    16 << 20,
 		BundleTasks:      yonder.MaxBundleTasks,
 		QueuedTasks:      10_000_000,
+		QueuedBytes:      64 << 30,
 		MaxAttempts:      3,
 		MaxAttemptsLimit: 100,
 		Heartbeat:        5 * time.Second,
@@ -116,6 +141,18 @@ func Defaults() Config {
 		StreamEntries:    1000,
 		Workers:          64,
 		EndpointWorkers:  16,
+
+		IdentityQueuedTasks:  10_000_000,
+		IdentityQueuedBytes:  32 << 30,
+		IdentityBundles:      1_000_000,
+		IdentityBlobBytes:    256 << 30,
+		IdentityStreams:      5000,
+		IdentityRequests:     2000,
+		IdentityRequestBytes: 256 << 20,
+		AddressConnections:   10_000,
+		Retention:            14 * 24 * time.Hour,
+		RetentionLimit:       90 * 24 * time.Hour,
+		RecordRetention:      90 * 24 * time.Hour,
 	}
 }
 
@@ -204,6 +241,19 @@ func (c *Config) checkSizes() error {
 		{"function_bytes", c.FunctionBytes, 1 << 10, 256 << 20},
 		{"bundle_tasks", int64(c.BundleTasks), 1, yonder.MaxBundleTasks},
 		{"queued_tasks", int64(c.QueuedTasks), 1, math.MaxInt64},
+		{"queued_bytes", c.QueuedBytes, 1 << 20, math.MaxInt64},
+		{"identity_queued_tasks", c.IdentityQueuedTasks, 1, math.MaxInt64},
+		{"identity_queued_bytes", c.IdentityQueuedBytes, 1 << 20, math.MaxInt64},
+		{"identity_running_tasks", c.IdentityRunningTasks, 0, math.MaxInt64},
+		{"identity_bundles", c.IdentityBundles, 1, math.MaxInt64},
+		{"identity_blob_bytes", c.IdentityBlobBytes, 0, math.MaxInt64},
+		{"identity_streams", c.IdentityStreams, 1, math.MaxInt64},
+		{"identity_requests", c.IdentityRequests, 1, math.MaxInt64},
+		// A request's decoded form must fit beside its body.
+		{"identity_request_bytes", c.IdentityRequestBytes, c.RequestBytes, math.MaxInt64},
+		{"blob_bytes", c.BlobBytes, 0, math.MaxInt64},
+		{"sqlite_bytes", c.SQLiteBytes, 0, math.MaxInt64},
+		{"address_connections", int64(c.AddressConnections), 1, math.MaxInt64},
 		{"max_attempts_limit", int64(c.MaxAttemptsLimit), 1, 10_000},
 		{"max_attempts", int64(c.MaxAttempts), 1, int64(c.MaxAttemptsLimit)},
 		{"connections", int64(c.Connections), 10, math.MaxInt64},
@@ -228,6 +278,17 @@ func (c *Config) checkTimes() error {
 		return invalid("heartbeat", "%s is too often: use at least 10ms", c.Heartbeat)
 	case c.Silence < 2*c.Heartbeat:
 		return invalid("silence", "%s is less than two heartbeats of %s: one lost message would count as silence", c.Silence, c.Heartbeat)
+	case c.Retention < time.Minute:
+		return invalid("retention", "%s is too short: results must wait for their readers at least 1m", c.Retention)
+	case c.RetentionLimit < c.Retention:
+		return invalid("retention_limit", "%s is less than retention, %s, which is what one gets without asking", c.RetentionLimit, c.Retention)
+	case c.RecordRetention < max(c.Retention, minRecords):
+		return invalid("record_retention", "%s is less than %s: a repeated submission is known by its record",
+			c.RecordRetention, max(c.Retention, minRecords))
 	}
 	return nil
 }
+
+// minRecords is the shortest time for which records are kept: clients repeat
+// what got no answer, and their clocks may be off.
+const minRecords = 24 * time.Hour

@@ -84,7 +84,7 @@ func (c *Config) listener(ctx context.Context) (net.Listener, error) {
 	if err != nil {
 		return nil, listenError(c.Listen, err)
 	}
-	listener = netutil.LimitListener(listener, c.Connections)
+	listener = limitAddresses(netutil.LimitListener(listener, c.Connections), c.AddressConnections)
 	if c.TLSCert == "" {
 		return listener, nil
 	}

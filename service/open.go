@@ -18,6 +18,6 @@ func openStore(ctx context.Context, c Config, log *slog.Logger) (store.Store, er
 		})
 	}
 	return sqlite.Open(ctx, sqlite.Options{
-		Path: filepath.Join(c.StateDir, "yonder.db"), Relaxed: c.SQLiteSync == SyncNormal, Logger: log,
+		Path: filepath.Join(c.StateDir, "yonder.db"), Relaxed: c.SQLiteSync == SyncNormal, MaxBytes: c.SQLiteBytes, Logger: log,
 	})
 }

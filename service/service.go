@@ -26,6 +26,7 @@ import (
 	"github.com/yonder-run/yonder/service/dispatch"
 	"github.com/yonder-run/yonder/service/fabric/natsfabric"
 	"github.com/yonder-run/yonder/service/metrics"
+	"github.com/yonder-run/yonder/service/quota"
 	"github.com/yonder-run/yonder/service/results"
 	"github.com/yonder-run/yonder/service/store"
 	"github.com/yonder-run/yonder/service/upkeep"
@@ -139,7 +140,9 @@ func (s *Service) assemble(db store.Store) (*parts, error) {
 	dispatcher := dispatch.New(dispatch.Config{
 		Store: db, Fabric: p.fabric, Wake: p.hints.wake, Observe: figures.AgentRequest, Heartbeat: c.Heartbeat, Now: now, Log: s.log,
 	})
+	limits := &quota.Limits{Records: db, Identity: c.identityLimits(), Endpoint: c.endpointLimits(), Blobs: c.BlobBytes, Now: now}
 	library := &blob.Library{Bodies: bodies, Records: db, Limit: c.PayloadBytes, Now: now, Log: s.log}
+	measureStorage(figures, db)
 	figures.States(db.Counts)
 	figures.Gauge("yonder_agents", "Agents connected to this replica.", p.fabric.Connections)
 	figures.Gauge("yonder_routes", "Other replicas connected to this one.", p.fabric.Routes)
@@ -150,11 +153,13 @@ func (s *Service) assemble(db store.Store) (*parts, error) {
 			return p.fabric.Accept(w, r, natsfabric.Agent{Endpoint: endpoint, Token: token})
 		},
 		Wake: p.hints.wake, Revoked: p.hints.revoke, Ready: p.ready(db), Limits: c.limits(),
-		FunctionBytes: c.FunctionBytes, MaxAttempts: c.MaxAttempts, BodiesBytes: c.RequestsBytes, Now: now, Log: s.log,
+		FunctionBytes: c.FunctionBytes, MaxAttempts: c.MaxAttempts, Memory: quota.NewMemory(c.RequestsBytes, c.IdentityRequestBytes),
+		Requests: c.IdentityRequests, Quota: limits, Retention: c.Retention, Now: now, Log: s.log,
 	})}
 	services := []startstop.Service{authenticator, p.fabric, p.hints, dispatcher, streams}
 	for _, job := range upkeep.Jobs(upkeep.Config{
-		Store: db, Blobs: library, Dispatcher: dispatcher, Wake: p.hints.wake, Silence: c.Silence, Now: now, Log: s.log,
+		Store: db, Blobs: library, Dispatcher: dispatcher, Wake: p.hints.wake, Silence: c.Silence, Records: c.RecordRetention,
+		Retired: func(r store.Retired) { figures.Retired(r.Results, r.Records, r.Groups) }, Now: now, Log: s.log,
 	}) {
 		services = append(services, job)
 	}
@@ -211,6 +216,29 @@ func (c *Config) limits() admit.Limits {
 		Limits: wire.Limits{
 			InlineBytes: c.InlineBytes, PayloadBytes: c.PayloadBytes, RequestBytes: c.RequestBytes, BundleTasks: c.BundleTasks,
 		},
-		MaxAttempts: c.MaxAttemptsLimit, Queued: c.QueuedTasks,
+		MaxAttempts: c.MaxAttemptsLimit, Retention: c.RetentionLimit, Records: c.RecordRetention,
 	}
+}
+
+func (c *Config) identityLimits() yonder.Allowance {
+	return yonder.Allowance{
+		QueuedTasks: c.IdentityQueuedTasks, QueuedBytes: c.IdentityQueuedBytes, RunningTasks: c.IdentityRunningTasks,
+		Bundles: c.IdentityBundles, BlobBytes: c.IdentityBlobBytes, Streams: c.IdentityStreams, Weight: 1,
+	}
+}
+
+func (c *Config) endpointLimits() yonder.Allowance {
+	return yonder.Allowance{QueuedTasks: int64(c.QueuedTasks), QueuedBytes: c.QueuedBytes}
+}
+
+func measureStorage(figures *metrics.Metrics, db store.Store) {
+	figures.Measure("yonder_database_bytes", "What the database takes.", func(ctx context.Context) (int64, error) {
+		size, err := db.Size(ctx)
+		return size.Bytes, err
+	})
+	figures.Measure("yonder_database_free_bytes", "What the database takes and does not use.", func(ctx context.Context) (int64, error) {
+		size, err := db.Size(ctx)
+		return size.Free, err
+	})
+	figures.Measure("yonder_blob_bytes", "Large payloads and results that are kept.", db.BlobBytes)
 }

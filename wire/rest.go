@@ -20,8 +20,10 @@ type RegisterFunction struct {
 	Sharing      yonder.Sharing      `json:"sharing,omitzero" required:"false"`
 }
 
-// RegisterEndpoint is the body of POST /v1/endpoints.
+// RegisterEndpoint is the body of POST /v1/endpoints. An ID made by the client
+// makes repeating the request harmless.
 type RegisterEndpoint struct {
+	ID          yonder.ID      `json:"id,omitzero" required:"false" doc:"made by the client, so that the request can be repeated"`
 	Name        string         `json:"name" minLength:"1" maxLength:"200"`
 	Description string         `json:"description,omitempty" maxLength:"10000"`
 	Sharing     yonder.Sharing `json:"sharing,omitzero" required:"false"`
@@ -49,8 +51,10 @@ type CreateIdentity struct {
 	Members []yonder.ID `json:"members,omitempty"`
 }
 
-// CreateToken is the body of POST /v1/tokens.
+// CreateToken is the body of POST /v1/tokens. An ID made by the client makes
+// repeating the request harmless: the secret of the last answer is the one that counts.
 type CreateToken struct {
+	ID       yonder.ID  `json:"id,omitzero" required:"false" doc:"made by the client, so that the request can be repeated"`
 	Label    string     `json:"label,omitempty" maxLength:"200"`
 	Scopes   []string   `json:"scopes,omitempty" doc:"all by default"`
 	Seconds  int64      `json:"expires_in_s,omitempty" minimum:"0" maximum:"3153600000" doc:"0: never; at most the life of the token used"`
@@ -60,8 +64,9 @@ type CreateToken struct {
 // CreateGroup is the body of POST /v1/groups. A group also comes to be with
 // the first bundle that names it.
 type CreateGroup struct {
-	ID    yonder.ID `json:"id,omitzero" required:"false"`
-	Label string    `json:"label,omitempty" maxLength:"200"`
+	ID        yonder.ID `json:"id,omitzero" required:"false"`
+	Label     string    `json:"label,omitempty" maxLength:"200"`
+	Retention int64     `json:"retention_s,omitempty" minimum:"0" doc:"for how long each result is kept, in seconds; 0: the service's default"`
 }
 
 // Submit is the JSON body of POST /v1/bundles: the same bundle as the binary
@@ -146,4 +151,18 @@ type Limits struct {
 	PayloadBytes int64 `json:"payload_bytes" doc:"largest payload of a task"`
 	RequestBytes int64 `json:"request_bytes" doc:"largest body of POST /v1/bundles"`
 	BundleTasks  int   `json:"bundle_tasks"`
+}
+
+// LimitsOf answers GET and PUT of limits: what was set, what holds, what counts.
+type LimitsOf struct {
+	Set       yonder.Allowance `json:"set" doc:"for this one; 0: as configured"`
+	Effective yonder.Allowance `json:"effective" doc:"what holds; 0: no limit"`
+	Used      yonder.Allowance `json:"used" doc:"what counts now"`
+}
+
+// Storage answers GET /v1/storage.
+type Storage struct {
+	Database     int64 `json:"database" doc:"bytes that the database takes"`
+	DatabaseFree int64 `json:"database_free" doc:"of these, bytes that will be used again or given back"`
+	Blobs        int64 `json:"blobs" doc:"bytes of large payloads and results"`
 }

@@ -55,6 +55,9 @@ type Bundle struct {
 	Walltime float64    `json:"walltime_s,omitempty"` // seconds a task may run; 0: no limit
 	GiveUpAt *time.Time `json:"give_up_at,omitempty"`
 	Label    string     `json:"label,omitempty"`
+	// Retention is for how many seconds results are to be kept after they came.
+	// It is the group's: it makes it longer, never shorter. 0: as it is.
+	Retention int64 `json:"retention_s,omitempty"`
 	// Blobs maps a column's index to its out-of-line payload; that column is empty.
 	Blobs map[int]Blob `json:"blobs,omitempty"`
 }

@@ -103,16 +103,6 @@ func versions(pythons []wire.Interpreter) string {
 	return "Python " + strings.Join(names, ", ")
 }
 
-// Queue refuses tasks on top of what an endpoint's queue may hold.
-func Queue(e yonder.Endpoint, more, limit int) error {
-	if e.Queued+more <= limit {
-		return nil
-	}
-	return yonder.FieldErrorf(yonder.CodeLimitReached, "endpoint",
-		"endpoint %q has %d tasks waiting, and with %d more it would be over the limit of %d: try again when some are done",
-		e.Name, e.Queued, more, limit)
-}
-
 // GiveUp refuses a time that is over already.
 func GiveUp(at *time.Time, now time.Time) error {
 	if at != nil && !at.After(now) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/service/store"
@@ -13,7 +14,7 @@ import (
 
 var limits = Limits{
 	Limits:      wire.Limits{InlineBytes: 100, PayloadBytes: 1000, RequestBytes: 10_000, BundleTasks: 10},
-	MaxAttempts: 5, Queued: 20,
+	MaxAttempts: 5, Retention: time.Hour, Records: 48 * time.Hour,
 }
 
 func TestAccess(t *testing.T) {
@@ -101,10 +102,39 @@ func TestCapabilities(t *testing.T) {
 	require.Equal(t, "3.11.7", c.Pythons[0].Version)
 }
 
-func TestQueueAndGiveUp(t *testing.T) {
+func TestAge(t *testing.T) {
 	t.Parallel()
-	require.NoError(t, Queue(yonder.Endpoint{Queued: 10}, 10, 20))
-	require.Equal(t, yonder.CodeLimitReached, yonder.CodeOf(Queue(yonder.Endpoint{Queued: 11}, 10, 20)))
+	id := yonder.NewBundleID()
+	made, _ := id.Time()
+	l := Limits{Records: 48 * time.Hour}
+	require.NoError(t, Age(id, made, l))
+	require.NoError(t, Age(id, made.Add(-skew), l), "a client whose clock is ahead")
+	require.ErrorContains(t, Age(id, made.Add(-skew-time.Second), l), "set the client's clock")
+	require.NoError(t, Age(id, made.Add(47*time.Hour), l))
+	require.ErrorContains(t, Age(id, made.Add(47*time.Hour+time.Second), l), "cannot tell a repetition")
+	id[6] = 0x40
+	require.ErrorContains(t, Age(id, made, l), "version 7")
+}
+
+// Whenever a bundle was accepted, once its record may be gone its id is
+// refused, so that a repetition never runs it twice.
+func TestARepetitionIsNeverTakenForANewBundle(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		l := Limits{Records: time.Duration(rapid.Int64Range(24, 5000).Draw(t, "records")) * time.Hour}
+		id := yonder.NewBundleID()
+		made, _ := id.Time()
+		accepted := made.Add(time.Duration(rapid.Int64Range(-2*3600, 6000*3600).Draw(t, "accepted")) * time.Second)
+		if Age(id, accepted, l) != nil {
+			return
+		}
+		gone := accepted.Add(l.Records + time.Duration(rapid.Int64Range(0, 1<<40).Draw(t, "later")))
+		require.Error(t, Age(id, gone, l))
+	})
+}
+
+func TestGiveUp(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	later := now.Add(time.Second)
 	require.NoError(t, GiveUp(nil, now))

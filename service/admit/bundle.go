@@ -2,6 +2,7 @@ package admit
 
 import (
 	"slices"
+	"time"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/wire"
@@ -11,7 +12,10 @@ import (
 type Limits struct {
 	wire.Limits
 	MaxAttempts int // of a task
-	Queued      int // tasks waiting at one endpoint
+	// Retention is how long one may ask for results to be kept, and Records how
+	// long it is known that a bundle was here.
+	Retention time.Duration
+	Records   time.Duration
 }
 
 // Codecs of payloads.
@@ -78,6 +82,8 @@ func policy(b wire.Bundle, l Limits) error {
 		return invalid("retry.max_attempts", "a task has between 1 and %d attempts", l.MaxAttempts)
 	case b.Walltime < 0 || b.Walltime > maxWalltime:
 		return invalid("walltime_s", "the walltime is a number of seconds up to ten years, 0 for no limit")
+	case b.Retention < 0 || b.Retention > int64(l.Retention/time.Second):
+		return TooLong(b.Retention, l)
 	case b.Version < 0:
 		return invalid("version", "versions count from 1; 0 is the newest")
 	}
@@ -125,4 +131,34 @@ func Blob(submitter, bundle yonder.ID, record wire.Blob, owner, taken yonder.ID)
 
 func invalid(field, format string, args ...any) error {
 	return yonder.FieldErrorf(yonder.CodeInvalidRequest, field, format, args...)
+}
+
+// TooLong refuses a time for which results cannot be kept.
+func TooLong(seconds int64, l Limits) error {
+	if seconds >= 0 && seconds <= int64(l.Retention/time.Second) {
+		return nil
+	}
+	return invalid("retention_s", "results are kept for 0 to %d seconds: ask for less, or the operator to raise retention_limit",
+		int64(l.Retention/time.Second))
+}
+
+// skew is how far a client's clock may be off.
+const skew = time.Hour
+
+// Age refuses a bundle whose id does not say that it was made a short while
+// ago. Ids make repeating a submission harmless for as long as the service
+// has a record of them; after that, it must not be taken for a new one.
+func Age(id yonder.ID, now time.Time, l Limits) error {
+	made, ok := id.Time()
+	switch {
+	case !ok:
+		return invalid("id", "a bundle's id is a UUID of version 7, whose time says how long ago it was made")
+	case made.After(now.Add(skew)):
+		return invalid("id", "the bundle's id says that it was made at %s, and now it is %s: set the client's clock",
+			made.Format(time.RFC3339), now.Format(time.RFC3339))
+	case made.Before(now.Add(skew - l.Records)):
+		return invalid("id", "the bundle's id says that it was made at %s, from which time the service keeps no records: "+
+			"it cannot tell a repetition from a new bundle, so make a new id if it has not run", made.Format(time.RFC3339))
+	}
+	return nil
 }

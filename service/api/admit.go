@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/service/admit"
@@ -55,7 +56,9 @@ func numbered(err error, i, n int) error {
 	if n == 1 || public.Code == yonder.CodeInternal {
 		return err
 	}
-	return &yonder.Error{Code: public.Code, Field: public.Field, Message: fmt.Sprintf("bundle %d: %s", i, public.Message)}
+	return &yonder.Error{
+		Code: public.Code, Field: public.Field, Reached: public.Reached, Message: fmt.Sprintf("bundle %d: %s", i, public.Message),
+	}
 }
 
 func (adm *admission) bundle(ctx context.Context, s submission) (store.NewBundle, error) {
@@ -103,16 +106,41 @@ func (adm *admission) check(ctx context.Context, b *store.NewBundle) error {
 		admit.Python(b.Bundle, f, e.capabilities, e.reported),
 		admit.Signature(f, b.Shapes),
 		admit.GiveUp(b.GiveUpAt, b.Submitted),
-		admit.Queue(e.Endpoint, b.Tasks, adm.api.Limits.Queued),
+		admit.Age(b.ID, b.Submitted, adm.api.Limits),
+		adm.room(ctx, b),
 	} {
 		if err != nil {
 			return err
 		}
 	}
-	e.Queued += b.Tasks // for the next bundle of the request
 	b.Version, b.Hash, b.Kind = f.Version, f.Hash, f.Kind
 	b.Requires = wire.Requires{Python: f.Requirements.Python, Packages: f.Requirements.Packages}
 	return adm.blobs(ctx, b)
+}
+
+// room looks up the limits that the bundle is held to, and refuses it where
+// its owner has no room at all endpoints together. The endpoint's queue is
+// looked at when the bundle is stored.
+func (adm *admission) room(ctx context.Context, b *store.NewBundle) error {
+	limits := adm.api.Quota
+	owner, err := limits.Of(ctx, b.Owner)
+	if err != nil {
+		return err
+	}
+	endpoint, err := limits.At(ctx, b.Endpoint)
+	if err != nil {
+		return err
+	}
+	if endpoint.RunningTasks > 0 && (owner.RunningTasks == 0 || endpoint.RunningTasks < owner.RunningTasks) {
+		owner.RunningTasks = endpoint.RunningTasks
+	}
+	b.Bounds = store.Bounds{Owner: owner, Endpoint: endpoint, Retention: adm.api.Retention}
+	b.Retention = time.Duration(b.Bundle.Retention) * time.Second
+	size := int64(0)
+	for _, p := range b.Payloads {
+		size += int64(len(p))
+	}
+	return limits.Room(ctx, b.Owner, owner, store.Usage{QueuedTasks: int64(b.Tasks), QueuedBytes: size, Bundles: 1})
 }
 
 func (adm *admission) function(ctx context.Context, id yonder.ID, version int) (yonder.Function, error) {

@@ -104,7 +104,7 @@ func (a *API) resultBlob(w http.ResponseWriter, r *http.Request, p auth.Principa
 	if err != nil {
 		return err
 	}
-	return a.receiveBlob(w, r, owner)
+	return a.receiveBlob(w, r, owner, 0) // a result that exists is never refused
 }
 
 func (a *API) leasedFunction(w http.ResponseWriter, r *http.Request, p auth.Principal) error {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/internal/version"
@@ -21,6 +20,7 @@ import (
 	"github.com/yonder-run/yonder/service/auth"
 	"github.com/yonder-run/yonder/service/blob"
 	"github.com/yonder-run/yonder/service/metrics"
+	"github.com/yonder-run/yonder/service/quota"
 	"github.com/yonder-run/yonder/service/results"
 	"github.com/yonder-run/yonder/service/store"
 	"github.com/yonder-run/yonder/wire"
@@ -35,6 +35,8 @@ type Store interface {
 	store.Tasks
 	store.Sessions
 	store.Blobs
+	store.Limited
+	Size(ctx context.Context) (store.Size, error)
 }
 
 // Authenticator says who asks.
@@ -70,28 +72,33 @@ type Config struct {
 	Limits        admit.Limits
 	FunctionBytes int64 // of a function's body
 	MaxAttempts   int   // of a task that does not say
-	BodiesBytes   int64 // of bundles' bodies held in memory at once
-	Now           func() time.Time
-	Log           *slog.Logger
+	// Memory is for bodies of bundles and functions, Requests counts what each
+	// identity asks for at one time, Quota knows what they may.
+	Memory    *quota.Memory
+	Requests  int64 // of one identity at one time
+	Quota     *quota.Limits
+	Retention time.Duration // of results, where nobody says
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // API holds the routes.
 type API struct {
 	Config
 
-	mux    *http.ServeMux
-	huma   huma.API
-	bodies *semaphore.Weighted
+	mux      *http.ServeMux
+	huma     huma.API
+	requests quota.Counter
 }
 
 // New returns the handler of everything the service answers.
 func New(config Config) http.Handler {
 	shapeErrors()
-	a := &API{Config: config, mux: http.NewServeMux(), bodies: semaphore.NewWeighted(config.BodiesBytes)}
+	a := &API{Config: config, mux: http.NewServeMux()}
 	a.huma = humago.New(a.mux, document())
 	for _, register := range []func(){
 		a.service, a.functions, a.endpoints, a.groups, a.bundles, a.tasks, a.results,
-		a.blobs, a.tokens, a.identities, a.agents, a.docs,
+		a.blobs, a.tokens, a.identities, a.limits, a.agents, a.docs,
 	} {
 		register()
 	}

@@ -31,16 +31,21 @@ func (a *API) blobs() {
 }
 
 func (a *API) uploadBlob(w http.ResponseWriter, r *http.Request, p auth.Principal) error {
-	return a.receiveBlob(w, r, p.ID())
+	most, err := a.Quota.Disk(r.Context(), p.ID())
+	if err != nil {
+		return err
+	}
+	return a.receiveBlob(w, r, p.ID(), most)
 }
 
-// receiveBlob stores a request's body for the owner.
-func (a *API) receiveBlob(w http.ResponseWriter, r *http.Request, owner yonder.ID) error {
+// receiveBlob stores a request's body for the owner, who may have so many
+// bytes in all.
+func (a *API) receiveBlob(w http.ResponseWriter, r *http.Request, owner yonder.ID, most int64) error {
 	if r.ContentLength > a.Limits.PayloadBytes {
 		return yonder.Errorf(yonder.CodeTooLarge,
 			"the body has %d bytes, over the limit of %d: pass a reference to the data instead of the data", r.ContentLength, a.Limits.PayloadBytes)
 	}
-	stored, err := a.Blobs.Upload(r.Context(), owner, &patientReader{r.Body, http.NewResponseController(w)})
+	stored, err := a.Blobs.Upload(r.Context(), owner, most, &patientReader{r.Body, http.NewResponseController(w)})
 	if err != nil {
 		if yonder.CodeOf(err) != yonder.CodeInternal {
 			return err

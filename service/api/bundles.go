@@ -38,7 +38,7 @@ type submission struct {
 }
 
 func (a *API) submit(w http.ResponseWriter, r *http.Request, p auth.Principal) error {
-	data, release, err := a.readBody(w, r)
+	data, release, err := a.readBody(w, r, p)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ const (
 
 // readBody reads a bulk body within the request's and the service's limits;
 // release gives its memory back.
-func (a *API) readBody(w http.ResponseWriter, r *http.Request) (data []byte, release func(), err error) {
+func (a *API) readBody(w http.ResponseWriter, r *http.Request, p auth.Principal) (data []byte, release func(), err error) {
 	limit := a.Limits.RequestBytes
 	if r.ContentLength > limit {
 		return nil, nil, errRequestTooLarge(limit)
@@ -84,16 +84,9 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request) (data []byte, rel
 	if need < 0 {
 		need = limit
 	}
-	need = min(need+decodedCost*min(need, maxDecoded), a.BodiesBytes)
-	if !a.bodies.TryAcquire(need) {
-		ctx, cancel := context.WithTimeout(r.Context(), memoryWait)
-		defer cancel()
-		if a.bodies.Acquire(ctx, need) != nil {
-			return nil, nil, yonder.Errorf(yonder.CodeLimitReached,
-				"the service holds %d bytes of other submissions in memory: try again in a moment", a.BodiesBytes)
-		}
+	if release, err = a.memory(r.Context(), p, need+decodedCost*min(need, maxDecoded)); err != nil {
+		return nil, nil, err
 	}
-	release = func() { a.bodies.Release(need) }
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bulkTimeout))
 	data, err = readAll(http.MaxBytesReader(w, r.Body, limit), r.ContentLength)
@@ -104,6 +97,13 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request) (data []byte, rel
 		return nil, nil, bodyError(err, limit)
 	}
 	return data, release, nil
+}
+
+// memory waits a while for memory; release gives it back.
+func (a *API) memory(ctx context.Context, p auth.Principal, need int64) (release func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, memoryWait)
+	defer cancel()
+	return a.Memory.Acquire(ctx, p.ID(), need)
 }
 
 // readAll reads a body of a known length without growing a buffer.

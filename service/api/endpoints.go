@@ -57,11 +57,35 @@ func (a *API) registerEndpoint(ctx context.Context, p auth.Principal, in *struct
 		ID: yonder.NewID(), Name: in.Body.Name, Owner: p.ID(), OwnerName: p.Name, Description: in.Body.Description,
 		Sharing: in.Body.Sharing, Functions: in.Body.Functions, Created: a.Now(),
 	}
+	if !in.Body.ID.IsZero() {
+		e.ID = in.Body.ID
+	}
 	secret := auth.NewAgentSecret()
-	if err := a.Store.CreateEndpoint(ctx, e, a.agentToken(secret, p.ID(), e.ID), secret.Hash); err != nil {
+	err := a.Store.CreateEndpoint(ctx, e, a.agentToken(secret, p.ID(), e.ID), secret.Hash)
+	if yonder.CodeOf(err) == yonder.CodeConflict && !in.Body.ID.IsZero() {
+		e, err = a.registeredBefore(ctx, e, secret, err)
+	}
+	if err != nil {
 		return wire.RegisteredEndpoint{}, err
 	}
 	return wire.RegisteredEndpoint{Endpoint: e, Credential: secret.Text}, nil
+}
+
+// registeredBefore answers a repeated request with a new credential, since the
+// first is stored as a hash only. An endpoint whose agent was there is no
+// repetition any more.
+func (a *API) registeredBefore(ctx context.Context, wanted yonder.Endpoint, secret auth.Secret, conflict error) (yonder.Endpoint, error) {
+	there, err := a.Store.Endpoint(ctx, wanted.ID)
+	if yonder.CodeOf(err) == yonder.CodeNotFound {
+		return wanted, conflict
+	}
+	if err != nil {
+		return wanted, err
+	}
+	if there.Owner != wanted.Owner || there.Name != wanted.Name || there.Epoch > 0 || a.Now().Sub(there.Created) > repeatable {
+		return wanted, yonder.FieldErrorf(yonder.CodeConflict, "id", "there is an endpoint %s already: make a new id", wanted.ID)
+	}
+	return there, a.Store.ReplaceAgentToken(ctx, a.agentToken(secret, there.Owner, there.ID), secret.Hash)
 }
 
 func (a *API) listEndpoints(ctx context.Context, p auth.Principal, in *struct {

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -21,6 +23,9 @@ type failure struct {
 	Code    yonder.Code `json:"code" doc:"for programs; docs/errors.md lists them"`
 	Message string      `json:"message" doc:"for people"`
 	Field   string      `json:"field,omitempty" doc:"the part of the request that is at fault"`
+	// Reached says more of limit_reached.
+	Reached *yonder.Reached `json:"reached,omitempty"`
+	retry   time.Duration
 }
 
 // Error implements error.
@@ -40,7 +45,7 @@ func (f *failure) GetHeaders() http.Header {
 	case http.StatusUnauthorized:
 		return http.Header{"Www-Authenticate": {"Bearer"}}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return http.Header{"Retry-After": {"1"}}
+		return http.Header{"Retry-After": {strconv.Itoa(max(int(f.retry/time.Second), 1))}}
 	}
 	return nil
 }
@@ -52,7 +57,10 @@ func (a *API) failureOf(ctx context.Context, err error) *failure {
 	if public.Code.Info().HTTP >= http.StatusInternalServerError && ctx.Err() == nil {
 		a.Log.ErrorContext(ctx, "request failed", "request_id", requestID(ctx), "code", public.Code, "error", err)
 	}
-	return &failure{Code: public.Code, Message: public.Message, Field: public.Field}
+	if public.Reached != nil {
+		a.Metrics.Refused(public.Reached.Limit)
+	}
+	return &failure{Code: public.Code, Message: public.Message, Field: public.Field, Reached: public.Reached, retry: public.Retry()}
 }
 
 // fail answers a raw request with an error.

@@ -21,7 +21,7 @@ func (a *API) functions() {
 	route(a, op{
 		id: "register-function", method: http.MethodPost, path: "/v1/functions", scope: yonder.ScopeFunctions, tag: "functions",
 		summary:   "Register a function, or its next version; the same body under the same name is the same version",
-		bodyBytes: a.FunctionBytes + base64Overhead,
+		bodyBytes: a.FunctionBytes + base64Overhead, bulk: true,
 	}, a.registerFunction)
 	route(a, op{
 		id: "list-functions", method: http.MethodGet, path: "/v1/functions", scope: yonder.ScopeRead, tag: "functions",

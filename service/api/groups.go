@@ -1,10 +1,13 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/service/admit"
 	"github.com/yonder-run/yonder/service/auth"
 	"github.com/yonder-run/yonder/wire"
 )
@@ -30,11 +33,20 @@ func (a *API) groups() {
 }
 
 func (a *API) createGroup(ctx context.Context, p auth.Principal, in *struct{ Body wire.CreateGroup }) (yonder.Group, error) {
-	g := yonder.Group{ID: in.Body.ID, Label: in.Body.Label, Owner: p.ID(), Created: a.Now()}
+	if err := admit.TooLong(in.Body.Retention, a.Limits); err != nil {
+		return yonder.Group{}, err
+	}
+	g := yonder.Group{
+		ID: in.Body.ID, Label: in.Body.Label, Owner: p.ID(), Created: a.Now(),
+		Retention: cmp.Or(in.Body.Retention, int64(a.Retention/time.Second)),
+	}
 	if g.ID.IsZero() {
 		g.ID = yonder.NewID()
 	}
-	return g, a.Store.CreateGroup(ctx, g)
+	if err := a.Store.CreateGroup(ctx, g); err != nil {
+		return yonder.Group{}, err
+	}
+	return a.Store.Group(ctx, g.ID)
 }
 
 func (a *API) listGroups(ctx context.Context, p auth.Principal, in *struct{ Paging }) (wire.Page[yonder.Group], error) {

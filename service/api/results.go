@@ -23,7 +23,7 @@ func (a *API) results() {
 	const tag = "results"
 	read := yonder.ScopeRead
 	a.raw(op{
-		id: "get-result", method: http.MethodGet, path: "/v1/tasks/{id}/result", scope: read, tag: tag,
+		id: "get-result", method: http.MethodGet, path: "/v1/tasks/{id}/result", scope: read, tag: tag, lasting: true,
 		summary: "The result of a task, waiting for it at most as long as asked",
 	}, func(o *huma.Operation) {
 		inPath(o, "id")
@@ -31,7 +31,7 @@ func (a *API) results() {
 		gives(o, http.StatusOK, "Result", map[string]*huma.MediaType{"application/json": jsonMedia(a.schema(wire.Result{}))})
 	}, a.taskResult)
 	a.raw(op{
-		id: "list-results", method: http.MethodGet, path: "/v1/groups/{id}/results", scope: read, tag: tag,
+		id: "list-results", method: http.MethodGet, path: "/v1/groups/{id}/results", scope: read, tag: tag, lasting: true,
 		summary: "Results of a group after a cursor, waiting for the first at most as long as asked",
 	}, func(o *huma.Operation) {
 		inPath(o, "id")
@@ -44,7 +44,7 @@ func (a *API) results() {
 		})
 	}, a.groupResults)
 	a.raw(op{
-		id: "follow-group", method: http.MethodGet, path: "/v1/groups/{id}/events", scope: read, tag: tag,
+		id: "follow-group", method: http.MethodGet, path: "/v1/groups/{id}/events", scope: read, tag: tag, lasting: true,
 		summary: "Results of a group as server-sent events named result, each with its cursor as id and a Result as data",
 	}, func(o *huma.Operation) {
 		inPath(o, "id")
@@ -52,7 +52,7 @@ func (a *API) results() {
 		gives(o, http.StatusOK, "Events", map[string]*huma.MediaType{"text/event-stream": jsonMedia(a.schema(wire.Result{}))})
 	}, a.groupEvents)
 	a.raw(op{
-		id: "stream", method: http.MethodGet, path: "/v1/stream", scope: read, tag: tag,
+		id: "stream", method: http.MethodGet, path: "/v1/stream", scope: read, tag: tag, lasting: true,
 		summary: "A WebSocket: the client sends Subscribe messages as text, the service result frames as binary",
 	}, func(o *huma.Operation) {
 		gives(o, http.StatusSwitchingProtocols, "WebSocket", map[string]*huma.MediaType{
@@ -74,7 +74,7 @@ func (a *API) taskResult(w http.ResponseWriter, r *http.Request, p auth.Principa
 	if err != nil {
 		return err
 	}
-	entry, payload, err := a.Streams.Task(r.Context(), task.Group, id, wait)
+	entry, payload, err := a.Streams.Task(r.Context(), a.reader(r.Context(), p), task.Group, id, wait)
 	if yonder.CodeOf(err) == yonder.CodeNotFound {
 		return a.noResult(r.Context(), p, id)
 	}
@@ -107,7 +107,7 @@ func (a *API) groupResults(w http.ResponseWriter, r *http.Request, p auth.Princi
 	if err != nil {
 		return err
 	}
-	page, columns, err := a.Streams.Page(r.Context(), id, cursor, max(int(limit), 1), wait)
+	page, columns, err := a.Streams.Page(r.Context(), a.reader(r.Context(), p), id, cursor, max(int(limit), 1), wait)
 	if err != nil {
 		return err
 	}
@@ -130,16 +130,26 @@ func (a *API) groupEvents(w http.ResponseWriter, r *http.Request, p auth.Princip
 	if err != nil {
 		return err
 	}
-	return a.Streams.Events(w, r, id, cursor, a.access(p))
+	return a.Streams.Events(w, r, id, cursor, a.access(r.Context(), p))
 }
 
 func (a *API) stream(w http.ResponseWriter, r *http.Request, p auth.Principal) error {
-	return a.Streams.Serve(w, r, a.access(p))
+	return a.Streams.Serve(w, r, a.access(r.Context(), p))
 }
 
-func (a *API) access(p auth.Principal) results.Access {
+// reader is who reads, and how many streams they may have. If that cannot be
+// told now, it is what the service gives to anybody.
+func (a *API) reader(ctx context.Context, p auth.Principal) results.Who {
+	limits, err := a.Quota.Of(ctx, p.ID())
+	if err != nil {
+		a.Log.WarnContext(ctx, "limits cannot be read", "identity", p.ID(), "error", err)
+	}
+	return results.Who{Identity: p.ID(), Streams: limits.Streams}
+}
+
+func (a *API) access(ctx context.Context, p auth.Principal) results.Access {
 	return results.Access{
-		Token: p.Token.ID,
+		Token: p.Token.ID, Who: a.reader(ctx, p),
 		Still: func(ctx context.Context) error { return a.Auth.Recheck(ctx, p.Token.ID) },
 		Group: func(ctx context.Context, group yonder.ID) error {
 			_, err := a.readableGroup(ctx, p, group)

@@ -27,6 +27,8 @@ type op struct {
 	id           string
 	status       int   // of success; 0: 200
 	bodyBytes    int64 // most bytes of a JSON body; 0: 1 MiB
+	bulk         bool  // its body counts as memory of the service
+	lasting      bool  // it goes on for long, and is bounded by itself
 }
 
 // bodyTimeout bounds the reading of a JSON body.
@@ -56,7 +58,7 @@ type body[T any] struct{ Body T }
 // code and message that they carry.
 func route[I, O any](a *API, o op, handle func(ctx context.Context, p auth.Principal, in *I) (O, error)) {
 	operation := o.operation()
-	operation.Middlewares = huma.Middlewares{a.guard(o.scope)}
+	operation.Middlewares = huma.Middlewares{a.guard(o)}
 	huma.Register(a.huma, operation, func(ctx context.Context, in *I) (*body[O], error) {
 		p, _ := ctx.Value(principalKey{}).(auth.Principal)
 		out, err := handle(ctx, p, in)
@@ -71,7 +73,7 @@ func route[I, O any](a *API, o op, handle func(ctx context.Context, p auth.Princ
 func routeEmpty[I any](a *API, o op, handle func(ctx context.Context, p auth.Principal, in *I) error) {
 	operation := o.operation()
 	operation.DefaultStatus = http.StatusNoContent
-	operation.Middlewares = huma.Middlewares{a.guard(o.scope)}
+	operation.Middlewares = huma.Middlewares{a.guard(o)}
 	huma.Register(a.huma, operation, func(ctx context.Context, in *I) (*struct{}, error) {
 		p, _ := ctx.Value(principalKey{}).(auth.Principal)
 		if err := handle(ctx, p, in); err != nil {
@@ -81,16 +83,46 @@ func routeEmpty[I any](a *API, o op, handle func(ctx context.Context, p auth.Pri
 	})
 }
 
-func (a *API) guard(scope string) func(huma.Context, func(huma.Context)) {
+func (a *API) guard(o op) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
-		p, err := a.principal(ctx.Context(), ctx.Header("Authorization"), scope)
+		r, w := humago.Unwrap(ctx)
+		p, err := a.principal(ctx.Context(), ctx.Header("Authorization"), o.scope)
+		leave := func() {}
+		if err == nil {
+			leave, err = a.enter(r, o, p)
+		}
 		if err != nil {
-			r, w := humago.Unwrap(ctx)
 			a.fail(w, r, err)
 			return
 		}
+		defer leave()
 		next(huma.WithValue(ctx, principalKey{}, p))
 	}
+}
+
+// bodyCost is about how many times its bytes a JSON body with base64 takes.
+const bodyCost = 3
+
+// enter counts a request against its identity's share until leave is called.
+// Agents are bounded by endpoint, and what lasts by itself.
+func (a *API) enter(r *http.Request, o op, p auth.Principal) (leave func(), err error) {
+	if o.scope == noToken || o.scope == yonder.ScopeAgent || o.lasting {
+		return func() {}, nil
+	}
+	done, err := a.requests.Take(p.ID(), a.Requests, yonder.LimitRequests, "of yours are under way")
+	if err != nil || !o.bulk {
+		return done, err
+	}
+	need := r.ContentLength
+	if need < 0 {
+		need = o.bodyBytes
+	}
+	release, err := a.memory(r.Context(), p, bodyCost*min(need, o.bodyBytes))
+	if err != nil {
+		done()
+		return nil, err
+	}
+	return func() { release(); done() }, nil
 }
 
 // principal authenticates the header and checks the scope.
@@ -124,12 +156,21 @@ func (a *API) raw(o op, describe func(*huma.Operation), handle rawHandler) {
 	a.mux.HandleFunc(o.method+" "+o.path, func(w http.ResponseWriter, r *http.Request) {
 		p, err := a.principal(r.Context(), r.Header.Get("Authorization"), o.scope)
 		if err == nil {
-			err = handle(w, r, p)
+			err = a.handle(w, r, o, p, handle)
 		}
 		if err != nil {
 			a.fail(w, r, err)
 		}
 	})
+}
+
+func (a *API) handle(w http.ResponseWriter, r *http.Request, o op, p auth.Principal, handle rawHandler) error {
+	leave, err := a.enter(r, o, p)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return handle(w, r, p)
 }
 
 // socket lets only WebSocket handshakes through to the handler, which would

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/yonder-run/yonder"
@@ -47,6 +48,9 @@ func (a *API) createToken(ctx context.Context, p auth.Principal, in *struct{ Bod
 		return yonder.Token{}, err
 	}
 	secret := auth.NewSecret()
+	if !in.Body.ID.IsZero() {
+		secret = auth.NewSecretOf(in.Body.ID)
+	}
 	token := yonder.Token{ID: secret.ID, Identity: to, Label: in.Body.Label, Scopes: scopes, Created: a.Now()}
 	if in.Body.Seconds > 0 {
 		end := token.Created.Add(time.Duration(in.Body.Seconds) * time.Second)
@@ -55,11 +59,34 @@ func (a *API) createToken(ctx context.Context, p auth.Principal, in *struct{ Bod
 	if limit := p.Token.Expires; limit != nil && (token.Expires == nil || token.Expires.After(*limit)) {
 		token.Expires = limit // who may act until then cannot give away more
 	}
-	if err := a.Store.CreateToken(ctx, token, secret.Hash); err != nil {
+	err = a.Store.CreateToken(ctx, token, secret.Hash)
+	if yonder.CodeOf(err) == yonder.CodeConflict && !in.Body.ID.IsZero() {
+		token, err = a.renewToken(ctx, token, secret)
+	}
+	if err != nil {
 		return yonder.Token{}, err
 	}
 	token.Secret = secret.Text
 	return token, nil
+}
+
+// repeatable is for how long a request that gave out a secret may be repeated:
+// its answer is lost then, or on its way.
+const repeatable = 15 * time.Minute
+
+// renewToken answers a repeated request with a new secret for the same token:
+// the one of the first answer was stored as a hash only, and nobody has used it.
+func (a *API) renewToken(ctx context.Context, wanted yonder.Token, secret auth.Secret) (yonder.Token, error) {
+	record, err := a.Store.TokenRecord(ctx, wanted.ID)
+	if err != nil {
+		return yonder.Token{}, err
+	}
+	there := record.Token
+	same := there.Identity == wanted.Identity && there.Label == wanted.Label && slices.Equal(there.Scopes, wanted.Scopes)
+	if !same || there.Endpoint != nil || a.Now().Sub(there.Created) > repeatable {
+		return yonder.Token{}, yonder.FieldErrorf(yonder.CodeConflict, "id", "there is a token %s already: make a new id", wanted.ID)
+	}
+	return there, a.Store.RenewToken(ctx, wanted.ID, secret.Hash)
 }
 
 func (a *API) listTokens(ctx context.Context, p auth.Principal, in *struct {

@@ -35,8 +35,12 @@ func NewSecret() Secret { return newSecret(kindUser) }
 // NewAgentSecret makes the credential of an endpoint's agent.
 func NewAgentSecret() Secret { return newSecret(kindAgent) }
 
-func newSecret(kind string) Secret {
-	id := yonder.NewID()
+// NewSecretOf makes a secret of the token with that ID, which its maker chose.
+func NewSecretOf(id yonder.ID) Secret { return secretOf(kindUser, id) }
+
+func newSecret(kind string) Secret { return secretOf(kind, yonder.NewID()) }
+
+func secretOf(kind string, id yonder.ID) Secret {
 	var random [secretBytes]byte
 	_, _ = rand.Read(random[:]) // never fails: crypto/rand crashes the process instead
 	text := kind + "_" + hex.EncodeToString(id[:]) + "_" + base64.RawURLEncoding.EncodeToString(random[:])

@@ -48,12 +48,13 @@ type Library struct {
 
 // Upload stores a body for its owner. It becomes part of a bundle or a result
 // that refers to it, or is swept away.
-func (l *Library) Upload(ctx context.Context, owner yonder.ID, r io.Reader) (wire.Blob, error) {
+// Most is how many bytes the owner may have in all, 0 for any number.
+func (l *Library) Upload(ctx context.Context, owner yonder.ID, most int64, r io.Reader) (wire.Blob, error) {
 	b, err := l.Bodies.Put(ctx, yonder.NewID(), r, l.Limit)
 	if err != nil {
 		return wire.Blob{}, err
 	}
-	if err := l.Records.CreateBlob(ctx, store.BlobRecord{Blob: b, Owner: owner, Created: l.Now()}); err != nil {
+	if err := l.Records.CreateBlob(ctx, store.BlobRecord{Blob: b, Owner: owner, Created: l.Now(), Most: most}); err != nil {
 		l.discard(ctx, b)
 		return wire.Blob{}, err
 	}

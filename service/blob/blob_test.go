@@ -77,7 +77,7 @@ func setup(t *testing.T) (*blob.Library, *records) {
 
 func upload(t *testing.T, l *blob.Library, owner yonder.ID) wire.Blob {
 	t.Helper()
-	b, err := l.Upload(t.Context(), owner, strings.NewReader("body"))
+	b, err := l.Upload(t.Context(), owner, 0, strings.NewReader("body"))
 	require.NoError(t, err)
 	return b
 }
@@ -109,7 +109,7 @@ func TestAnUploadWithoutARecordIsDiscarded(t *testing.T) {
 	l, r := setup(t)
 	kept := upload(t, l, yonder.NewID())
 	r.create = errBroken
-	_, err := l.Upload(t.Context(), yonder.NewID(), strings.NewReader("other"))
+	_, err := l.Upload(t.Context(), yonder.NewID(), 0, strings.NewReader("other"))
 	require.ErrorIs(t, err, errBroken)
 	r.create = nil
 	body, err := l.Open(t.Context(), r.all[kept.ID])

@@ -4,6 +4,7 @@ package metrics
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -21,6 +22,8 @@ type Metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	agents   *prometheus.HistogramVec
+	refused  *prometheus.CounterVec
+	retired  *prometheus.CounterVec
 }
 
 // New returns metrics of the process and of requests.
@@ -39,7 +42,13 @@ func New() *Metrics {
 		Name: "yonder_agent_request_seconds", Help: "Time to answer agents on the fabric, by verb and error code.",
 		Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
 	}, []string{"verb", "code"})
-	m.registry.MustRegister(m.requests, m.seconds, m.agents, collectors.NewGoCollector(),
+	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "yonder_refused_total", Help: "Requests refused for a limit, by its name.",
+	}, []string{"limit"})
+	m.retired = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "yonder_retired_total", Help: "What retention let go: results emptied, records and groups deleted.",
+	}, []string{"what"})
+	m.registry.MustRegister(m.requests, m.seconds, m.agents, m.refused, m.retired, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -54,6 +63,30 @@ func (m *Metrics) Request(route string, status int, took time.Duration) {
 // AgentRequest counts one answered request of an agent.
 func (m *Metrics) AgentRequest(verb string, code yonder.Code, took time.Duration) {
 	m.agents.WithLabelValues(verb, string(code)).Observe(took.Seconds())
+}
+
+// Refused counts a request that a limit refused.
+func (m *Metrics) Refused(limit string) { m.refused.WithLabelValues(limit).Inc() }
+
+// Retired counts what retention let go.
+func (m *Metrics) Retired(results, records, groups int) {
+	for what, n := range map[string]int{"results": results, "records": records, "groups": groups} {
+		m.retired.WithLabelValues(what).Add(float64(n))
+	}
+}
+
+// Measure adds a figure that is asked for when somebody looks; when the
+// answer fails it is not a number.
+func (m *Metrics) Measure(name, help string, read func(ctx context.Context) (int64, error)) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+		ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
+		defer cancel()
+		n, err := read(ctx)
+		if err != nil {
+			return math.NaN()
+		}
+		return float64(n)
+	}))
 }
 
 // Gauge adds a figure that is read when somebody looks.

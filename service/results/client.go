@@ -156,6 +156,14 @@ func (c *client) look(ctx context.Context) error {
 			continue
 		}
 		page, columns, err := c.streams.Store.GroupResults(ctx, group, cursor, c.streams.PageEntries, c.streams.PageBytes)
+		if yonder.CodeOf(err) == yonder.CodeResultExpired {
+			c.watch.Remove(group)
+			delete(c.cursors, group)
+			if err := c.refuse(group, err); err != nil {
+				return err
+			}
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ const keepAliveEvery = 15 * time.Second
 // Events sends the group's results after the cursor as server-sent events
 // until the client leaves. The caller has checked access to the group.
 func (s *Streams) Events(w http.ResponseWriter, r *http.Request, group yonder.ID, cursor int64, access Access) error {
-	ctx, one, leave, err := s.enter(r.Context(), access.Token)
+	ctx, one, leave, err := s.enter(r.Context(), access.Token, access.Who)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/internal/startstop"
+	"github.com/yonder-run/yonder/service/quota"
 	"github.com/yonder-run/yonder/wire"
 )
 
@@ -22,6 +23,14 @@ type Access struct {
 	// Still refuses a client whose token has ended.
 	Still func(ctx context.Context) error
 	Token yonder.ID
+	Who
+}
+
+// Who reads, and how many streams, and requests that wait, they may have at
+// one time; 0: any number.
+type Who struct {
+	Identity yonder.ID
+	Streams  int64
 }
 
 // Streams serves all streams of this replica. Stopping it ends them with a
@@ -35,10 +44,11 @@ type Streams struct {
 	MaxGroups int
 	Log       *slog.Logger
 
-	mu   sync.Mutex
-	open map[*session]struct{}
-	life context.Context //nolint:containedctx // of the running service; nil while it does not run
-	wait sync.WaitGroup
+	share quota.Counter // of identities
+	mu    sync.Mutex
+	open  map[*session]struct{}
+	life  context.Context //nolint:containedctx // of the running service; nil while it does not run
+	wait  sync.WaitGroup
 }
 
 // session is one open stream, of either kind.
@@ -82,15 +92,21 @@ func (s *Streams) run(ctx context.Context, ready func()) error {
 
 // enter counts a stream in and returns its life, which ends with the
 // request's, the service's or the returned function.
-func (s *Streams) enter(ctx context.Context, token yonder.ID) (context.Context, *session, func(error), error) {
+func (s *Streams) enter(ctx context.Context, token yonder.ID, who Who) (context.Context, *session, func(error), error) {
+	release, err := s.share.Take(who.Identity, who.Streams, yonder.LimitStreams, "of yours are open")
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.life == nil {
+		release()
 		return nil, nil, nil, errStopping
 	}
 	if len(s.open) >= s.Max {
-		return nil, nil, nil, yonder.Errorf(yonder.CodeLimitReached,
-			"this replica serves %d streams already: follow more groups over one stream, or try again later", s.Max)
+		release()
+		return nil, nil, nil, yonder.LimitError(yonder.LimitStreams, int64(len(s.open)), int64(s.Max), 1,
+			"of all users are open at this replica; one stream follows many groups")
 	}
 	one := &session{token: token, check: make(chan struct{}, 1)}
 	s.open[one] = struct{}{}
@@ -100,6 +116,7 @@ func (s *Streams) enter(ctx context.Context, token yonder.ID) (context.Context, 
 	return ctx, one, func(err error) {
 		stop()
 		end(err)
+		release()
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.open, one)
@@ -109,9 +126,9 @@ func (s *Streams) enter(ctx context.Context, token yonder.ID) (context.Context, 
 
 // Page is Reader.Page, ended by the end of the service if it waits.
 func (s *Streams) Page(
-	ctx context.Context, group yonder.ID, cursor int64, limit int, wait time.Duration,
+	ctx context.Context, who Who, group yonder.ID, cursor int64, limit int, wait time.Duration,
 ) (page wire.ResultPage, columns [][]byte, err error) {
-	err = s.waiting(ctx, wait, func(ctx context.Context) error {
+	err = s.waiting(ctx, who, wait, func(ctx context.Context) error {
 		page, columns, err = s.Reader.Page(ctx, group, cursor, limit, wait)
 		return err
 	})
@@ -120,9 +137,9 @@ func (s *Streams) Page(
 
 // Task is Reader.Task, ended by the end of the service if it waits.
 func (s *Streams) Task(
-	ctx context.Context, group, task yonder.ID, wait time.Duration,
+	ctx context.Context, who Who, group, task yonder.ID, wait time.Duration,
 ) (entry wire.ResultEntry, payload []byte, err error) {
-	err = s.waiting(ctx, wait, func(ctx context.Context) error {
+	err = s.waiting(ctx, who, wait, func(ctx context.Context) error {
 		entry, payload, err = s.Reader.Task(ctx, group, task, wait)
 		return err
 	})
@@ -130,11 +147,11 @@ func (s *Streams) Task(
 }
 
 // waiting counts a request that waits as a stream.
-func (s *Streams) waiting(ctx context.Context, wait time.Duration, read func(ctx context.Context) error) error {
+func (s *Streams) waiting(ctx context.Context, who Who, wait time.Duration, read func(ctx context.Context) error) error {
 	if wait <= 0 {
 		return read(ctx)
 	}
-	ctx, _, leave, err := s.enter(ctx, yonder.ID{})
+	ctx, _, leave, err := s.enter(ctx, yonder.ID{}, who)
 	if err != nil {
 		return err
 	}
@@ -174,7 +191,7 @@ const (
 
 // Serve runs the WebSocket stream of one client until either side ends it.
 func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, access Access) error {
-	ctx, one, leave, err := s.enter(r.Context(), access.Token)
+	ctx, one, leave, err := s.enter(r.Context(), access.Token, access.Who)
 	if err != nil {
 		return err
 	}

@@ -84,6 +84,9 @@ type TokenRecord struct {
 // Tokens are stored hashed.
 type Tokens interface {
 	CreateToken(ctx context.Context, token yonder.Token, hash []byte) error
+	// RenewToken replaces the secret of a token that was never used, which its
+	// holder did not get to see; CodeConflict otherwise.
+	RenewToken(ctx context.Context, id yonder.ID, hash []byte) error
 	TokenRecord(ctx context.Context, id yonder.ID) (TokenRecord, error)
 	ListTokens(ctx context.Context, identity yonder.ID, page Page) ([]yonder.Token, error)
 	RevokeToken(ctx context.Context, id yonder.ID, at time.Time) error
@@ -165,8 +168,8 @@ type NewBundle struct {
 // Bounds are what a submission is held to, as configured and as set for its
 // owner and its endpoint. 0 means that there is no bound.
 type Bounds struct {
-	Owner    yonder.Limits
-	Endpoint yonder.Limits
+	Owner    yonder.Allowance
+	Endpoint yonder.Allowance
 	// Retention is how long results of a new group are kept if nobody says.
 	Retention time.Duration
 }
@@ -304,8 +307,11 @@ type Usage struct {
 // Limited is where limits are kept, and what counts against them.
 type Limited interface {
 	// Limits returns what SetLimits set for an identity or an endpoint.
-	Limits(ctx context.Context, subject yonder.ID) (yonder.Limits, error)
-	SetLimits(ctx context.Context, subject yonder.ID, limits yonder.Limits) error
+	Limits(ctx context.Context, subject yonder.ID) (yonder.Allowance, error)
+	// SetLimits replaces what is set. What holds now for an identity, its
+	// weight and running tasks, counts at once where its tasks wait already; the
+	// zero value leaves that to its next submission.
+	SetLimits(ctx context.Context, subject yonder.ID, limits, holds yonder.Allowance) error
 	Usage(ctx context.Context, identity yonder.ID) (Usage, error)
 	EndpointUsage(ctx context.Context, endpoint yonder.ID) (Usage, error)
 	// BlobBytes is what the uploads of all take.

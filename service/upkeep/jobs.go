@@ -15,12 +15,18 @@ const (
 	// orphanAge is how long an upload may wait for the bundle or result that
 	// refers to it.
 	orphanAge = 24 * time.Hour
+	// retireLimit is the number of results that one transaction lets go, about.
+	retireLimit = 1000
+	tokenLimit  = 1000
 )
 
 // Store is where time does something to rows.
 type Store interface {
 	Silence(ctx context.Context, before time.Time) (int, error)
 	ExpireTasks(ctx context.Context, now time.Time, limit int) (int, []store.Stop, store.Woken, error)
+	Retire(ctx context.Context, now time.Time, records time.Duration, limit int) (store.Retired, error)
+	DeleteOldTokens(ctx context.Context, before time.Time, limit int) (int, error)
+	Tidy(ctx context.Context) (more bool, err error)
 }
 
 // Blobs sweeps uploads that nothing refers to.
@@ -41,8 +47,11 @@ type Config struct {
 	Dispatcher Dispatcher
 	Wake       func(groups store.Woken)
 	Silence    time.Duration // without a heartbeat, after which an agent counts as silent
-	Now        func() time.Time
-	Log        *slog.Logger
+	Records    time.Duration // for which records of tasks, and of ended tokens, are kept
+	// Retired counts what was let go.
+	Retired func(store.Retired)
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Jobs returns all of them.
@@ -52,6 +61,9 @@ func Jobs(c Config) []*Job {
 		c.job("expire", time.Second, c.expire),
 		c.job("resend", time.Second, c.resend),
 		c.job("orphans", 10*time.Minute, c.orphans),
+		c.job("retire", time.Minute, c.retire),
+		c.job("tokens", 6*time.Hour, c.tokens),
+		c.job("tidy", 10*time.Second, c.tidy),
 	}
 }
 
@@ -85,3 +97,19 @@ func (c Config) orphans(ctx context.Context) (bool, error) {
 	n, err := c.Blobs.Sweep(ctx, c.Now().Add(-orphanAge), sweepLimit)
 	return n >= sweepLimit, err
 }
+
+func (c Config) retire(ctx context.Context) (bool, error) {
+	retired, err := c.Store.Retire(ctx, c.Now(), c.Records, retireLimit)
+	c.Retired(retired)
+	if retired.Results+retired.Records+retired.Groups > 0 {
+		c.Log.DebugContext(ctx, "results retired", "results", retired.Results, "records", retired.Records, "groups", retired.Groups)
+	}
+	return retired.More, err
+}
+
+func (c Config) tokens(ctx context.Context) (bool, error) {
+	n, err := c.Store.DeleteOldTokens(ctx, c.Now().Add(-c.Records), tokenLimit)
+	return n >= tokenLimit, err
+}
+
+func (c Config) tidy(ctx context.Context) (bool, error) { return c.Store.Tidy(ctx) }

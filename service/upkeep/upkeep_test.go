@@ -51,6 +51,9 @@ func TestStress(t *testing.T) {
 // world notes what the jobs do.
 type world struct {
 	silence, expire, sweep time.Time
+	retire, tokens         time.Time
+	records                time.Duration
+	retired                store.Retired
 	stops                  []store.Stop
 	woken                  store.Woken
 	resent                 int
@@ -72,6 +75,18 @@ func (w *world) Sweep(_ context.Context, before time.Time, _ int) (int, error) {
 	return w.swept, nil
 }
 
+func (w *world) Retire(_ context.Context, now time.Time, records time.Duration, _ int) (store.Retired, error) {
+	w.retire, w.records = now, records
+	return store.Retired{Results: 2, More: true}, nil
+}
+
+func (w *world) DeleteOldTokens(_ context.Context, before time.Time, _ int) (int, error) {
+	w.tokens = before
+	return 1, nil
+}
+
+func (w *world) Tidy(context.Context) (bool, error) { return true, nil }
+
 func (w *world) Resend(context.Context) error {
 	w.resent++
 	return nil
@@ -86,6 +101,7 @@ func TestJobs(t *testing.T) {
 	jobs := map[string]*Job{}
 	for _, j := range Jobs(Config{
 		Store: w, Blobs: w, Dispatcher: w, Silence: 15 * time.Second, Log: discard,
+		Records: time.Hour, Retired: func(r store.Retired) { w.retired = r },
 		Wake: func(groups store.Woken) { w.woken = groups }, Now: func() time.Time { return now },
 	}) {
 		jobs[j.Name] = j
@@ -106,4 +122,11 @@ func TestJobs(t *testing.T) {
 	require.False(t, do("resend"))
 	require.Equal(t, 1, w.resent)
 	require.Equal(t, 3*time.Second, jobs["silence"].Every)
+	require.True(t, do("retire"))
+	require.Equal(t, now, w.retire)
+	require.Equal(t, time.Hour, w.records)
+	require.Equal(t, 2, w.retired.Results)
+	require.False(t, do("tokens"))
+	require.Equal(t, now.Add(-time.Hour), w.tokens)
+	require.True(t, do("tidy"))
 }

@@ -11,9 +11,9 @@ import (
 )
 
 // Limits returns what was set for an identity or an endpoint.
-func (s *Store) Limits(ctx context.Context, subject yonder.ID) (limits yonder.Limits, err error) {
+func (s *Store) Limits(ctx context.Context, subject yonder.ID) (limits yonder.Allowance, err error) {
 	err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error {
-		limits = yonder.Limits{}
+		limits = yonder.Allowance{}
 		doc, err := q.GetLimits(ctx, subject)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
@@ -26,10 +26,15 @@ func (s *Store) Limits(ctx context.Context, subject yonder.ID) (limits yonder.Li
 	return limits, err
 }
 
-// SetLimits replaces them.
-func (s *Store) SetLimits(ctx context.Context, subject yonder.ID, limits yonder.Limits) error {
+// SetLimits replaces them, and changes the queues that are there. Their rows
+// are written without the lock of their sessions: a claim that runs meanwhile
+// goes by one weight or the other.
+func (s *Store) SetLimits(ctx context.Context, subject yonder.ID, limits, holds yonder.Allowance) error {
 	return s.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
-		return q.PutLimits(ctx, subject, document(limits))
+		if err := q.PutLimits(ctx, subject, document(limits)); err != nil || holds == (yonder.Allowance{}) {
+			return err
+		}
+		return q.SetWeight(ctx, subject, weightOf(holds), holds.RunningTasks)
 	})
 }
 

@@ -62,7 +62,7 @@ func (t *turn) writeQueues(ctx context.Context) error {
 }
 
 func (t *turn) joinQueue(ctx context.Context, c *queue) error {
-	weight := min(max(c.bounds.Owner.Weight, 1), fair.MaxWeight)
+	weight := weightOf(c.bounds.Owner)
 	load := fair.Cost(c.change.given, weight)
 	s := t.sessions[c.endpoint]
 	now, err := t.q.JoinQueue(ctx, gen.JoinQueueParams{
@@ -109,3 +109,5 @@ func (t *turn) mostNow(ctx context.Context, b *bundle, bounds *store.Bounds, n i
 	given += t.queue(b).change.given // of bundles before, in the same request
 	return int(min(max(most-given, 0), int64(n))), nil
 }
+
+func weightOf(l yonder.Allowance) int64 { return min(max(l.Weight, 1), fair.MaxWeight) }

@@ -18,6 +18,14 @@ func (s *Store) CreateToken(ctx context.Context, token yonder.Token, hash []byte
 	})
 }
 
+// RenewToken gives a token that was never used another secret.
+func (s *Store) RenewToken(ctx context.Context, id yonder.ID, hash []byte) error {
+	return s.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
+		n, err := q.RenewToken(ctx, id, hash)
+		return changed(n, err, yonder.CodeConflict, "token %s is in use, or was revoked: make another one", id)
+	})
+}
+
 func insertToken(ctx context.Context, q *gen.Queries, token yonder.Token, hash []byte) error {
 	var endpoint yonder.ID
 	if token.Endpoint != nil {

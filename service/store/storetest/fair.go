@@ -129,7 +129,7 @@ func (b *bench) refusedBy(n store.NewBundle) *yonder.Reached {
 var limits = []behaviour{
 	{"hold tasks, bytes and bundles of an owner", func(b *bench) {
 		n := b.bundle(yonder.NewID(), 4)
-		n.Bounds.Owner = yonder.Limits{QueuedTasks: 5, QueuedBytes: 100, Bundles: 2}
+		n.Bounds.Owner = yonder.Allowance{QueuedTasks: 5, QueuedBytes: 100, Bundles: 2}
 		b.wait(n)
 		more := b.bundle(n.Group, 2)
 		more.Bounds = n.Bounds
@@ -155,7 +155,7 @@ var limits = []behaviour{
 	}},
 	{"hold what waits at an endpoint for all", func(b *bench) {
 		n := b.bundle(yonder.NewID(), 4)
-		n.Bounds.Endpoint = yonder.Limits{QueuedTasks: 6}
+		n.Bounds.Endpoint = yonder.Allowance{QueuedTasks: 6}
 		b.wait(n)
 		other := of(b.other, b.bundle(yonder.NewID(), 3))
 		other.Bounds = n.Bounds
@@ -184,15 +184,22 @@ var limits = []behaviour{
 		require.Zero(b, usage)
 	}},
 	{"are kept for identities and endpoints", func(b *bench) {
-		want := yonder.Limits{QueuedTasks: 7, Weight: 2}
+		want := yonder.Allowance{QueuedTasks: 7, Weight: 2}
 		got, err := b.Limits(b.Context(), b.owner)
 		require.NoError(b, err)
 		require.Zero(b, got)
-		require.NoError(b, b.SetLimits(b.Context(), b.owner, yonder.Limits{Streams: 1}))
-		require.NoError(b, b.SetLimits(b.Context(), b.owner, want))
+		require.NoError(b, b.SetLimits(b.Context(), b.owner, yonder.Allowance{Streams: 1}, yonder.Allowance{}))
+		require.NoError(b, b.SetLimits(b.Context(), b.owner, want, want))
 		got, err = b.replica.Limits(b.Context(), b.owner)
 		require.NoError(b, err)
 		require.Equal(b, want, got)
+	}},
+	{"count at once for what waits already", func(b *bench) {
+		n, other := b.wait(b.bundle(yonder.NewID(), 50)), b.wait(of(b.other, b.bundle(yonder.NewID(), 50)))
+		holds := yonder.Allowance{Weight: 3, RunningTasks: 12}
+		require.NoError(b, b.SetLimits(b.Context(), b.owner, holds, holds))
+		b.live(b.endpoint, 20)
+		require.Equal(b, map[yonder.ID]int{n.ID: 12, other.ID: 8}, given(b.claim()))
 	}},
 	{"bound what uploads take", func(b *bench) {
 		blob := b.upload(b.owner)

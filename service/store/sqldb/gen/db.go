@@ -297,6 +297,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.releaseBlobStmt, err = db.PrepareContext(ctx, releaseBlob); err != nil {
 		return nil, fmt.Errorf("error preparing query ReleaseBlob: %w", err)
 	}
+	if q.renewTokenStmt, err = db.PrepareContext(ctx, renewToken); err != nil {
+		return nil, fmt.Errorf("error preparing query RenewToken: %w", err)
+	}
 	if q.resultSizesStmt, err = db.PrepareContext(ctx, resultSizes); err != nil {
 		return nil, fmt.Errorf("error preparing query ResultSizes: %w", err)
 	}
@@ -817,6 +820,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing releaseBlobStmt: %w", cerr)
 		}
 	}
+	if q.renewTokenStmt != nil {
+		if cerr := q.renewTokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing renewTokenStmt: %w", cerr)
+		}
+	}
 	if q.resultSizesStmt != nil {
 		if cerr := q.resultSizesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing resultSizesStmt: %w", cerr)
@@ -1047,6 +1055,7 @@ type Queries struct {
 	rangesOfStmt              *sql.Stmt
 	referToBlobStmt           *sql.Stmt
 	releaseBlobStmt           *sql.Stmt
+	renewTokenStmt            *sql.Stmt
 	resultSizesStmt           *sql.Stmt
 	resultsAfterStmt          *sql.Stmt
 	resultsBelowStmt          *sql.Stmt
@@ -1164,6 +1173,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		rangesOfStmt:              q.rangesOfStmt,
 		referToBlobStmt:           q.referToBlobStmt,
 		releaseBlobStmt:           q.releaseBlobStmt,
+		renewTokenStmt:            q.renewTokenStmt,
 		resultSizesStmt:           q.resultSizesStmt,
 		resultsAfterStmt:          q.resultsAfterStmt,
 		resultsBelowStmt:          q.resultsBelowStmt,

@@ -119,6 +119,18 @@ func (q *Queries) ListTokens(ctx context.Context, identity yonder.ID, iD yonder.
 	return items, nil
 }
 
+const renewToken = `-- name: RenewToken :execrows
+UPDATE tokens SET hash = $2 WHERE id = $1 AND last_used IS NULL AND revoked IS NULL
+`
+
+func (q *Queries) RenewToken(ctx context.Context, iD yonder.ID, hash []byte) (int64, error) {
+	result, err := q.exec(ctx, q.renewTokenStmt, renewToken, iD, hash)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const revokeEndpointTokens = `-- name: RevokeEndpointTokens :exec
 UPDATE tokens SET revoked = $2 WHERE endpoint = $1 AND revoked IS NULL
 `

@@ -18,6 +18,9 @@ UPDATE tokens SET revoked = $2 WHERE identity = $1 AND revoked IS NULL;
 -- name: RevokeEndpointTokens :exec
 UPDATE tokens SET revoked = $2 WHERE endpoint = $1 AND revoked IS NULL;
 
+-- name: RenewToken :execrows
+UPDATE tokens SET hash = $2 WHERE id = $1 AND last_used IS NULL AND revoked IS NULL;
+
 -- name: TouchToken :exec
 UPDATE tokens SET last_used = $2 WHERE id = $1 AND (last_used IS NULL OR last_used < $2);
 

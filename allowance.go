@@ -18,9 +18,9 @@ const (
 	LimitRequestBytes = "request_bytes"
 )
 
-// Limits bound what one identity, or one endpoint, may hold of a service. In
+// Allowance bounds what one identity, or one endpoint, may hold of a service. In
 // what is set for one of them, 0 means: as the service's configuration has it.
-type Limits struct {
+type Allowance struct {
 	QueuedTasks  int64 `json:"queued_tasks,omitempty" minimum:"0" doc:"tasks that wait"`
 	QueuedBytes  int64 `json:"queued_bytes,omitempty" minimum:"0" doc:"bytes of arguments that wait"`
 	RunningTasks int64 `json:"running_tasks,omitempty" minimum:"0" doc:"tasks of one identity that one endpoint has been given; more wait"`
@@ -30,9 +30,9 @@ type Limits struct {
 	Weight       int64 `json:"weight,omitempty" minimum:"0" maximum:"1000" doc:"of an identity: its share of an endpoint, 1 by default"`
 }
 
-// Or returns the limits with what is not set taken from others.
-func (l Limits) Or(others Limits) Limits {
-	return Limits{
+// Or returns the allowance with what is not set taken from others.
+func (l Allowance) Or(others Allowance) Allowance {
+	return Allowance{
 		QueuedTasks: cmp.Or(l.QueuedTasks, others.QueuedTasks), QueuedBytes: cmp.Or(l.QueuedBytes, others.QueuedBytes),
 		RunningTasks: cmp.Or(l.RunningTasks, others.RunningTasks), Bundles: cmp.Or(l.Bundles, others.Bundles),
 		BlobBytes: cmp.Or(l.BlobBytes, others.BlobBytes), Streams: cmp.Or(l.Streams, others.Streams), Weight: cmp.Or(l.Weight, others.Weight),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Error is what crosses a boundary: a code for machines, a sentence that says
@@ -14,7 +15,9 @@ type Error struct {
 	Field   string `json:"field,omitempty"`
 	// Reached says more of CodeLimitReached.
 	Reached *Reached `json:"reached,omitempty"`
-	cause   error
+	// RetryAfter is how long whoever answered asked to wait; a header says so.
+	RetryAfter time.Duration `json:"-"`
+	cause      error
 }
 
 // Errorf makes an Error; %w keeps the cause for errors.Is and logs, and its

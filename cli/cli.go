@@ -131,7 +131,7 @@ func addCommands(root *cobra.Command, a *app) {
 		groupStart:  {newUp(a), newDown(a), newLogin(a), newLogout(a), newWhoami(a)},
 		groupWork:   {newFunction(a), newRun(a), newMap(a), newTask(a), newGroup(a)},
 		groupPlaces: {newEndpoint(a), newServe(a), newAgent(a), newManager(a)},
-		groupPeople: {newIdentity(a), newToken(a)},
+		groupPeople: {newIdentity(a), newToken(a), newLimits(a)},
 		"":          {newVersion(a)},
 	} {
 		for _, command := range commands {

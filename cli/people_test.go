@@ -8,7 +8,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/wire"
 )
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t)
+	p.serve()
+	p.ok("identity", "create", "ada")
+	require.Contains(t, p.ok("limits").out, "queued-tasks")
+	set := decode[wire.LimitsOf](p.ok("limits", "set", "--identity", "ada", "--weight", "3", "--json"))
+	require.EqualValues(t, 3, set.Effective.Weight)
+	set = decode[wire.LimitsOf](p.ok("limits", "set", "--identity", "ada", "--queued-tasks", "7", "--json"))
+	require.Equal(t, yonder.Allowance{Weight: 3, QueuedTasks: 7}, set.Set, "what is not given stays")
+	require.Contains(t, p.ok("limits", "--identity", "ada").out, "7")
+	p.fails(yonder.CodeInvalidRequest, "limits", "set", "--weight", "3")
+	p.fails(yonder.CodeNotFound, "limits", "--identity", "nobody")
+}
 
 func TestLoginAndLogout(t *testing.T) {
 	t.Parallel()

@@ -29,6 +29,8 @@ type Client struct {
 	token string
 	http  *http.Client
 	tries uint
+	// whenFull is told that a submission waits for room; nil: it does not.
+	whenFull func(reason *yonder.Error)
 }
 
 // Option changes how a Client is made.
@@ -191,6 +193,7 @@ func answerError(resp *http.Response) error {
 	data, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	var e yonder.Error
 	if json.Unmarshal(data, &e) == nil && e.Code != "" {
+		e.RetryAfter = retryAfter(resp.Header)
 		return &e
 	}
 	code := yonder.CodeInternal

@@ -84,9 +84,13 @@ func TestOnlyIdempotentRequestsAreRepeated(t *testing.T) {
 			return err
 		}, 3},
 		"create": {func(ctx context.Context, c *client.Client) error {
-			_, err := c.CreateToken(ctx, wire.CreateToken{})
+			_, err := c.CreateIdentity(ctx, wire.CreateIdentity{})
 			return err
 		}, 1},
+		"create with an id": {func(ctx context.Context, c *client.Client) error {
+			_, err := c.CreateToken(ctx, wire.CreateToken{})
+			return err
+		}, 3},
 		"upload": {func(ctx context.Context, c *client.Client) error {
 			_, err := c.UploadBlob(ctx, strings.NewReader("x"))
 			return err

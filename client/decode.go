@@ -3,7 +3,9 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 
 	"github.com/yonder-run/yonder"
@@ -14,6 +16,18 @@ func fetch[T any](ctx context.Context, c *Client, method, path string, query url
 	var out T
 	err := c.call(ctx, method, path, query, v, &out)
 	return out, err
+}
+
+// repeat is fetch for a POST that is harmless to repeat.
+func repeat[T any](ctx context.Context, c *Client, path string, v any) (T, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		var none T
+		return none, fmt.Errorf("encoding request: %w", err)
+	}
+	return decode[T](c.send(ctx, request{
+		method: http.MethodPost, path: path, body: body, contentType: "application/json", idempotent: true,
+	}))
 }
 
 // decode reads a T from the answer of send.

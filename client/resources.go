@@ -55,7 +55,7 @@ func All[T any](ctx context.Context, c *Client, what string, filters url.Values)
 
 // RegisterFunction stores code; the same body under the same name is the same version.
 func (c *Client) RegisterFunction(ctx context.Context, f wire.RegisterFunction) (yonder.Function, error) {
-	return fetch[yonder.Function](ctx, c, http.MethodPost, "/v1/functions", nil, f)
+	return repeat[yonder.Function](ctx, c, "/v1/functions", f)
 }
 
 // Function returns a version of a function, 0 meaning the newest.
@@ -77,9 +77,13 @@ func (c *Client) Delete(ctx context.Context, what string, id yonder.ID) error {
 	return c.call(ctx, http.MethodDelete, "/v1/"+what+"/"+id.String(), nil, nil, nil)
 }
 
-// RegisterEndpoint returns the endpoint with its agent's credential.
+// RegisterEndpoint returns the endpoint with its agent's credential. It is
+// repeated until answered: the ID makes that harmless.
 func (c *Client) RegisterEndpoint(ctx context.Context, e wire.RegisterEndpoint) (wire.RegisteredEndpoint, error) {
-	return fetch[wire.RegisteredEndpoint](ctx, c, http.MethodPost, "/v1/endpoints", nil, e)
+	if e.ID.IsZero() {
+		e.ID = yonder.NewID()
+	}
+	return repeat[wire.RegisteredEndpoint](ctx, c, "/v1/endpoints", e)
 }
 
 // Endpoint returns an endpoint with its status.
@@ -99,9 +103,13 @@ func (c *Client) ReplaceCredential(ctx context.Context, id yonder.ID) (string, e
 	return answer["credential"], err
 }
 
-// CreateToken returns the token with its secret.
+// CreateToken returns the token with its secret. It is repeated until
+// answered: the ID makes that harmless.
 func (c *Client) CreateToken(ctx context.Context, t wire.CreateToken) (yonder.Token, error) {
-	return fetch[yonder.Token](ctx, c, http.MethodPost, "/v1/tokens", nil, t)
+	if t.ID.IsZero() {
+		t.ID = yonder.NewID()
+	}
+	return repeat[yonder.Token](ctx, c, "/v1/tokens", t)
 }
 
 // CreateIdentity makes a person, a service account or a group.
@@ -130,7 +138,10 @@ func (c *Client) Group(ctx context.Context, id yonder.ID) (yonder.Group, error) 
 
 // CreateGroup makes a task group ahead of its first bundle.
 func (c *Client) CreateGroup(ctx context.Context, g wire.CreateGroup) (yonder.Group, error) {
-	return fetch[yonder.Group](ctx, c, http.MethodPost, "/v1/groups", nil, g)
+	if g.ID.IsZero() {
+		g.ID = yonder.NewID()
+	}
+	return repeat[yonder.Group](ctx, c, "/v1/groups", g)
 }
 
 // Cancel cancels a task ("tasks") or a whole group ("groups").
@@ -146,4 +157,27 @@ func (c *Client) UploadBlob(ctx context.Context, body io.Reader) (wire.Blob, err
 // DownloadBlob streams a blob back; the caller closes it.
 func (c *Client) DownloadBlob(ctx context.Context, id yonder.ID) (io.ReadCloser, error) {
 	return c.send(ctx, request{method: http.MethodGet, path: "/v1/blobs/" + id.String(), idempotent: true})
+}
+
+// Limits returns limits and what counts against them: of "identities" or
+// "endpoints" with an id, or your own for a zero id.
+func (c *Client) Limits(ctx context.Context, what string, id yonder.ID) (wire.LimitsOf, error) {
+	return fetch[wire.LimitsOf](ctx, c, http.MethodGet, limitsPath(what, id), nil, nil)
+}
+
+// SetLimits replaces what is set for one of "identities" or "endpoints".
+func (c *Client) SetLimits(ctx context.Context, what string, id yonder.ID, set yonder.Allowance) (wire.LimitsOf, error) {
+	return fetch[wire.LimitsOf](ctx, c, http.MethodPut, limitsPath(what, id), nil, set)
+}
+
+func limitsPath(what string, id yonder.ID) string {
+	if id.IsZero() {
+		return "/v1/limits"
+	}
+	return "/v1/" + what + "/" + id.String() + "/limits"
+}
+
+// Storage says what the service takes of its disks.
+func (c *Client) Storage(ctx context.Context) (wire.Storage, error) {
+	return fetch[wire.Storage](ctx, c, http.MethodGet, "/v1/storage", nil, nil)
 }

@@ -24,9 +24,7 @@ func (c *Client) Submit(ctx context.Context, bundles ...BundlePayloads) (wire.Su
 		}
 		body = frame.Append(body)
 	}
-	return decode[wire.Submitted](c.send(ctx, request{
-		method: http.MethodPost, path: "/v1/bundles", body: body, contentType: wire.TypeFrames, idempotent: true,
-	}))
+	return c.submit(ctx, body, wire.TypeFrames)
 }
 
 // BundlePayloads is a bundle with its columns, as its Form says.
@@ -45,9 +43,7 @@ func (c *Client) SubmitCalls(ctx context.Context, b wire.Bundle, calls ...wire.C
 	if err != nil {
 		return wire.Submitted{}, yonder.Errorf(yonder.CodeUnserialisable, "arguments are not JSON: %w", err)
 	}
-	return decode[wire.Submitted](c.send(ctx, request{
-		method: http.MethodPost, path: "/v1/bundles", body: body, contentType: "application/json", idempotent: true,
-	}))
+	return c.submit(ctx, body, "application/json")
 }
 
 // Result waits up to wait for a task's result; without one the error has

@@ -157,9 +157,16 @@ class TooLarge(YonderError):
 
 
 class LimitReached(YonderError):
-    """A queue or a quota is full."""
+    """A queue or a quota is full.
+
+    ``limit`` names it, ``current`` is what counts against it and ``maximum`` what it
+    allows, where the service said so.
+    """
 
     code = "limit_reached"
+    limit: str = ""
+    current: int = 0
+    maximum: int = 0
 
 
 class UnsupportedWire(YonderError):

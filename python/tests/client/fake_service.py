@@ -359,11 +359,17 @@ ROUTES: list[tuple[str, re.Pattern[str], Callable[..., None]]] = [
 ]
 
 
-def refuse(status: int, code: str, message: str = "because", **headers: str) -> Fault:
+def refuse(
+    status: int,
+    code: str,
+    message: str = "because",
+    reached: Optional[dict[str, Any]] = None,
+    **headers: str,
+) -> Fault:
     """A fault: answer with an error."""
 
     def fault(handler: Handler) -> None:
-        refusal = Refusal(status, code, message)
+        refusal = Refusal(status, code, message, **({"reached": reached} if reached else {}))
         refusal.headers = headers
         raise refusal
 

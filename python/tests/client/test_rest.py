@@ -201,8 +201,16 @@ def test_idempotent_requests_are_repeated(service: FakeService, client: Client) 
 def test_other_requests_are_not_repeated(service: FakeService, client: Client) -> None:
     service.fault("POST", "/v1/tokens", drop)
     with pytest.raises(Unavailable, match="broke before the answer"):
-        client.create_token("x")
+        client.transport.json("POST", "/v1/tokens", {"label": "x"}, idempotent=False)
     assert service.state.count("POST", "/v1/tokens") == 1
+
+
+def test_a_token_is_made_once_however_often_it_is_asked_for(
+    service: FakeService, client: Client
+) -> None:
+    service.fault("POST", "/v1/tokens", drop)
+    assert client.create_token("x").secret
+    assert service.state.count("POST", "/v1/tokens") == 2
 
 
 def test_patience_ends(service: FakeService) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from yonder.client.client import Client
 from yonder.client.executor import Executor
-from yonder.errors import InternalError, NotFound, Unavailable
+from yonder.errors import InternalError, InvalidRequest, LimitReached, NotFound, Unavailable
 
 from .fake_service import Answered, FakeService, Gate, drop, drop_after, refuse
 from .fake_worker import FakeWorker
@@ -175,6 +175,55 @@ def test_a_full_service_is_waited_for(
     assert [record.message for record in caplog.records] == [
         "the service takes no more tasks for now, waiting: 1 is enough"
     ]
+
+
+REACHED = {"limit": "queued_tasks", "current": 9, "maximum": 10}
+
+
+def test_a_full_service_is_an_error_for_who_does_not_wait(
+    service: FakeService, client: Client, worker: FakeWorker
+) -> None:
+    full = refuse(429, "limit_reached", "full", Retry_After="0.01", reached=REACHED)
+    eager = Executor(client=client, when_full="raise")
+    patient = Executor(client=client)
+    gate = held(service, patient)
+    service.fault(*BUNDLES, full, full)
+    raised, waited = eager.submit(double, 1), patient.submit(double, 2)
+    gate.open.set()
+    error = raised.exception(10)
+    assert isinstance(error, LimitReached)
+    assert (error.limit, error.current, error.maximum) == ("queued_tasks", 9, 10)
+    assert waited.result(10) == 4
+
+
+def test_an_overfull_client_is_an_error_for_who_does_not_wait(
+    service: FakeService, worker: FakeWorker
+) -> None:
+    with Client(service.url, service.state.token, queue_tasks=1) as client:
+        executor = Executor(client=client, when_full="raise")
+        gate = held(service, executor)
+        with pytest.raises(LimitReached, match="1 tasks of .* wait to be sent") as caught:
+            executor.submit(double, 1)
+        assert caught.value.maximum == 1
+        gate.open.set()
+        executor.flush(10)
+        assert executor.submit(double, 1).result(10) == 2
+
+
+def test_what_to_do_when_full_is_checked(service: FakeService, client: Client) -> None:
+    with pytest.raises(InvalidRequest, match="neither"):
+        Executor(client=client, when_full="drop")
+    with pytest.raises(InvalidRequest, match="retention"):
+        Executor(client=client, retention=0)
+
+
+def test_results_are_asked_to_be_kept(
+    service: FakeService, client: Client, worker: FakeWorker
+) -> None:
+    with Executor(client=client, retention=1.5) as executor:
+        executor.submit(double, 1).result(10)
+    [[bundle]] = service.state.submissions
+    assert bundle.header["retention_s"] == 2
 
 
 def test_less_is_sent_at_a_time_to_a_full_service(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -24,7 +25,8 @@ HEADER_BYTES = 4096
 class Options(NamedTuple):
     """How the tasks of an executor are to be run; None leaves it to the service.
 
-    ``walltime`` and ``give_up_after`` are in seconds, ``python`` is like "3.11".
+    ``walltime``, ``give_up_after`` and ``retention`` are in seconds, ``python`` is like
+    "3.11", ``when_full`` is "wait" or "raise".
     """
 
     endpoint: str
@@ -35,6 +37,8 @@ class Options(NamedTuple):
     walltime: Optional[float] = None
     give_up_after: Optional[float] = None
     python: Optional[str] = None
+    retention: Optional[float] = None
+    when_full: str = "wait"
 
     def checked(self) -> Options:
         """These options; raises InvalidRequest for a value that makes no sense."""
@@ -42,6 +46,11 @@ class Options(NamedTuple):
         _number("max_attempts", self.max_attempts, least=1, whole=True)
         _number("walltime", self.walltime, unit=" of seconds")
         _number("give_up_after", self.give_up_after, unit=" of seconds")
+        _number("retention", self.retention, unit=" of seconds")
+        if self.when_full not in ("wait", "raise"):
+            raise InvalidRequest(
+                f'when_full={self.when_full!r} is neither "wait" nor "raise"', field="when_full"
+            )
         if self.python is not None and not _MINOR.fullmatch(str(self.python)):
             raise InvalidRequest(
                 f'python={self.python!r} is no minor version: write it like "3.11"', field="python"
@@ -98,6 +107,11 @@ class Draft:
         self.give_up_at: Optional[str] = None
         if chunk is not None:
             chunk.accepted = self.accepted
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits where there is no room for it."""
+        return self.terms.options.when_full == "wait"
 
     @property
     def tasks(self) -> int:
@@ -162,6 +176,7 @@ class Draft:
             "walltime_s": options.walltime,
             "give_up_at": self.give_up_at,
             "label": options.label,
+            "retention_s": math.ceil(options.retention) if options.retention else None,
             "blobs": self.blobs,
         }
         header.update({name: value for name, value in optional.items() if value})

@@ -31,6 +31,11 @@ class Executor(concurrent.futures.Executor):
     until its result, in seconds; ``max_attempts`` says how often a task that was
     lost is tried; ``python`` asks for a minor version like "3.11".
 
+    ``retention`` asks for results to be kept so many seconds after they came; it
+    is the group's, and only ever grows. Where the service or this client has no room
+    for more tasks, ``when_full="wait"`` makes ``submit`` slow down, with a warning that
+    says why, and ``"raise"`` fails the call with LimitReached at once.
+
     Raises NotFound or InvalidRequest, which name the choices, if there is no such
     endpoint, and Unavailable if the service cannot be reached.
     """
@@ -49,6 +54,8 @@ class Executor(concurrent.futures.Executor):
         walltime: Optional[float] = None,
         give_up_after: Optional[float] = None,
         python: Optional[str] = None,
+        retention: Optional[float] = None,
+        when_full: str = "wait",
     ) -> None:
         self.client = client or Client.default()
         engine = self.client.engine  # first of all: whether the service can be used
@@ -64,6 +71,8 @@ class Executor(concurrent.futures.Executor):
             walltime,
             give_up_after,
             python,
+            retention,
+            when_full,
         ).checked()
         self._prepare_group(engine, label)
         self._shut = False

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Group(Model):
-    """Tasks submitted together; ``cursor`` is the newest result's."""
+    """Tasks submitted together; ``cursor`` is the newest result's.
+
+    Each result is kept for ``retention_s`` seconds. Up to the cursor ``expired`` only
+    records are left, whose futures raise ResultExpired; up to ``forgotten`` nothing is.
+    """
 
     __yonder_stays_here__ = True
 
@@ -32,6 +36,9 @@ class Group(Model):
     done: int = 0
     failed: int = 0
     cursor: int = 0
+    retention_s: int = 0
+    expired: int = 0
+    forgotten: int = 0
     created: Optional[datetime] = field(default=None, metadata=AT)
     client: Optional[Client] = field(default=None, repr=False, compare=False)
 
@@ -50,7 +57,7 @@ class Group(Model):
         ones; those and the others come as they do for whoever submitted the tasks.
         """
         client = self._client
-        return attach(client.engine, self.id, client._tasks(self.id))
+        return attach(client.engine, self.id, client._tasks(self.id), self.forgotten)
 
     @property
     def _client(self) -> Client:
@@ -59,8 +66,8 @@ class Group(Model):
         return self.client
 
 
-def attach(engine: Engine, group: str, tasks: Iterable[Task]) -> list[Future[Any]]:
-    """Futures of tasks that the service has, joined to their results."""
+def attach(engine: Engine, group: str, tasks: Iterable[Task], cursor: int = 0) -> list[Future[Any]]:
+    """Futures of tasks that the service has, joined to their results after the cursor."""
     accepted = Acceptance()
     accepted.settle()
     bundles: dict[str, dict[int, Future[Any]]] = {}
@@ -72,14 +79,13 @@ def attach(engine: Engine, group: str, tasks: Iterable[Task]) -> list[Future[Any
         bundles.setdefault(bundle, {})[index] = future
     for bundle, futures in bundles.items():
         engine.inbox.expect(group, bundle, Futures(futures))
-    engine.inbox.start_at(group, _fetch_all(engine, group))
+    engine.inbox.start_at(group, _fetch_all(engine, group, cursor))
     engine.stream.follow(group)
     return [futures[i] for _, futures in sorted(bundles.items()) for i in sorted(futures)]
 
 
-def _fetch_all(engine: Engine, group: str) -> int:
-    """Deliver all results that are there; returns the cursor of the last."""
-    cursor = 0
+def _fetch_all(engine: Engine, group: str, cursor: int) -> int:
+    """Deliver all results after the cursor that are there; returns that of the last."""
     while True:
         path = with_query(f"/v1/groups/{group}/results", {"cursor": cursor, "limit": 1000})
         answer = engine.transport.send(Request("GET", path, accept=TYPE_FRAMES))

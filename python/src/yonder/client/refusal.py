@@ -14,7 +14,14 @@ from urllib3.exceptions import (
     TimeoutError,
 )
 
-from yonder.errors import InternalError, Timeout, Unavailable, YonderError, error_for
+from yonder.errors import (
+    InternalError,
+    LimitReached,
+    Timeout,
+    Unavailable,
+    YonderError,
+    error_for,
+)
 
 # What an answer means that does not come from the service itself but from
 # something in between.
@@ -68,8 +75,17 @@ def of_answer(what: str, response: urllib3.response.BaseHTTPResponse) -> YonderE
     else:
         field = value.get("field") or None
         error = error_for(str(value["code"]), str(value.get("message", "")), field, status)
+        if isinstance(error, LimitReached):
+            _say_which(error, value.get("reached"))
     error.retry_after = _seconds(response.headers.get("Retry-After"))
     return error
+
+
+def _say_which(error: LimitReached, reached: Any) -> None:
+    if isinstance(reached, dict):
+        error.limit = str(reached.get("limit", ""))
+        error.current = int(reached.get("current") or 0)
+        error.maximum = int(reached.get("maximum") or 0)
 
 
 def _error_body(response: urllib3.response.BaseHTTPResponse) -> Optional[dict[str, Any]]:

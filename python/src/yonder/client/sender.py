@@ -85,7 +85,7 @@ class Sender:
         """Queue a task; waits while the queue is full."""
         size = len(payload)
         with self._lock:
-            self._reserve(1, size)
+            self._reserve(1, size, terms.options.when_full == "wait")
             draft = self._open.get(terms)
             if (
                 draft is None
@@ -101,7 +101,7 @@ class Sender:
     def hold(self, draft: Draft, tasks: int, size: int) -> None:
         """Reserve room for a draft that is queued later, when its payload is uploaded."""
         with self._lock:
-            self._reserve(tasks, size)
+            self._reserve(tasks, size, draft.waits)
             draft.held, draft.held_tasks = size, tasks
 
     def put(self, draft: Draft) -> None:
@@ -109,11 +109,13 @@ class Sender:
         with self._lock:
             self._enqueue(draft)
 
-    def _reserve(self, tasks: int, size: int) -> None:
+    def _reserve(self, tasks: int, size: int, waits: bool) -> None:
         self._check_open()
         # In a callback of a thread that makes room, waiting for room would last for ever.
         ours = threading.current_thread() is self._thread or crew.inside()
         while not ours and self._tasks and self._is_full(tasks, size):
+            if not waits:
+                raise self._overfull()
             self._room.wait()
             self._check_open()
         self._tasks += tasks
@@ -121,6 +123,15 @@ class Sender:
 
     def _is_full(self, tasks: int, size: int) -> bool:
         return self._tasks + tasks > self._queue_tasks or self._bytes + size > self._queue_bytes
+
+    def _overfull(self) -> LimitReached:
+        error = LimitReached(
+            f"{self._tasks} tasks of {self._bytes} bytes wait to be sent, and {self._queue_tasks} "
+            f"tasks of {self._queue_bytes} bytes may: try again when some are"
+            + (f" ({self.trouble})" if self.trouble else "")
+        )
+        error.limit, error.current, error.maximum = "queue_tasks", self._tasks, self._queue_tasks
+        return error
 
     def _check_open(self) -> None:
         if self._closed:
@@ -222,6 +233,9 @@ class Sender:
 
     def _slow_down(self, batch: list[Draft], error: LimitReached) -> None:
         """The service is full: send the same again later, and less at a time."""
+        if not all(draft.waits for draft in batch):
+            self._part(batch, error)
+            return
         self._window = max(1, len(batch) // 2)
         pause = error.retry_after or backoff.delay(4)
         if not self.trouble:
@@ -235,6 +249,18 @@ class Sender:
                 self._queue.clear()
             for draft in waiting:
                 self.fail(draft, error)
+
+    def _part(self, batch: list[Draft], error: LimitReached) -> None:
+        """Some do not wait: each of them fails by itself, if it does."""
+        if len(batch) == 1:
+            self.fail(batch[0], error)
+            return
+        for draft in batch:
+            if not draft.waits:
+                self._send([draft])
+        waiting = [draft for draft in batch if draft.waits]
+        if waiting:
+            self._send(waiting)
 
     def _refused(self, batch: list[Draft], error: YonderError) -> None:
         """All of a request is refused for the sake of one: find that one."""

@@ -113,6 +113,25 @@ func TestAGroupThatCannotBeFollowedIsSaidSo(t *testing.T) {
 	require.Equal(t, websocket.StatusPolicyViolation, websocket.CloseStatus(err), "%v", err)
 }
 
+// Reading on from where nothing is would leave a gap: the reader is told.
+func TestACursorThatLeadsNowhereIsSaidSo(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	b, other := w.submit(t, 1), w.submit(t, 1)
+	stream := w.Stream(t, w.Admin)
+	stream.Subscribe(t, wire.Subscribe{Group: b.Group, Cursor: 7})
+	e := refusal(t, stream, b.Group)
+	require.Equal(t, yonder.CodeResultExpired, e.Code)
+	require.Contains(t, e.Message, "read from its start")
+	path := "/v1/groups/" + b.Group.String()
+	w.Refused(t, w.Admin, "GET", path+"/events?cursor=7", nil, yonder.CodeResultExpired)
+	w.Refused(t, w.Admin, "GET", path+"/results?cursor=7", nil, yonder.CodeResultExpired)
+	stream.Subscribe(t, wire.Subscribe{Group: other.Group})
+	w.agent.Run(t, 2, value)
+	page, _ := stream.Next(t)
+	require.Equal(t, other.Group, page.Group, "the stream goes on")
+}
+
 func refusal(t *testing.T, s *servicetest.Stream, group yonder.ID) yonder.Error {
 	t.Helper()
 	frame, err := s.Frame(t)

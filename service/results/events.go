@@ -23,6 +23,10 @@ func (s *Streams) Events(w http.ResponseWriter, r *http.Request, group yonder.ID
 		return err
 	}
 	defer leave(nil)
+	// A cursor that leads nowhere is refused while there can be an answer.
+	if _, _, err := s.Store.GroupResults(ctx, group, cursor, 1, 1); err != nil {
+		return err
+	}
 	watch := s.Hub.Watch()
 	defer watch.Close()
 	watch.Add(group)

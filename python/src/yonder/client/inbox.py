@@ -19,6 +19,9 @@ log = logging.getLogger("yonder.client")
 
 Fetch = Callable[[dict[str, Any]], Buffer]
 
+# Errors that end the reading of one group, and not the stream.
+_FINAL = ("not_found", "forbidden", "result_expired")
+
 
 class Group:
     """A group's place in its stream, and where the outcomes of its bundles go.
@@ -121,7 +124,7 @@ class Inbox:
         error = error_for(str(header.get("code")), str(header.get("message")), header.get("field"))
         with self._lock:
             state = self._groups.get(error.field or "")
-            if state is None or error.code not in ("not_found", "forbidden"):
+            if state is None or error.code not in _FINAL:
                 raise error
             sinks = list(state.sinks.values())
             del self._groups[error.field or ""]

@@ -92,24 +92,14 @@ func (t *turn) load(ctx context.Context, endpoint, id yonder.ID) (*bundle, bool,
 	if b, ok := t.bundles[id]; ok {
 		return b, b.Endpoint == endpoint, nil
 	}
-	row, err := t.q.GetBundle(ctx, id)
+	row, ranges, err := t.read(ctx, id)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && row.Endpoint != endpoint {
 		return nil, false, nil
 	}
 	if err != nil {
 		return nil, false, err
 	}
-	ranges, err := t.q.RangesOf(ctx, id)
-	if err != nil {
-		return nil, false, err
-	}
-	b := &bundle{Bundle: row, was: make([]lease.Range, len(ranges))}
-	for i, r := range ranges {
-		b.was[i] = lease.Range{
-			Lo: int(r.Lo), Hi: int(r.Hi), State: r.State, Attempt: int(r.Attempt),
-			Epoch: r.Epoch, Grant: r.GrantNo, Cancel: r.Cancel, Since: r.Since,
-		}
-	}
+	b := &bundle{Bundle: row, was: ranges}
 	b.lease = &lease.Bundle{
 		ID: id, Tasks: int(row.Tasks), MaxAttempts: int(row.MaxAttempts),
 		Done: slices.Clone(row.Done), Ranges: slices.Clone(b.was), Now: t.now,
@@ -117,6 +107,40 @@ func (t *turn) load(ctx context.Context, endpoint, id yonder.ID) (*bundle, bool,
 	b.counted = count(b.lease.Ranges)
 	t.add(b)
 	return b, true, nil
+}
+
+// read returns a bundle's row and its ranges, in one statement if there is
+// but one of these.
+func (t *turn) read(ctx context.Context, id yonder.ID) (gen.Bundle, []lease.Range, error) {
+	rows, err := t.q.BundleWithRange(ctx, id)
+	switch {
+	case err != nil:
+		return gen.Bundle{}, nil, err
+	case len(rows) == 0:
+		return gen.Bundle{}, nil, sql.ErrNoRows
+	case len(rows) > 1:
+		ranges, err := t.ranges(ctx, id)
+		return rows[0].Bundle, ranges, err
+	case !rows[0].Lo.Valid:
+		return rows[0].Bundle, nil, nil
+	}
+	r := rows[0]
+	return r.Bundle, []lease.Range{{
+		Lo: int(r.Lo.Int64), Hi: int(r.Hi.Int64), State: yonder.State(r.State), Attempt: int(r.Attempt.Int64),
+		Epoch: r.Epoch.Int64, Grant: r.GrantNo.Int64, Cancel: r.Cancel.Bool, Since: r.Since.Int64,
+	}}, nil
+}
+
+func (t *turn) ranges(ctx context.Context, id yonder.ID) ([]lease.Range, error) {
+	rows, err := t.q.RangesOf(ctx, id)
+	ranges := make([]lease.Range, len(rows))
+	for i, r := range rows {
+		ranges[i] = lease.Range{
+			Lo: int(r.Lo), Hi: int(r.Hi), State: r.State, Attempt: int(r.Attempt),
+			Epoch: r.Epoch, Grant: r.GrantNo, Cancel: r.Cancel, Since: r.Since,
+		}
+	}
+	return ranges, err
 }
 
 func (t *turn) add(b *bundle) {
@@ -178,7 +202,7 @@ func (t *turn) flush(ctx context.Context) error {
 	}
 	for _, id := range sortedKeys(t.sessions) {
 		if s := t.sessions[id]; s.Session != s.was {
-			if err := t.q.UpdateSession(ctx, updateOf(s)); err != nil {
+			if err := t.writeSession(ctx, s); err != nil {
 				return err
 			}
 		}
@@ -249,6 +273,21 @@ func rangeRow(b *bundle, r lease.Range) gen.PutRangeParams {
 		Epoch: r.Epoch, GrantNo: r.Grant, Cancel: r.Cancel, Since: r.Since,
 		Endpoint: b.Endpoint, Priority: b.Priority, Submitted: b.Submitted, Owner: b.Owner,
 	}
+}
+
+// writeSession leaves out what changes seldom.
+func (t *turn) writeSession(ctx context.Context, s *session) error {
+	counters := s.was
+	counters.Grants = s.Grants
+	counters.OutstandingTasks, counters.OutstandingBytes = s.OutstandingTasks, s.OutstandingBytes
+	counters.QueuedTasks, counters.QueuedBytes, counters.VirtualTime = s.QueuedTasks, s.QueuedBytes, s.VirtualTime
+	if counters != s.Session {
+		return t.q.UpdateSession(ctx, updateOf(s))
+	}
+	return t.q.CountSession(ctx, gen.CountSessionParams{
+		Endpoint: s.Endpoint, OutstandingTasks: s.OutstandingTasks, OutstandingBytes: s.OutstandingBytes,
+		QueuedTasks: s.QueuedTasks, QueuedBytes: s.QueuedBytes, VirtualTime: s.VirtualTime, Grants: s.Grants,
+	})
 }
 
 func updateOf(s *session) gen.UpdateSessionParams {

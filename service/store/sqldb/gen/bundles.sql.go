@@ -23,6 +23,81 @@ func (q *Queries) BundleOwner(ctx context.Context, id yonder.ID) (yonder.ID, err
 	return owner, err
 }
 
+const bundleWithRange = `-- name: BundleWithRange :many
+SELECT b.id, b.group_id, b.owner, b.endpoint, b.function_id, b.version, b.hash, b.kind, b.requires, b.form, b.codec, b.label, b.tasks, b.task_bytes, b.max_attempts, b.priority, b.walltime, b.blobs, b.submitted, b.give_up_at, b.finished, b.remaining, b.done, r.lo, r.hi, CAST(COALESCE(r.state, '') AS TEXT) AS state, r.attempt, r.epoch, r.grant_no, r.cancel, r.since
+FROM bundles b LEFT JOIN ranges r ON r.bundle_id = b.id
+WHERE b.id = $1 LIMIT 2
+`
+
+type BundleWithRangeRow struct {
+	Bundle  Bundle
+	Lo      sql.NullInt64
+	Hi      sql.NullInt64
+	State   string
+	Attempt sql.NullInt64
+	Epoch   sql.NullInt64
+	GrantNo sql.NullInt64
+	Cancel  sql.NullBool
+	Since   sql.NullInt64
+}
+
+// The bundle with its only range: most have one. Of two rows the second says
+// that there are more; without ranges there is one row.
+func (q *Queries) BundleWithRange(ctx context.Context, id yonder.ID) ([]BundleWithRangeRow, error) {
+	rows, err := q.query(ctx, q.bundleWithRangeStmt, bundleWithRange, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []BundleWithRangeRow
+	for rows.Next() {
+		var i BundleWithRangeRow
+		if err := rows.Scan(
+			&i.Bundle.ID,
+			&i.Bundle.GroupID,
+			&i.Bundle.Owner,
+			&i.Bundle.Endpoint,
+			&i.Bundle.FunctionID,
+			&i.Bundle.Version,
+			&i.Bundle.Hash,
+			&i.Bundle.Kind,
+			&i.Bundle.Requires,
+			&i.Bundle.Form,
+			&i.Bundle.Codec,
+			&i.Bundle.Label,
+			&i.Bundle.Tasks,
+			&i.Bundle.TaskBytes,
+			&i.Bundle.MaxAttempts,
+			&i.Bundle.Priority,
+			&i.Bundle.Walltime,
+			&i.Bundle.Blobs,
+			&i.Bundle.Submitted,
+			&i.Bundle.GiveUpAt,
+			&i.Bundle.Finished,
+			&i.Bundle.Remaining,
+			&i.Bundle.Done,
+			&i.Lo,
+			&i.Hi,
+			&i.State,
+			&i.Attempt,
+			&i.Epoch,
+			&i.GrantNo,
+			&i.Cancel,
+			&i.Since,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const deleteFinishedBundle = `-- name: DeleteFinishedBundle :exec
 DELETE FROM bundles WHERE id = $1 AND finished IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM results r WHERE r.bundle_id = bundles.id)

@@ -33,6 +33,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.bundleOwnerStmt, err = db.PrepareContext(ctx, bundleOwner); err != nil {
 		return nil, fmt.Errorf("error preparing query BundleOwner: %w", err)
 	}
+	if q.bundleWithRangeStmt, err = db.PrepareContext(ctx, bundleWithRange); err != nil {
+		return nil, fmt.Errorf("error preparing query BundleWithRange: %w", err)
+	}
 	if q.cancelledRangesStmt, err = db.PrepareContext(ctx, cancelledRanges); err != nil {
 		return nil, fmt.Errorf("error preparing query CancelledRanges: %w", err)
 	}
@@ -53,6 +56,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countQueuedStmt, err = db.PrepareContext(ctx, countQueued); err != nil {
 		return nil, fmt.Errorf("error preparing query CountQueued: %w", err)
+	}
+	if q.countSessionStmt, err = db.PrepareContext(ctx, countSession); err != nil {
+		return nil, fmt.Errorf("error preparing query CountSession: %w", err)
 	}
 	if q.countSessionsStmt, err = db.PrepareContext(ctx, countSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query CountSessions: %w", err)
@@ -380,6 +386,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing bundleOwnerStmt: %w", cerr)
 		}
 	}
+	if q.bundleWithRangeStmt != nil {
+		if cerr := q.bundleWithRangeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bundleWithRangeStmt: %w", cerr)
+		}
+	}
 	if q.cancelledRangesStmt != nil {
 		if cerr := q.cancelledRangesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing cancelledRangesStmt: %w", cerr)
@@ -413,6 +424,11 @@ func (q *Queries) Close() error {
 	if q.countQueuedStmt != nil {
 		if cerr := q.countQueuedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countQueuedStmt: %w", cerr)
+		}
+	}
+	if q.countSessionStmt != nil {
+		if cerr := q.countSessionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countSessionStmt: %w", cerr)
 		}
 	}
 	if q.countSessionsStmt != nil {
@@ -967,6 +983,7 @@ type Queries struct {
 	addToGroupStmt            *sql.Stmt
 	advanceGroupStmt          *sql.Stmt
 	bundleOwnerStmt           *sql.Stmt
+	bundleWithRangeStmt       *sql.Stmt
 	cancelledRangesStmt       *sql.Stmt
 	changeQueueStmt           *sql.Stmt
 	claimableSessionsStmt     *sql.Stmt
@@ -974,6 +991,7 @@ type Queries struct {
 	countGivenStmt            *sql.Stmt
 	countOwnedStmt            *sql.Stmt
 	countQueuedStmt           *sql.Stmt
+	countSessionStmt          *sql.Stmt
 	countSessionsStmt         *sql.Stmt
 	deleteEndpointStmt        *sql.Stmt
 	deleteFinishedBundleStmt  *sql.Stmt
@@ -1085,6 +1103,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addToGroupStmt:            q.addToGroupStmt,
 		advanceGroupStmt:          q.advanceGroupStmt,
 		bundleOwnerStmt:           q.bundleOwnerStmt,
+		bundleWithRangeStmt:       q.bundleWithRangeStmt,
 		cancelledRangesStmt:       q.cancelledRangesStmt,
 		changeQueueStmt:           q.changeQueueStmt,
 		claimableSessionsStmt:     q.claimableSessionsStmt,
@@ -1092,6 +1111,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countGivenStmt:            q.countGivenStmt,
 		countOwnedStmt:            q.countOwnedStmt,
 		countQueuedStmt:           q.countQueuedStmt,
+		countSessionStmt:          q.countSessionStmt,
 		countSessionsStmt:         q.countSessionsStmt,
 		deleteEndpointStmt:        q.deleteEndpointStmt,
 		deleteFinishedBundleStmt:  q.deleteFinishedBundleStmt,

@@ -52,6 +52,36 @@ func (q *Queries) CountQueued(ctx context.Context) (int64, error) {
 	return tasks, err
 }
 
+const countSession = `-- name: CountSession :exec
+UPDATE sessions SET outstanding_tasks = $2, outstanding_bytes = $3, queued_tasks = $4, queued_bytes = $5, virtual_time = $6,
+    grants = $7
+WHERE endpoint = $1
+`
+
+type CountSessionParams struct {
+	Endpoint         yonder.ID
+	OutstandingTasks int64
+	OutstandingBytes int64
+	QueuedTasks      int64
+	QueuedBytes      int64
+	VirtualTime      int64
+	Grants           int64
+}
+
+// What changes with every task, and nothing else.
+func (q *Queries) CountSession(ctx context.Context, arg CountSessionParams) error {
+	_, err := q.exec(ctx, q.countSessionStmt, countSession,
+		arg.Endpoint,
+		arg.OutstandingTasks,
+		arg.OutstandingBytes,
+		arg.QueuedTasks,
+		arg.QueuedBytes,
+		arg.VirtualTime,
+		arg.Grants,
+	)
+	return err
+}
+
 const countSessions = `-- name: CountSessions :many
 SELECT state, count(*) AS sessions FROM sessions GROUP BY state
 `

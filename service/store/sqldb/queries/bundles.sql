@@ -7,6 +7,13 @@ ON CONFLICT DO NOTHING;
 -- name: GetBundle :one
 SELECT * FROM bundles WHERE id = $1;
 
+-- name: BundleWithRange :many
+-- The bundle with its only range: most have one. Of two rows the second says
+-- that there are more; without ranges there is one row.
+SELECT sqlc.embed(b), r.lo, r.hi, CAST(COALESCE(r.state, '') AS TEXT) AS state, r.attempt, r.epoch, r.grant_no, r.cancel, r.since
+FROM bundles b LEFT JOIN ranges r ON r.bundle_id = b.id
+WHERE b.id = $1 LIMIT 2;
+
 -- name: BundleOwner :one
 SELECT owner FROM bundles WHERE id = $1;
 

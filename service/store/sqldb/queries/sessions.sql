@@ -8,6 +8,12 @@ UPDATE sessions SET epoch = $2, state = $3, instance = $4, journal = $5, opened 
     queued_tasks = $12, capabilities = $13, status = $14, grants = $15, queued_bytes = $16, virtual_time = $17
 WHERE endpoint = $1;
 
+-- name: CountSession :exec
+-- What changes with every task, and nothing else.
+UPDATE sessions SET outstanding_tasks = $2, outstanding_bytes = $3, queued_tasks = $4, queued_bytes = $5, virtual_time = $6,
+    grants = $7
+WHERE endpoint = $1;
+
 -- name: SilenceSessions :execrows
 UPDATE sessions SET state = 'silent' WHERE state = 'live' AND last_seen < $1;
 

@@ -15,6 +15,8 @@ import (
 
 // old is a database of schema 1 with a bundle of four tasks, of which one is
 // done, one is given and two wait.
+//
+//nolint:dupword // values
 const old = `
 INSERT INTO identities VALUES (x'01010101010101010101010101010101', 'ada', 'person', FALSE, 0);
 INSERT INTO endpoints VALUES (x'02020202020202020202020202020202', x'01010101010101010101010101010101', 'e', '', FALSE, '{}', '[]', 0);

@@ -199,7 +199,7 @@ func TestTasksExpire(t *testing.T) {
 	w := setup(t)
 	offline := w.Endpoint(t, w.Admin, "offline")
 	b, payloads := servicetest.Bundle(w.function.ID, offline.ID, 2)
-	soon := time.Now().Add(100 * time.Millisecond)
+	soon := time.Now().Add(time.Second) // after the submission has come in, on any machine
 	b.GiveUpAt = &soon
 	w.Submit(t, w.Admin, b, payloads)
 	result := servicetest.Call[wire.Result](t, w.Service, w.Admin, "GET", "/v1/tasks/"+b.ID.Task(1).String()+"/result?wait=20s", nil)

@@ -28,6 +28,7 @@ const (
 	CodeWalltimeExceeded Code = "walltime_exceeded"
 	CodeWorkerFailed     Code = "worker_failed"
 	CodeNoInterpreter    Code = "no_interpreter"
+	CodeUnsupportedKind  Code = "unsupported_kind"
 	CodeResultExpired    Code = "result_expired"
 	CodeSessionFenced    Code = "session_fenced"
 	CodeUnavailable      Code = "unavailable"
@@ -91,6 +92,7 @@ var Codes = []CodeInfo{
 	{CodeWalltimeExceeded, 410, exitTask, "WalltimeExceeded", "The task ran longer than its walltime and was stopped."},
 	{CodeWorkerFailed, 502, exitTask, "WorkerFailed", "The worker process ended while it ran the task; the message says how."},
 	{CodeNoInterpreter, 422, exitTask, "NoInterpreter", "The endpoint has no Python interpreter that fits the function."},
+	{CodeUnsupportedKind, 422, exitTask, "UnsupportedKind", "The endpoint does not run functions of this kind."},
 	{CodeResultExpired, 410, exitMissing, "ResultExpired", "The result's retention time is over; only the task's record remains."},
 	{CodeSessionFenced, 409, exitConflict, "SessionFenced", "Another agent has taken over this endpoint; this one must stop."},
 	{CodeUnavailable, 503, exitUnreachable, "Unavailable", "The service cannot be reached or is starting or stopping; retry."},

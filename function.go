@@ -5,7 +5,11 @@ import "time"
 // Kinds of functions.
 const (
 	KindPython = "python"
+	KindShell  = "shell" // a command template, see wire/shell
 )
+
+// FunctionKinds lists them.
+var FunctionKinds = []string{KindPython, KindShell}
 
 // Parameter kinds of a signature, named as Python's inspect module does.
 const (
@@ -32,6 +36,7 @@ type Signature struct {
 type Requirements struct {
 	Python   string   `json:"python,omitempty" doc:"exact minor version, like 3.11; empty: any from 3.9 on"`
 	Packages []string `json:"packages,omitempty" doc:"top-level modules that must be importable"`
+	Walltime float64  `json:"walltime_s,omitempty" minimum:"0" doc:"seconds that a task may run unless its submitter says otherwise; 0: no limit"`
 }
 
 // Sharing says who besides the owner may use a thing.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -68,7 +69,7 @@ func (a *app) agentLog(config endpoint.Config, logs kit.LogFlags, background boo
 // runAgent runs an agent until a signal ends it: SIGTERM leaves its managers
 // to the next agent, SIGINT ends them too.
 func runAgent(ctx context.Context, config endpoint.Config, log *slog.Logger) error {
-	found, err := findPythons(ctx, config.Pythons)
+	found, err := findPythons(ctx, config.Pythons, config.Kinds)
 	if err != nil {
 		return err
 	}
@@ -87,13 +88,17 @@ func runAgent(ctx context.Context, config endpoint.Config, log *slog.Logger) err
 }
 
 // findPythons returns the interpreters for workers: those listed, or those of
-// this machine. An endpoint without any could only disappoint.
-func findPythons(ctx context.Context, listed []string) ([]wire.Interpreter, error) {
+// this machine. An endpoint for Python functions without any could only
+// disappoint.
+func findPythons(ctx context.Context, listed, kinds []string) ([]wire.Interpreter, error) {
+	if !slices.Contains(kinds, yonder.KindPython) {
+		return nil, nil
+	}
 	found, err := pythons.Load(ctx, listed)
 	if err == nil && len(found) == 0 {
 		err = yonder.Errorf(yonder.CodeNoInterpreter,
 			"there is no Python 3.9 or newer on PATH to run functions with: install one, or name it with --python or, "+
-				"for an endpoint that is configured, with pythons in its endpoint.yaml")
+				"for an endpoint that is configured, with pythons in its endpoint.yaml; an endpoint with kinds: [shell] needs none")
 	}
 	return found, err
 }

@@ -94,7 +94,7 @@ func (a *app) startHere(ctx context.Context, e here, config endpoint.Config, log
 	if _, err := config.ReadCredential(); err != nil {
 		return err
 	}
-	if _, err := findPythons(ctx, config.Pythons); err != nil {
+	if _, err := findPythons(ctx, config.Pythons, config.Kinds); err != nil {
 		return err
 	}
 	command, err := agentCommand(e, "--background", "--log-level", logs.Level, "--log-format", logs.Format)

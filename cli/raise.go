@@ -31,7 +31,7 @@ type site struct {
 func (a *app) raise(ctx context.Context, h home.Home, flags upFlags, log *slog.Logger) (*site, error) {
 	progress := a.Progress(ctx, "looking for Python")
 	defer progress.Stop()
-	pythons, err := findPythons(ctx, flags.pythons)
+	pythons, err := findPythons(ctx, flags.pythons, yonder.FunctionKinds)
 	if err != nil {
 		return nil, err
 	}

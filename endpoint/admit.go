@@ -3,15 +3,16 @@ package endpoint
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/endpoint/router"
 	"github.com/yonder-run/yonder/wire"
 )
 
-// admit says whether a lease may run here, whatever the service thinks, and on
-// which interpreter.
-func (d *desk) admit(lease wire.Lease) (minor string, err error) {
+// admit says whether a lease may run here, whatever the service thinks, and in
+// which environment.
+func (d *desk) admit(lease wire.Lease) (environment string, err error) {
 	allow := d.cfg.Allow
 	switch {
 	case lease.Owner != d.epoch.Owner:
@@ -21,8 +22,12 @@ func (d *desk) admit(lease wire.Lease) (minor string, err error) {
 		return "", yonder.Errorf(yonder.CodeForbidden, "this endpoint's configuration does not allow the identity %s", lease.Owner)
 	case len(allow.Functions) > 0 && !slices.Contains(allow.Functions, lease.Function):
 		return "", yonder.Errorf(yonder.CodeForbidden, "this endpoint's configuration does not allow the function %s", lease.Function)
+	case !slices.Contains(d.cfg.Kinds, lease.Kind):
+		return "", yonder.Errorf(yonder.CodeUnsupportedKind,
+			"this endpoint runs functions of kind %s, and this one is of kind %s: its configuration or its version does not allow that",
+			strings.Join(d.cfg.Kinds, ", "), lease.Kind)
 	case lease.Kind != yonder.KindPython:
-		return "", yonder.Errorf(yonder.CodeInvalidRequest, "this endpoint does not run functions of kind %q: upgrade it", lease.Kind)
+		return router.Native, nil
 	}
 	return router.Choose(lease.Requires.Python, d.pythons)
 }

@@ -227,8 +227,11 @@ func TestWhatMayNotRunFailsAtOnce(t *testing.T) {
 		"not allowed identity": {
 			func(_ *brain, s *site) { s.cfg.Allow.Identities = []yonder.ID{yonder.NewID()} }, yonder.CodeForbidden,
 		},
-		"another Python": {func(b *brain, _ *site) { b.lease.Requires.Python = "3.12" }, yonder.CodeNoInterpreter},
-		"another kind":   {func(b *brain, _ *site) { b.lease.Kind = "shell" }, yonder.CodeInvalidRequest},
+		"another Python":  {func(b *brain, _ *site) { b.lease.Requires.Python = "3.12" }, yonder.CodeNoInterpreter},
+		"an unknown kind": {func(b *brain, _ *site) { b.lease.Kind = "wasm" }, yonder.CodeUnsupportedKind},
+		"a kind switched off": {func(b *brain, s *site) {
+			b.lease.Kind, s.cfg.Kinds = yonder.KindShell, []string{yonder.KindPython}
+		}, yonder.CodeUnsupportedKind},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -36,6 +36,7 @@ type Config struct {
 	StateDir   string    `yaml:"state_dir"`
 
 	Pythons  []string `yaml:"pythons,omitempty"` // interpreters, the first is the default; none: discover
+	Kinds    []string `yaml:"kinds"`             // of functions that may run here
 	Provider Provider `yaml:"provider"`
 	Scaling  Scaling  `yaml:"scaling"`
 	Managers Managers `yaml:"managers"`
@@ -96,6 +97,7 @@ type Allow struct {
 // Defaults returns the configuration that a file starts from.
 func Defaults() Config {
 	return Config{
+		Kinds:    slices.Clone(yonder.FunctionKinds),
 		Provider: Provider{Kind: "local", Slots: runtime.NumCPU()},
 		Scaling:  Scaling{MaxBlocks: 1, Idle: 5 * time.Minute},
 		Managers: Managers{
@@ -210,6 +212,14 @@ func (c *Config) checkWho() error {
 	}
 	if c.Endpoint.IsZero() {
 		return invalid("endpoint", "is missing: register the endpoint to get its id")
+	}
+	if len(c.Kinds) == 0 {
+		return invalid("kinds", "names no kind of function: there are %s", strings.Join(yonder.FunctionKinds, ", "))
+	}
+	for _, kind := range c.Kinds {
+		if !slices.Contains(yonder.FunctionKinds, kind) {
+			return invalid("kinds", "%q is not a kind of function: there are %s", kind, strings.Join(yonder.FunctionKinds, ", "))
+		}
 	}
 	if c.Provider.Kind != "local" {
 		return invalid("provider.kind", "%q is not a provider: there is local", c.Provider.Kind)

@@ -59,6 +59,8 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		minimal + "scaling:\n  most: 1\n":                  "most",
 		minimal + "scaling:\n  max_blocks: 0\n":            "scaling.max_blocks",
 		minimal + "scaling:\n  min_blocks: 5\n":            "scaling.max_blocks",
+		minimal + "kinds: []\n":                            "kinds",
+		minimal + "kinds: [python, fortran]\n":             "kinds",
 		minimal + "provider:\n  kind: slurm\n":             "provider.kind",
 		minimal + "provider:\n  kind: local\n  slots: 0\n": "provider.slots",
 		minimal + "managers:\n  listen: here\n":            "managers.listen",

@@ -59,9 +59,10 @@ type manager struct {
 	peer      managers.Peer // nil while it is lost
 	lost      time.Time
 	slots     int
-	pythons   []string
 	beat      wire.Beat
 	draining  bool
+
+	environments []string
 }
 
 // payload is what a lease's tasks need, in memory until all are dispatched.

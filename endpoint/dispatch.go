@@ -6,6 +6,7 @@ import (
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/endpoint/ledger"
+	"github.com/yonder-run/yonder/endpoint/router"
 	"github.com/yonder-run/yonder/wire"
 )
 
@@ -17,19 +18,29 @@ const (
 
 // enqueue lets a ready lease wait for a manager, if it may run here at all.
 func (d *desk) enqueue(lease wire.Lease) {
-	minor, err := d.admit(lease)
+	environment, err := d.admit(lease)
 	if err != nil {
 		d.refuse(lease, err)
 		return
 	}
-	lease.Requires.Python = minor
+	if lease.Kind == yonder.KindPython {
+		lease.Requires.Python = environment
+	}
 	_, record := d.ledger.LeaseOf(lease.Span)
 	if d.payloads[record] == nil {
 		d.payloads[record] = &payload{}
 	}
 	d.payloads[record].uses++
-	d.queue.Push(minor, lease.Priority, lease)
+	d.queue.Push(environment, lease.Priority, lease)
 	d.scale.notify()
+}
+
+// environmentOf is where an admitted lease runs.
+func environmentOf(lease wire.Lease) string {
+	if lease.Kind == yonder.KindPython {
+		return lease.Requires.Python
+	}
+	return router.Native
 }
 
 // piece is a part of a lease on its way to a manager.
@@ -75,7 +86,7 @@ func (d *desk) dispatch() {
 func (d *desk) putBack(pieces []piece) {
 	for _, p := range pieces {
 		d.router.Freed(p.manager.id, p.lease.Tasks())
-		d.queue.Push(p.lease.Requires.Python, p.lease.Priority, p.lease)
+		d.queue.Push(environmentOf(p.lease), p.lease.Priority, p.lease)
 		if held := d.payloads[p.record]; held != nil && !p.last {
 			held.uses++
 		}
@@ -85,14 +96,14 @@ func (d *desk) putBack(pieces []piece) {
 // place finds managers for what waits, and reserves their room.
 func (d *desk) place() []piece {
 	var pieces []piece
-	d.queue.Each(func(minor string, lease wire.Lease) (wire.Lease, bool, bool) {
+	d.queue.Each(func(environment string, lease wire.Lease) (wire.Lease, bool, bool) {
 		_, record := d.ledger.LeaseOf(lease.Span)
 		waiting := d.ledger.Waiting(lease.Span)
 		if len(waiting) == 0 { // cancelled, or dropped
 			d.release(record)
 			return lease, false, true
 		}
-		id, n := d.router.Place(minor, waiting[0].Tasks(), lease.Form == wire.FormChunk)
+		id, n := d.router.Place(environment, waiting[0].Tasks(), lease.Form == wire.FormChunk)
 		if n == 0 {
 			return lease, false, false
 		}

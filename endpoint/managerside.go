@@ -3,6 +3,7 @@ package endpoint
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/yonder-run/yonder"
@@ -19,7 +20,7 @@ func (d *desk) Hello(peer managers.Peer, hello wire.ManagerHello) error {
 	defer d.mu.Unlock()
 	m := &manager{
 		id: hello.Manager, block: hello.Block, host: hello.Hostname, peer: peer, slots: hello.Slots,
-		pythons: d.minors(hello.Pythons),
+		environments: d.environments(hello),
 	}
 	if old := d.managers[m.id]; old != nil {
 		m.draining = old.draining
@@ -36,7 +37,7 @@ func (d *desk) Hello(peer managers.Peer, hello wire.ManagerHello) error {
 	if m.draining || d.draining || !known {
 		d.drainManager(m, "its block is to end")
 	} else {
-		d.router.Join(router.Manager{ID: m.id, Slots: m.slots, Pythons: m.pythons}, d.ledger.Outstanding()[m.id])
+		d.router.Join(router.Manager{ID: m.id, Slots: m.slots, Environments: m.environments}, d.ledger.Outstanding()[m.id])
 	}
 	d.apply(fx)
 	d.dispatch()
@@ -44,17 +45,21 @@ func (d *desk) Hello(peer managers.Peer, hello wire.ManagerHello) error {
 	return nil
 }
 
-// minors lists the interpreters that a manager has, or those of the endpoint
-// if it does not say.
-func (d *desk) minors(pythons []wire.Interpreter) []string {
-	if len(pythons) == 0 {
+// environments lists what a manager can run: the interpreters that it has, or
+// those of the endpoint if it does not say, and what needs none.
+func (d *desk) environments(hello wire.ManagerHello) []string {
+	pythons := hello.Pythons
+	if len(pythons) == 0 && len(hello.Kinds) == 0 {
 		pythons = d.pythons
 	}
-	minors := make([]string, 0, len(pythons))
+	found := make([]string, 0, len(pythons)+1)
 	for _, python := range pythons {
-		minors = append(minors, router.Minor(python.Version))
+		found = append(found, router.Minor(python.Version))
 	}
-	return minors
+	if slices.Contains(hello.Kinds, yonder.KindShell) {
+		found = append(found, router.Native)
+	}
+	return found
 }
 
 // Begun says that workers began.

@@ -89,7 +89,7 @@ func (s *session) open(ctx context.Context) error {
 func (s *session) capabilities() wire.Capabilities {
 	host, _ := os.Hostname() // empty is an answer too
 	c := wire.Capabilities{
-		Pythons: s.pythons, Kinds: []string{yonder.KindPython}, Runtime: "process",
+		Pythons: s.pythons, Kinds: s.cfg.Kinds, Runtime: "process",
 		Provider: s.cfg.Provider.Kind, Hostname: host, System: runtime.GOOS + "/" + runtime.GOARCH,
 		Version: version.Version, CPUs: runtime.NumCPU(),
 	}

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/endpoint/managers"
+	"github.com/yonder-run/yonder/endpoint/router"
 	"github.com/yonder-run/yonder/wire"
 )
 
@@ -74,7 +76,7 @@ func (d *desk) troubles(outside string) string {
 	if d.full != nil {
 		add(d.full.Error())
 	}
-	if len(d.pythons) == 0 {
+	if len(d.pythons) == 0 && slices.Contains(d.cfg.Kinds, yonder.KindPython) {
 		add("no Python interpreter was found: set pythons in the configuration")
 	}
 	add(d.blocks.trouble)
@@ -84,9 +86,13 @@ func (d *desk) troubles(outside string) string {
 			break
 		}
 	}
-	for _, minor := range d.queue.Minors() {
-		if d.router.Slots() > 0 && !d.router.Serves(minor) {
-			add("tasks wait for a manager with Python " + minor)
+	for _, environment := range d.queue.Minors() {
+		switch {
+		case d.router.Slots() == 0 || d.router.Serves(environment):
+		case environment == router.Native:
+			add("tasks wait for a manager that runs functions of other kinds than Python's")
+		default:
+			add("tasks wait for a manager with Python " + environment)
 		}
 	}
 	return strings.Join(all, "; ")

@@ -19,7 +19,7 @@ func (a fromAgent) Hello() wire.ManagerHello {
 	return query(d, func() wire.ManagerHello {
 		return wire.ManagerHello{
 			Manager: d.name, Block: d.cfg.Block, Hostname: d.hostname, PID: os.Getpid(), Slots: d.cfg.Slots,
-			Pythons: d.cfg.Pythons, Holds: d.holdings(),
+			Pythons: d.cfg.Pythons, Kinds: d.cfg.Kinds, Holds: d.holdings(),
 		}
 	})
 }

@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +25,24 @@ const probeTimeout = 30 * time.Second
 
 // oldestPython is what workers need.
 const oldestPython = "3.9"
+
+// environments finds out what this node can run.
+func (c *Config) environments(ctx context.Context) error {
+	if len(c.Native) == 0 {
+		program, err := os.Executable()
+		if err != nil {
+			return fmt.Errorf("finding this program: %w", err)
+		}
+		c.Native = []string{program, "worker"}
+	}
+	if !slices.Contains(c.Kinds, yonder.KindPython) {
+		c.Pythons = nil
+		return nil
+	}
+	found, err := interpreters(ctx, c.Pythons, c.Logger)
+	c.Pythons = found
+	return err
+}
 
 // interpreters returns those of the wanted ones that work on this node;
 // python3 of the PATH if none is named.

@@ -33,6 +33,11 @@ type Config struct {
 	Dir        string // for sockets, pipes and payloads; the system's for temporary files by default
 	Slots      int    // tasks at a time; what the endpoint says or one per CPU by default
 	Pythons    []wire.Interpreter
+	// Kinds of functions that may run; what the endpoint says or all by default.
+	Kinds []string
+	// Native is the command that starts zygotes of kinds that need no
+	// interpreter; this program's "worker" by default.
+	Native []string
 	// Grace is how long a cancelled task has between SIGTERM and SIGKILL: 5 s
 	// by default, enough to write a file.
 	Grace time.Duration
@@ -57,6 +62,12 @@ func (c *Config) defaults(r wire.Rendezvous) {
 	c.Slots = cmp.Or(c.Slots, r.Slots, runtime.NumCPU())
 	if len(c.Pythons) == 0 {
 		c.Pythons = r.Pythons
+	}
+	if c.Kinds == nil {
+		c.Kinds = r.Kinds
+	}
+	if len(c.Kinds) == 0 {
+		c.Kinds = yonder.FunctionKinds
 	}
 	c.Grace = cmp.Or(c.Grace, 5*time.Second)
 	c.StartTimeout = cmp.Or(c.StartTimeout, time.Minute)
@@ -105,7 +116,7 @@ func (m *Manager) run(ctx context.Context, ready func()) error {
 	}
 	cfg := m.cfg
 	cfg.defaults(rendezvous)
-	if cfg.Pythons, err = interpreters(ctx, cfg.Pythons, cfg.Logger); err != nil {
+	if err := cfg.environments(ctx); err != nil {
 		return err
 	}
 	zipapp, err := python.Zipapp()
@@ -124,7 +135,7 @@ func (m *Manager) run(ctx context.Context, ready func()) error {
 func (d *desk) serve(ctx context.Context, zipapp []byte, ready func()) error {
 	defer d.clear()
 	d.host = workerproc.New(workerproc.Config{
-		Dir: d.cfg.Dir, Zipapp: zipapp, Runtime: process.New(), Output: d.cfg.OutputBytes, Logger: d.log,
+		Dir: d.cfg.Dir, Zipapp: zipapp, Native: d.cfg.Native, Runtime: process.New(), Output: d.cfg.OutputBytes, Logger: d.log,
 	}, fromWorkers{d})
 	agent := link.New(link.Config{File: d.cfg.Rendezvous, Logger: d.log}, fromAgent{d}, d.outbox)
 	services := startstop.All(d.host, agent)

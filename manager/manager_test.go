@@ -23,6 +23,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if code, done := workertest.ActAsWorker(); done {
+		os.Exit(code)
+	}
 	if file := os.Getenv("MANAGER_TEST_RENDEZVOUS"); file != "" {
 		runAsProcess(file)
 		return

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/yonder-run/yonder"
@@ -56,9 +57,9 @@ func (d *desk) accept(lease wire.Lease, columns [][]byte, fresh ranges.Set) {
 		d.giveBack(w, yonder.CodeLimitReached, "the node holds as many payloads as it may")
 		return
 	}
-	environment := d.environment(lease.Requires)
-	if environment == "" {
-		d.failWork(w, yonder.Errorf(yonder.CodeNoInterpreter, "node %s has no Python %s", d.hostname, lease.Requires.Python))
+	environment, err := d.environment(lease)
+	if err != nil {
+		d.failWork(w, err)
 		return
 	}
 	w.key = pool.Key{Identity: lease.Owner, Environment: environment}
@@ -68,15 +69,24 @@ func (d *desk) accept(lease wire.Lease, columns [][]byte, fresh ranges.Set) {
 	}
 }
 
-// environment is the interpreter that a function needs, or the first one if
-// it runs on any.
-func (d *desk) environment(requires wire.Requires) string {
+// native is the environment of functions that need no interpreter.
+const native = ""
+
+// environment is where a function runs: the interpreter that it needs, or the
+// first one if it runs on any.
+func (d *desk) environment(lease wire.Lease) (string, error) {
+	if !slices.Contains(d.cfg.Kinds, lease.Kind) {
+		return "", yonder.Errorf(yonder.CodeUnsupportedKind, "node %s does not run functions of kind %s", d.hostname, lease.Kind)
+	}
+	if lease.Kind != yonder.KindPython {
+		return native, nil
+	}
 	for _, python := range d.cfg.Pythons {
-		if requires.Python == "" || minor(python.Version) == requires.Python {
-			return python.Path
+		if lease.Requires.Python == "" || minor(python.Version) == lease.Requires.Python {
+			return python.Path, nil
 		}
 	}
-	return ""
+	return "", yonder.Errorf(yonder.CodeNoInterpreter, "node %s has no Python %s", d.hostname, lease.Requires.Python)
 }
 
 // want asks for what the work needs and is not here.

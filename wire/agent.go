@@ -17,7 +17,7 @@ type Interpreter struct {
 // Capabilities are what an endpoint says of itself.
 type Capabilities struct {
 	Pythons   []Interpreter `json:"pythons"`
-	Kinds     []string      `json:"kinds"`   // of functions: "python"
+	Kinds     []string      `json:"kinds"`   // of functions: "python", "shell"
 	Runtime   string        `json:"runtime"` // "process"
 	Isolated  bool          `json:"isolated"`
 	Provider  string        `json:"provider"`

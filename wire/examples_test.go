@@ -94,7 +94,7 @@ var examples = map[wire.Kind]example{
 
 	wire.KindManagerHello: {wire.ManagerHello{
 		WireOldest: 1, WireNewest: 1, Manager: "m1", Block: "b1", Secret: "s3cret", Epoch: 4, Hostname: "knoten7", PID: 4711,
-		Slots: 64, Pythons: []wire.Interpreter{python}, Holds: holding,
+		Slots: 64, Pythons: []wire.Interpreter{python}, Kinds: []string{"python", "shell"}, Holds: holding,
 	}, nil},
 	wire.KindManagerWelcome: {wire.ManagerWelcome{
 		Wire: 1, Epoch: 4, BeatEvery: 2.5, InlineBytes: 1 << 16, Drop: []wire.Span{span},

@@ -15,6 +15,7 @@ type ManagerHello struct {
 	PID        int           `json:"pid"`
 	Slots      int           `json:"slots"`
 	Pythons    []Interpreter `json:"pythons"`
+	Kinds      []string      `json:"kinds,omitempty"` // of functions; none: python only
 	// Holds are the spans this manager has: waiting, running or finished and
 	// not yet acknowledged. Done frames for the finished ones follow.
 	Holds []Holding `json:"holds"`

@@ -14,4 +14,6 @@ type Rendezvous struct {
 	// node has).
 	Slots   int           `json:"slots,omitempty"`
 	Pythons []Interpreter `json:"pythons,omitempty"`
+	// Kinds of functions that may run; none: all that the manager knows.
+	Kinds []string `json:"kinds,omitempty"`
 }

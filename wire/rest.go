@@ -11,10 +11,10 @@ const (
 // RegisterFunction is the body of POST /v1/functions.
 type RegisterFunction struct {
 	Name         string              `json:"name" minLength:"1" maxLength:"200"`
-	Kind         string              `json:"kind,omitempty" enum:"python" doc:"python by default"`
+	Kind         string              `json:"kind,omitempty" enum:"python,shell" doc:"python by default"`
 	Description  string              `json:"description,omitempty" maxLength:"10000"`
 	Docstring    string              `json:"docstring,omitempty" maxLength:"100000"`
-	Body         []byte              `json:"body" doc:"what the worker loads, base64"`
+	Body         []byte              `json:"body" doc:"what the worker loads, base64; of kind shell the JSON that docs/protocol.md describes"`
 	Signature    *yonder.Signature   `json:"signature,omitempty"`
 	Requirements yonder.Requirements `json:"requirements,omitzero" required:"false"`
 	Sharing      yonder.Sharing      `json:"sharing,omitzero" required:"false"`

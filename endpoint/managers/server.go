@@ -49,6 +49,7 @@ type Config struct {
 	Secret    string
 	Slots     int
 	Pythons   []wire.Interpreter
+	Kinds     []string // of functions
 	Beat      time.Duration
 	Logger    *slog.Logger
 }

@@ -1,7 +1,7 @@
 // Package router decides, without any I/O, which manager gets which lease.
 //
-// Managers are grouped by the interpreters they have; a lease asks for one
-// interpreter and goes to the manager of that group with the most free room.
+// Managers are grouped by the environments they have, which are interpreters
+// and Native; a lease asks for one environment and goes to the manager of that group with the most free room.
 // Room is free slots plus an allowance of work given ahead, so that a slot
 // never waits for the agent. A decision costs the logarithm of the number of
 // managers.
@@ -14,10 +14,14 @@ import (
 
 // Manager is what routing needs to know of one.
 type Manager struct {
-	ID      string
-	Slots   int
-	Pythons []string // minors, "3.11"
+	ID    string
+	Slots int
+	// Environments are minors of Python, "3.11", and Native.
+	Environments []string
 }
+
+// Native is the environment of functions that need no interpreter.
+const Native = "native"
 
 // Router holds the connected managers. It is not safe for concurrent use.
 type Router struct {
@@ -44,14 +48,14 @@ type manager struct {
 // Join adds a manager that has given tasks already, or replaces it.
 func (r *Router) Join(m Manager, given int) {
 	r.Leave(m.ID)
-	slices.Sort(m.Pythons)
-	m.Pythons = slices.Compact(m.Pythons)
+	slices.Sort(m.Environments)
+	m.Environments = slices.Compact(m.Environments)
 	joined := &manager{
 		Manager: m, given: given, room: m.Slots*(1+r.prefetch) - given, position: map[*group]int{},
 	}
 	r.managers[m.ID] = joined
 	r.slots += m.Slots
-	for _, minor := range m.Pythons {
+	for _, minor := range m.Environments {
 		if r.groups[minor] == nil {
 			r.groups[minor] = &group{}
 		}
@@ -70,14 +74,14 @@ func (r *Router) Leave(id string) {
 	for g, at := range m.position {
 		heap.Remove(g, at)
 	}
-	for _, minor := range m.Pythons {
+	for _, minor := range m.Environments {
 		if len(*r.groups[minor]) == 0 {
 			delete(r.groups, minor)
 		}
 	}
 }
 
-// Place reserves room for tasks that need the interpreter, and returns the
+// Place reserves room for tasks that need the environment, and returns the
 // manager and how many of the tasks it may be given: all of them if they must
 // stay together, as soon as it has any room. It returns 0 if no manager fits.
 func (r *Router) Place(minor string, tasks int, together bool) (id string, n int) {
@@ -122,7 +126,7 @@ func (r *Router) Given(id string) int {
 	return 0
 }
 
-// Serves says whether some manager has the interpreter.
+// Serves says whether some manager has the environment.
 func (r *Router) Serves(minor string) bool { return r.groups[minor] != nil }
 
 // Slots is the number of slots of all managers.

@@ -13,8 +13,8 @@ import (
 
 func two(prefetch int) *Router {
 	r := New(prefetch)
-	r.Join(Manager{ID: "a", Slots: 4, Pythons: []string{"3.11", "3.12"}}, 0)
-	r.Join(Manager{ID: "b", Slots: 8, Pythons: []string{"3.11", "3.11"}}, 2)
+	r.Join(Manager{ID: "a", Slots: 4, Environments: []string{"3.11", "3.12"}}, 0)
+	r.Join(Manager{ID: "b", Slots: 8, Environments: []string{"3.11", "3.11"}}, 2)
 	return r
 }
 
@@ -76,7 +76,7 @@ func TestRouterNeverGivesMoreThanItsAllowance(t *testing.T) {
 		id := rapid.Custom(func(t *rapid.T) string { return fmt.Sprint(rapid.IntRange(0, 5).Draw(t, "id")) })
 		t.Repeat(map[string]func(*rapid.T){
 			"join": func(t *rapid.T) {
-				m := Manager{ID: id.Draw(t, "id"), Slots: rapid.IntRange(1, 4).Draw(t, "slots"), Pythons: []string{"3.11"}}
+				m := Manager{ID: id.Draw(t, "id"), Slots: rapid.IntRange(1, 4).Draw(t, "slots"), Environments: []string{"3.11"}}
 				r.Join(m, 0)
 				given[m.ID], slots[m.ID] = 0, m.Slots
 			},
@@ -172,7 +172,7 @@ func BenchmarkPlace(b *testing.B) {
 		b.Run(fmt.Sprint(managers), func(b *testing.B) {
 			r := New(1)
 			for i := range managers {
-				r.Join(Manager{ID: fmt.Sprint(i), Slots: 4, Pythons: []string{"3.11"}}, 0)
+				r.Join(Manager{ID: fmt.Sprint(i), Slots: 4, Environments: []string{"3.11"}}, 0)
 			}
 			for b.Loop() {
 				id, n := r.Place("3.11", 1, false)

@@ -7,11 +7,10 @@ import (
 	"io"
 )
 
-// Spec says what to start: the zygote of one identity and interpreter, which
+// Spec says what to start: the zygote of one identity and environment, which
 // forks workers on its own.
 type Spec struct {
-	Python  string    // path of the interpreter
-	Archive string    // the zipapp that it runs
+	Command []string  // program and arguments; "--socket" and Socket follow
 	Socket  string    // Unix socket to connect to
 	Dir     string    // everything that the zygote and its workers may write to
 	Output  io.Writer // what the zygote itself says, for when it does not come up

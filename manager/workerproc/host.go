@@ -23,8 +23,17 @@ import (
 // Place is where a worker runs: one identity in one environment. Workers of
 // one place share a zygote and nothing with other places.
 type Place struct {
-	ID     string
-	Python string // path of the interpreter
+	ID string
+	// Python is the path of the interpreter; empty: the native worker, which
+	// needs none.
+	Python string
+}
+
+func (p Place) name() string {
+	if p.Python == "" {
+		return "the native worker"
+	}
+	return p.Python
 }
 
 // Report is a Ran frame with what was written to stdout and stderr before it.
@@ -63,7 +72,8 @@ type Config struct {
 	// Dir is where the directory of sockets, pipes and results is made; empty:
 	// the system's place for temporary files.
 	Dir     string
-	Zipapp  []byte // what zygotes run
+	Zipapp  []byte   // what Python's zygotes run
+	Native  []string // the command of native ones
 	Runtime runtime.Runtime
 	Output  int // bytes kept of each of stdout and stderr between two reports
 	Logger  *slog.Logger
@@ -145,6 +155,16 @@ func makeDir(base string) (string, error) {
 	return makeDir(short)
 }
 
+// command starts a place's zygote. Interpreters are kept from the
+// environment's PYTHON variables, the working directory and the user's site
+// packages.
+func (h *Host) command(place Place) []string {
+	if place.Python == "" {
+		return h.cfg.Native
+	}
+	return []string{place.Python, "-I", h.archive}
+}
+
 func resultsDir(dir string) string { return filepath.Join(dir, "results") }
 
 // Fork starts a worker. After an error there is none, and no Exited follows.
@@ -158,7 +178,7 @@ func (h *Host) Fork(place Place, id string) error {
 	if z == nil || z.over() {
 		z = newZygote(h, place)
 		if err := z.Start(h.ctx); err != nil {
-			return fmt.Errorf("starting workers with %s: %w", place.Python, err)
+			return fmt.Errorf("starting workers with %s: %w", place.name(), err)
 		}
 		h.zygotes[place.ID] = z
 	}

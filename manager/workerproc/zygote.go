@@ -82,7 +82,7 @@ func (z *zygote) run(ctx context.Context, ready func()) error {
 func (z *zygote) serveAll(ctx context.Context, listener net.Listener) error {
 	defer listener.Close()
 	process, err := z.host.cfg.Runtime.Start(ctx, runtime.Spec{
-		Python: z.place.Python, Archive: z.host.archive, Socket: z.socket(), Dir: z.dir, Output: z.said,
+		Command: z.host.command(z.place), Socket: z.socket(), Dir: z.dir, Output: z.said,
 	})
 	if err != nil {
 		return err
@@ -307,7 +307,7 @@ func (z *zygote) close(reason string) {
 
 // reason says for people why workers have lost their zygote.
 func (z *zygote) reason(err error) string {
-	text := fmt.Sprintf("workers of %s cannot run: %v", z.place.Python, err)
+	text := fmt.Sprintf("workers of %s cannot run: %v", z.place.name(), err)
 	if said := z.said.Take(); said != "" {
 		text += "; it said: " + said
 	}
@@ -316,5 +316,5 @@ func (z *zygote) reason(err error) string {
 }
 
 func (z *zygote) log() *slog.Logger {
-	return z.host.cfg.Logger.With(slog.String("place", z.place.ID), slog.String("python", z.place.Python))
+	return z.host.cfg.Logger.With(slog.String("place", z.place.ID), slog.String("python", z.place.name()))
 }

@@ -64,6 +64,9 @@ func Isolation(v store.Viewer, e yonder.Endpoint, c wire.Capabilities, reported 
 
 // Python refuses a bundle that no interpreter of the endpoint may load.
 func Python(b wire.Bundle, f yonder.Function, c wire.Capabilities, reported bool) error {
+	if f.Kind == yonder.KindShell {
+		return nil
+	}
 	needs := f.Requirements.Python
 	if needs != "" && b.Python != "" && needs != b.Python {
 		return yonder.FieldErrorf(yonder.CodeCodecMismatch, "python",

@@ -103,6 +103,7 @@ func (adm *admission) check(ctx context.Context, b *store.NewBundle) error {
 	}
 	for _, err := range []error{
 		admit.Isolation(viewer, e.Endpoint, e.capabilities, e.reported),
+		admit.Kind(b.Codec, f, e.capabilities.Kinds, e.reported),
 		admit.Python(b.Bundle, f, e.capabilities, e.reported),
 		admit.Signature(f, b.Shapes),
 		admit.GiveUp(b.GiveUpAt, b.Submitted),
@@ -114,6 +115,9 @@ func (adm *admission) check(ctx context.Context, b *store.NewBundle) error {
 		}
 	}
 	b.Version, b.Hash, b.Kind = f.Version, f.Hash, f.Kind
+	if b.Walltime == 0 {
+		b.Walltime = f.Requirements.Walltime
+	}
 	b.Requires = wire.Requires{Python: f.Requirements.Python, Packages: f.Requirements.Packages}
 	return adm.blobs(ctx, b)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/service/admit"
 	"github.com/yonder-run/yonder/service/auth"
 	"github.com/yonder-run/yonder/service/store"
 	"github.com/yonder-run/yonder/wire"
@@ -70,13 +71,34 @@ func (a *API) registerFunction(ctx context.Context, p auth.Principal, in *struct
 	if err := checkSizes(&in.Body); err != nil {
 		return yonder.Function{}, err
 	}
+	if err := complete(&in.Body); err != nil {
+		return yonder.Function{}, err
+	}
 	hash := sha256.Sum256(body)
 	f := yonder.Function{
-		ID: yonder.NewID(), Name: in.Body.Name, Kind: yonder.KindPython, Hash: hex.EncodeToString(hash[:]),
+		ID: yonder.NewID(), Name: in.Body.Name, Kind: in.Body.Kind, Hash: hex.EncodeToString(hash[:]),
 		Owner: p.ID(), OwnerName: p.Name, Description: in.Body.Description, Docstring: in.Body.Docstring,
 		Signature: in.Body.Signature, Requirements: in.Body.Requirements, Sharing: in.Body.Sharing, Created: a.Now(),
 	}
 	return a.Store.PutFunction(ctx, f, body)
+}
+
+// complete fills in what the body of a function that is no Python says itself.
+func complete(f *wire.RegisterFunction) error {
+	if f.Kind != yonder.KindShell {
+		f.Kind = yonder.KindPython
+		return nil
+	}
+	if f.Signature != nil || f.Requirements.Python != "" || len(f.Requirements.Packages) > 0 || f.Requirements.Walltime != 0 {
+		return yonder.FieldErrorf(yonder.CodeInvalidRequest, "kind",
+			"the signature and the requirements of a shell function are those of its body: leave them out")
+	}
+	program, err := admit.Shell(f.Body)
+	if err != nil {
+		return err
+	}
+	f.Signature, f.Requirements.Walltime = program.Signature(), program.Walltime
+	return nil
 }
 
 // What travels with every lease, or is looked at with every call, is bounded.

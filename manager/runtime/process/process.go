@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,11 +28,11 @@ func New() Runtime { return Runtime{} }
 
 var _ runtime.Runtime = Runtime{}
 
-// Start runs the interpreter isolated from the environment's PYTHON variables,
-// the working directory and the user's site packages.
+// Start runs the command without Yonder's own settings in its environment.
 func (Runtime) Start(_ context.Context, spec runtime.Spec) (runtime.Process, error) {
 	// The life is the returned Process's, which kills it; not the context's.
-	cmd := exec.Command(spec.Python, "-I", spec.Archive, "--socket", spec.Socket) //nolint:noctx // see above
+	args := append(slices.Clone(spec.Command[1:]), "--socket", spec.Socket)
+	cmd := exec.Command(spec.Command[0], args...) //nolint:noctx // see above
 	cmd.Dir = spec.Dir
 	cmd.Env = environment(os.Environ())
 	cmd.Stdout, cmd.Stderr = spec.Output, spec.Output

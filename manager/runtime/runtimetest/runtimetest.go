@@ -25,6 +25,8 @@ type Suite struct {
 	Archive string // a worker's zipapp
 }
 
+func (s Suite) command(archive string) []string { return []string{s.Python, "-I", archive} }
+
 // Run tests the driver.
 func (s Suite) Run(t *testing.T) {
 	t.Helper()
@@ -55,7 +57,7 @@ func (s Suite) bench(t *testing.T) *bench {
 	require.NoError(t, err)
 	t.Cleanup(func() { listener.Close() })
 	b := &bench{t: t, output: &output{}, listener: listener}
-	b.spec = runtime.Spec{Python: s.Python, Archive: s.Archive, Socket: socket, Dir: dir, Output: b.output}
+	b.spec = runtime.Spec{Command: s.command(s.Archive), Socket: socket, Dir: dir, Output: b.output}
 	return b
 }
 
@@ -125,8 +127,9 @@ func (s Suite) endsWithConnection(t *testing.T) {
 func (s Suite) keepsOutput(t *testing.T) {
 	t.Parallel()
 	b := s.bench(t)
-	b.spec.Archive = filepath.Join(b.spec.Dir, "broken.pyz")
-	require.NoError(t, os.WriteFile(b.spec.Archive, []byte("raise SystemExit('cannot begin')\n"), 0o600))
+	broken := filepath.Join(b.spec.Dir, "broken.pyz")
+	b.spec.Command = s.command(broken)
+	require.NoError(t, os.WriteFile(broken, []byte("raise SystemExit('cannot begin')\n"), 0o600))
 	p := b.start(s.New(t))
 	b.ended(p)
 	require.Contains(t, b.output.String(), "cannot begin")
@@ -135,7 +138,7 @@ func (s Suite) keepsOutput(t *testing.T) {
 func (s Suite) cannotStart(t *testing.T) {
 	t.Parallel()
 	b := s.bench(t)
-	b.spec.Python = filepath.Join(b.spec.Dir, "no-python")
+	b.spec.Command = []string{filepath.Join(b.spec.Dir, "no-python"), s.Archive}
 	p, err := s.New(t).Start(t.Context(), b.spec)
 	if err == nil { // a driver may know only later
 		b.ended(p)
@@ -148,9 +151,10 @@ func (s Suite) cannotStart(t *testing.T) {
 func (s Suite) environment(t *testing.T) {
 	t.Parallel()
 	b := s.bench(t)
-	b.spec.Archive = filepath.Join(b.spec.Dir, "look.pyz")
+	program := filepath.Join(b.spec.Dir, "look.pyz")
+	b.spec.Command = s.command(program)
 	look := "import os; print([n for n in os.environ if n.startswith('YONDER_')], 'PATH' in os.environ, os.getcwd())\n"
-	require.NoError(t, os.WriteFile(b.spec.Archive, []byte(look), 0o600))
+	require.NoError(t, os.WriteFile(program, []byte(look), 0o600))
 	b.ended(b.start(s.New(t)))
 	require.Contains(t, b.output.String(), "[] True "+b.spec.Dir)
 }

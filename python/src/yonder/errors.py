@@ -259,6 +259,12 @@ class NoInterpreter(TaskFailed):
     code = "no_interpreter"
 
 
+class UnsupportedKind(TaskFailed):
+    """The endpoint does not run functions of this kind."""
+
+    code = "unsupported_kind"
+
+
 class ResultExpired(YonderError):
     """The result's retention time is over."""
 

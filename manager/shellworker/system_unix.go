@@ -1,0 +1,43 @@
+//go:build unix
+
+package shellworker
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/yonder-run/yonder/wire"
+)
+
+// become takes the files of a request. The zygote has given this process its
+// session already.
+func become(fork wire.Fork) error {
+	for fd, path := range map[int]string{1: fork.Stdout, 2: fork.Stderr} {
+		file, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return fmt.Errorf("opening the worker's output: %w", err)
+		}
+		if err := unix.Dup2(int(file.Fd()), fd); err != nil {
+			return fmt.Errorf("redirecting the worker's output: %w", err)
+		}
+		file.Close()
+	}
+	if err := os.Chdir(fork.Dir); err != nil {
+		return fmt.Errorf("entering the worker's directory: %w", err)
+	}
+	return adopt()
+}
+
+// killGroup ends what a worker has started and left running.
+func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
+
+// signalOf is the signal that ended a process, or 0.
+func signalOf(state *os.ProcessState) int {
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() { //nolint:misspell // the name that the library gives it
+		return int(status.Signal())
+	}
+	return 0
+}

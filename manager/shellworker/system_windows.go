@@ -1,0 +1,19 @@
+package shellworker
+
+import (
+	"os"
+	"os/exec"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/wire"
+)
+
+func newSession(*exec.Cmd) {}
+
+func become(wire.Fork) error {
+	return yonder.Errorf(yonder.CodeInvalidRequest, "shell functions run on Linux")
+}
+
+func killGroup(int) {}
+
+func signalOf(*os.ProcessState) int { return 0 }

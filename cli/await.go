@@ -129,6 +129,9 @@ func (a *app) showResult(ctx context.Context, c *client.Client, r wire.Result) e
 	if err != nil {
 		return err
 	}
+	if s, ok := shellResult(r); ok {
+		return a.showShell(r, s)
+	}
 	if a.JSON {
 		return errors.Join(a.Show(r, nil), outcome(r))
 	}

@@ -27,6 +27,7 @@ type app struct {
 
 	dir, url, caFile string // flags
 	connected        *client.Client
+	files            string // directory for the output files of a result
 }
 
 // Main runs the command line and returns the exit code of the process. The

@@ -15,7 +15,8 @@ import (
 func newFunction(a *app) *cobra.Command {
 	cmd := parent("function", "Register, list and share functions",
 		newFunctionRegister(a), newFunctionList(a), newFunctionSearch(a), newFunctionShow(a), newFunctionShare(a), newFunctionDelete(a))
-	cmd.Long = "Functions are registered from Python, which packs them with the code that they use:\n\n" +
+	cmd.Long = "Functions are commands of the shell, see \"yonder function register --help\", or Python's. These are registered\n" +
+		"from Python, which packs them with the code that they use:\n\n" +
 		"  yonder.Client().register_function(simulate)\n\n" +
 		"or with \"yonder function register\", which does the same for a function of a file."
 	return cmd
@@ -109,7 +110,11 @@ func newFunctionShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.Show(f, func() { a.showFunction(f) })
+			err = a.Show(f, func() { a.showFunction(f) })
+			if err == nil && !a.JSON {
+				err = a.showCommand(cmd.Context(), c, f)
+			}
+			return err
 		},
 	}
 	cmd.Flags().IntVar(&version, "version", 0, "a `number`, instead of the newest version")

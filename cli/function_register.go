@@ -26,15 +26,27 @@ var registerProgram string
 
 func newFunctionRegister(a *app) *cobra.Command {
 	var python, name, description string
+	var command shellFlags
 	cmd := &cobra.Command{
-		Use:   "register FILE:NAME",
-		Short: "Register a function of a Python file",
+		Use:   "register {FILE:NAME | --shell COMMAND --name NAME}",
+		Short: "Register a function of a Python file, or a command of the shell",
 		Long: "Registers a function of a Python file with the code that it uses, by running an interpreter that has\n" +
-			"the Python package. The same code under the same name is the same version.",
+			"the Python package. The same code under the same name is the same version.\n\n" +
+			"With --shell it registers a command. {name} in it stands for an argument, quoted for the shell so that no\n" +
+			"value can be code, and {name!raw} for code on purpose; {{ and }} are braces. Types of parameters are text,\n" +
+			"integer, number, boolean, list and json. Output patterns, variables and --stdin may have placeholders too.",
 		Example: "  yonder function register simulate.py:simulate\n" +
-			"  yonder function register lib/model.py:Model.fit --name fit --python .venv/bin/python",
-		Args: needs(1, 1),
+			"  yonder function register lib/model.py:Model.fit --name fit --python .venv/bin/python\n" +
+			"  yonder function register --name top --shell 'sort -rn {file} | head -n {n}' --param n:integer=10\n" +
+			"  yonder function register --name render --shell-file render.sh --output '*.png' --check",
+		Args: needs(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if command.given() {
+				return a.registerShell(cmd.Context(), &command, args, name, description)
+			}
+			if len(args) == 0 {
+				return kit.Usagef("say what to register: FILE:NAME, or --shell COMMAND")
+			}
 			file, function, ok := cutLast(args[0], ":")
 			if !ok || function == "" || file == "" {
 				return kit.Usagef("%q is not FILE:NAME, such as simulate.py:simulate", args[0])
@@ -58,6 +70,7 @@ func newFunctionRegister(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&python, "python", "", "`interpreter` that has the Python package (default $YONDER_PYTHON, else python3)")
 	cmd.Flags().StringVar(&name, "name", "", "what to call it (default its own name)")
 	cmd.Flags().StringVar(&description, "description", "", "what people should know about it")
+	command.add(cmd)
 	return cmd
 }
 

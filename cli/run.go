@@ -102,6 +102,7 @@ func newRun(a *app) *cobra.Command {
 			"Interrupting the command does not stop the task.",
 		Example: "  yonder run add 2 40 --endpoint local\n" +
 			"  yonder run greet Ada --kwarg greeting='\"Good morning\"'\n" +
+			"  yonder run render scene.blend --files pictures\n" +
 			"  yonder run simulate '{\"steps\": 1000}' -e cluster --no-wait\n" +
 			"  yonder run add -e local -- -2 40",
 		Args:              needs(1, -1),
@@ -138,6 +139,7 @@ func newRun(a *app) *cobra.Command {
 		return cmd.Root().FlagErrorFunc()(cmd, err)
 	})
 	cmd.Flags().StringArrayVarP(&keywords, "kwarg", "k", nil, "a keyword argument, `name=JSON`")
+	cmd.Flags().StringVar(&a.files, "files", "", "save the output files of a shell function in this `directory`")
 	cmd.Flags().BoolVar(&detach, "no-wait", false, "print the task's id at once")
 	cmd.Flags().DurationVar(&timeout, "timeout", 0, "stop waiting after this long; the task goes on")
 	return cmd

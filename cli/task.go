@@ -190,6 +190,7 @@ func newTaskResult(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().DurationVar(&timeout, "timeout", 0, "stop waiting after this long (default never)")
+	cmd.Flags().StringVar(&a.files, "files", "", "save the output files of a shell function in this `directory`")
 	return cmd
 }
 

@@ -1,6 +1,16 @@
 // Package client is the Go SDK: a thin, typed layer over the REST API and the
 // stream of results. Every method returns the service's *yonder.Error as it
 // is, or one with CodeUnavailable when the service cannot be reached.
+//
+// Register a shell function with RegisterShell, or use a Python function that
+// is registered (FunctionNamed). Run and RunAll submit calls with arguments
+// that are JSON, Wait and Follow bring results, Value decodes them, and Err
+// tells what went wrong: an *RemoteError that the function raised, or a
+// *yonder.Error whose code says what happened to the task.
+//
+// Requests that may be repeated are, with growing pauses: a bundle's id makes
+// that true of submitting as well. Listings are iterators that ask for a page
+// when it is needed. Everything ends with its context, whose cause it returns.
 package client
 
 import (

@@ -67,6 +67,23 @@ func (c *Client) Function(ctx context.Context, id yonder.ID, version int) (yonde
 	return fetch[yonder.Function](ctx, c, http.MethodGet, "/v1/functions/"+id.String(), query, nil)
 }
 
+// FunctionBody returns what a version's worker loads, 0 meaning the newest.
+func (c *Client) FunctionBody(ctx context.Context, id yonder.ID, version int) ([]byte, error) {
+	answer, err := c.send(ctx, request{
+		method: http.MethodGet, path: "/v1/functions/" + id.String() + "/body", idempotent: true,
+		query: url.Values{"version": {strconv.Itoa(version)}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Close()
+	body, err := io.ReadAll(answer)
+	if err != nil {
+		return nil, yonder.Errorf(yonder.CodeUnavailable, "reading the function's body: %w", err)
+	}
+	return body, nil
+}
+
 // ShareFunction replaces who besides the owner may use the function.
 func (c *Client) ShareFunction(ctx context.Context, id yonder.ID, s yonder.Sharing) error {
 	return c.call(ctx, http.MethodPut, "/v1/functions/"+id.String()+"/sharing", nil, s, nil)

@@ -33,11 +33,8 @@ type BundlePayloads struct {
 	Payloads [][]byte
 }
 
-// SubmitCalls submits calls with JSON arguments.
-func (c *Client) SubmitCalls(ctx context.Context, b wire.Bundle, calls ...wire.Call) (wire.Submitted, error) {
-	if b.ID.IsZero() {
-		b.ID = yonder.NewBundleID()
-	}
+// submitCalls has the service pack the calls.
+func (c *Client) submitCalls(ctx context.Context, b wire.Bundle, calls []wire.Call) (wire.Submitted, error) {
 	b.Tasks, b.Form, b.Codec = len(calls), wire.FormEach, "json"
 	body, err := json.Marshal(wire.Submit{Bundle: b, Calls: calls})
 	if err != nil {

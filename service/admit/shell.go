@@ -75,14 +75,10 @@ func commandOf(p *shell.Program) error {
 		if !proper[fmt.Sprintf("%s%d", stand, i)] {
 			return invalid("command", "%s: the placeholder {%s} stands inside quotes, a comment, a here-document, "+
 				"a calculation or another expansion: its value is quoted already, so write it outside, as in --title=\"My \"{%s}",
-				place(p.Command, part.At), part.Name, part.Name)
+				shell.Place(p.Command, part.At), part.Name, part.Name)
 		}
 	}
 	return nil
-}
-
-func place(text string, at int) string {
-	return fmt.Sprintf("line %d, column %d", 1+strings.Count(text[:at], "\n"), at-strings.LastIndex(text[:at], "\n"))
 }
 
 // words finds the variables that stand as a word, or as a part of one.

@@ -119,3 +119,58 @@ func (p *Program) template(field, text string, raw bool) (Template, error) {
 	}
 	return t, nil
 }
+
+// Placeholders lists the parameters that a function's templates name, in the
+// order in which they first stand there.
+func Placeholders(f Function) ([]string, error) {
+	texts := []string{f.Command}
+	if f.Stdin != nil {
+		texts = append(texts, *f.Stdin)
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Env)) {
+		texts = append(texts, f.Env[name])
+	}
+	var names []string
+	for _, text := range append(texts, f.Outputs...) {
+		t, err := ParseTemplate(text)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range t.Names() {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names, nil
+}
+
+// Infer adds a parameter of type text for every placeholder that has none.
+// Parameters are then in the order of the placeholders, those without a
+// default first.
+func (f Function) Infer() (Function, error) {
+	names, err := Placeholders(f)
+	if err != nil {
+		return f, err
+	}
+	declared := f.Params
+	f.Params = nil
+	for _, name := range names {
+		param := Param{Name: name}
+		if at := slices.IndexFunc(declared, func(p Param) bool { return p.Name == name }); at >= 0 {
+			param = declared[at]
+			declared = slices.Delete(slices.Clone(declared), at, at+1)
+		}
+		f.Params = append(f.Params, param)
+	}
+	f.Params = append(f.Params, declared...)
+	slices.SortStableFunc(f.Params, func(a, b Param) int { return rank(a) - rank(b) })
+	return f, nil
+}
+
+func rank(p Param) int {
+	if p.Default == nil {
+		return 0
+	}
+	return 1
+}

@@ -262,3 +262,43 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// The table is Python's, too.
+func TestTemplates(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("testdata/templates.json")
+	require.NoError(t, err)
+	var table []struct {
+		Template string   `json:"template"`
+		Error    string   `json:"error"`
+		Names    []string `json:"names"`
+	}
+	require.NoError(t, json.Unmarshal(data, &table))
+	for _, c := range table {
+		parsed, err := shell.ParseTemplate(c.Template)
+		if c.Error != "" {
+			require.ErrorContains(t, err, c.Error, c.Template)
+			continue
+		}
+		require.NoError(t, err, c.Template)
+		require.ElementsMatch(t, c.Names, parsed.Names(), c.Template)
+	}
+}
+
+func TestParametersFollowThePlaceholders(t *testing.T) {
+	t.Parallel()
+	stdin := "{s}"
+	f, err := shell.Function{
+		Command: "{b} {a}", Stdin: &stdin, Env: map[string]string{"X": "{e}"}, Outputs: []string{"{o}"},
+		Params: []shell.Param{{Name: "unused"}, {Name: "b", Type: shell.Integer, Default: json.RawMessage("1")}},
+	}.Infer()
+	require.NoError(t, err)
+	var names []string
+	for _, p := range f.Params {
+		names = append(names, p.Name)
+	}
+	require.Equal(t, []string{"a", "s", "e", "o", "unused", "b"}, names)
+	require.Equal(t, shell.Integer, f.Params[5].Type)
+	_, err = shell.Function{Command: "{"}.Infer()
+	require.Equal(t, yonder.CodeInvalidRequest, yonder.CodeOf(err))
+}

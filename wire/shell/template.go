@@ -1,9 +1,11 @@
 package shell
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/yonder-run/yonder"
 )
@@ -121,10 +123,14 @@ func (t Template) fill(value func(Part) string) string {
 
 // wrong is an error at a place of a template.
 func wrong(text string, at int, format string, args ...any) error {
+	return yonder.Errorf(yonder.CodeInvalidRequest, Place(text, at)+": "+format, args...)
+}
+
+// Place says where a byte of a text is, in lines and characters.
+func Place(text string, at int) string {
 	line := 1 + strings.Count(text[:at], "\n")
-	column := at - strings.LastIndex(text[:at], "\n")
-	where := []any{line, column}
-	return yonder.Errorf(yonder.CodeInvalidRequest, "line %d, column %d: "+format, append(where, args...)...)
+	column := 1 + utf8.RuneCountInString(text[strings.LastIndex(text[:at], "\n")+1:at])
+	return fmt.Sprintf("line %d, column %d", line, column)
 }
 
 // short quotes little of what may be long.

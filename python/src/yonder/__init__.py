@@ -18,6 +18,8 @@ _LAZY = {
     "Executor": "yonder.client.executor",
     "Future": "yonder.client.future",
     "Acceptance": "yonder.client.future",
+    "ShellFunction": "yonder.client.shell",
+    "ShellResult": "yonder.client.shell",
     "Endpoint": "yonder.client.models",
     "Function": "yonder.client.models",
     "Requirements": "yonder.client.models",
@@ -30,6 +32,7 @@ _LAZY = {
     "CodecMismatch": "yonder.errors",
     "PackError": "yonder.errors",
     "RemoteError": "yonder.errors",
+    "ShellError": "yonder.errors",
     "TaskFailed": "yonder.errors",
     "YonderError": "yonder.errors",
     "capture": "yonder.capture",
@@ -55,12 +58,15 @@ if TYPE_CHECKING:
     from yonder.client.models import Requirements as Requirements
     from yonder.client.models import Sharing as Sharing
     from yonder.client.models import Task as Task
+    from yonder.client.shell import ShellFunction as ShellFunction
+    from yonder.client.shell import ShellResult as ShellResult
     from yonder.context import CurrentTask as CurrentTask
     from yonder.context import current_task as current_task
     from yonder.errors import CaptureError as CaptureError
     from yonder.errors import CodecMismatch as CodecMismatch
     from yonder.errors import PackError as PackError
     from yonder.errors import RemoteError as RemoteError
+    from yonder.errors import ShellError as ShellError
     from yonder.errors import TaskFailed as TaskFailed
     from yonder.errors import YonderError as YonderError
 

@@ -223,6 +223,15 @@ class RemoteError(YonderError, TaskOutcome):
         self.traceback = traceback
 
 
+class ShellError(RemoteError):
+    """The command of a shell function with ``check`` ended with another return code.
+
+    ``result`` is its ShellResult all the same.
+    """
+
+    result: Any = None
+
+
 class TaskLost(TaskFailed):
     """The last allowed attempt was lost with its worker, node or endpoint."""
 

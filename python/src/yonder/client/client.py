@@ -19,6 +19,7 @@ from yonder.client.http import PATIENCE_S, Transport, with_query
 from yonder.client.models import Endpoint, Function, Requirements, Sharing
 from yonder.client.rest import PAGE, Rest
 from yonder.client.sender import QUEUE_BYTES, QUEUE_TASKS
+from yonder.client.shell import ShellFunction
 from yonder.errors import NotFound, UnsupportedWire
 from yonder.wire import OLDEST, VERSION
 
@@ -122,6 +123,8 @@ class Client(Rest):
         Raises CaptureError if it cannot travel.
         """
         shared = dataclasses.asdict(sharing) if sharing else None
+        if isinstance(fn, ShellFunction):
+            return functions.register_shell(self.transport, fn, name, description, shared)
         return functions.register(
             self.transport, capture(fn), name, description, requirements, shared
         )

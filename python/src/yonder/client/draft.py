@@ -167,7 +167,7 @@ class Draft:
             "version": version,
             "tasks": self.tasks,
             "form": "each" if self.chunk is None else "chunk",
-            "codec": "pickle",
+            "codec": terms.function.codec,
             "shapes": [{"positional": terms.positional, "keywords": terms.keywords}],
         }
         optional = {

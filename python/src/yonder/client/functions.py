@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import threading
 import weakref
 from collections import OrderedDict
@@ -12,8 +13,9 @@ from yonder.capture import CapturedFunction, capture
 from yonder.client import ids
 from yonder.client.http import Transport
 from yonder.client.models import Function, Requirements
+from yonder.client.shell import ShellFunction
 from yonder.client.watch import Watch, watch
-from yonder.errors import PackError
+from yonder.errors import PackError, YonderError
 
 # What is kept of captured functions; beyond that the oldest is captured again.
 KEPT = 512
@@ -35,13 +37,17 @@ class FunctionRef:
         captured: Optional[CapturedFunction] = None,
         registered: Optional[tuple[str, int]] = None,
         python: str = "",
+        codec: str = "pickle",
+        shell: Optional[ShellFunction] = None,
     ) -> None:
         self.name = name
+        self.codec = codec
+        self.shell = shell
         self.captured = captured
         self.registered = registered
         self.python = python
         self.size = len(captured.body) if captured else 0
-        self.names = _positional(captured.signature if captured else None)
+        self.names = shell.names if shell else _positional(captured.signature if captured else None)
 
 
 class Functions:
@@ -59,10 +65,13 @@ class Functions:
 
         Raises CaptureError for a callable that cannot travel.
         """
+        if isinstance(callee, ShellFunction):
+            key = (callee.__name__, hashlib.sha256(callee.body).hexdigest())
+            return self._shared(key, FunctionRef(callee.__name__, codec="json", shell=callee))
         if isinstance(callee, Function):
-            return self._known(callee.name, callee.id, callee.version)
+            return self._known(callee.name, callee.id, callee.version, callee.kind)
         if isinstance(callee, str):
-            return self._known(callee, ids.check_id(callee), 0)
+            return self._known(callee, ids.check_id(callee), 0, self._kind(callee))
         return self._captured(callee) or self._capture(callee)
 
     def _captured(self, callee: Callable[..., Any]) -> Optional[FunctionRef]:
@@ -73,10 +82,22 @@ class Functions:
                 return None
             return self._refs.get(kept[2])
 
-    def _known(self, name: str, function: str, version: int) -> FunctionRef:
-        return self._shared(
-            (function, str(version)), FunctionRef(name, registered=(function, version))
-        )
+    def _known(self, name: str, function: str, version: int, kind: str) -> FunctionRef:
+        codec = "json" if kind == "shell" else "pickle"
+        new = FunctionRef(name, registered=(function, version), codec=codec)
+        return self._shared((function, str(version)), new)
+
+    def _kind(self, function: str) -> str:
+        """The kind of a function, which says how its arguments are packed."""
+        with self._lock:
+            ref = self._refs.get((ids.check_id(function), "0"))
+        if ref is not None:
+            return "shell" if ref.codec == "json" else "python"
+        try:
+            answer = self._transport.json("GET", f"/v1/functions/{ids.check_id(function)}")
+        except YonderError:
+            return "python"  # whatever it is, the task will say it
+        return Function.from_json(answer).kind
 
     def _capture(self, callee: Callable[..., Any]) -> FunctionRef:
         if not callable(callee):
@@ -111,8 +132,11 @@ class Functions:
         Two threads may register it at once: the service answers both alike.
         """
         if ref.registered is None:
-            assert ref.captured is not None
-            function = register(self._transport, ref.captured)
+            if ref.shell is not None:
+                function = register_shell(self._transport, ref.shell)
+            else:
+                assert ref.captured is not None
+                function = register(self._transport, ref.captured)
             ref.registered = (function.id, function.version)
         return ref.registered
 
@@ -148,6 +172,25 @@ def register(
         body["docstring"] = captured.docstring[:100_000]
     if captured.signature is not None:
         body["signature"] = captured.signature
+    if sharing:
+        body["sharing"] = sharing
+    return Function.from_json(transport.json("POST", "/v1/functions", body))
+
+
+def register_shell(
+    transport: Transport,
+    shell: ShellFunction,
+    name: Optional[str] = None,
+    description: str = "",
+    sharing: Optional[dict[str, Any]] = None,
+) -> Function:
+    """Register a shell function; the service reads its signature from the body."""
+    body: dict[str, Any] = {
+        "name": (name or shell.__name__)[:200],
+        "kind": "shell",
+        "body": base64.b64encode(shell.body).decode("ascii"),
+        "description": description or shell.description,
+    }
     if sharing:
         body["sharing"] = sharing
     return Function.from_json(transport.json("POST", "/v1/functions", body))

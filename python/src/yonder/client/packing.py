@@ -15,7 +15,7 @@ def pack_call(
     ref: FunctionRef, options: Options, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[Terms, bytes]:
     """One call's payload and terms; raises PackError naming what cannot be packed."""
-    payload = payloads.pack_call(args, kwargs, ref.names)
+    payload = payloads.pack_call(args, kwargs, ref.names, ref.codec)
     python = _python(ref, options, payload)
     return Terms(ref, options, python, len(args), tuple(sorted(kwargs))), payload
 
@@ -24,12 +24,14 @@ def pack_chunk(
     ref: FunctionRef, options: Options, calls: Sequence[tuple[Any, ...]]
 ) -> tuple[Terms, bytes]:
     """The same for many calls with the same number of arguments, in one payload."""
-    payload = payloads.pack_calls(calls, ref.names)
+    payload = payloads.pack_calls(calls, ref.names, ref.codec)
     return Terms(ref, options, _python(ref, options, payload), len(calls[0]), ()), payload
 
 
 def _python(ref: FunctionRef, options: Options, payload: bytes) -> str:
     """The one Python minor version that may run it, empty for any."""
+    if ref.codec == "json":
+        return ""  # Python has nothing to do with it
     carried = payloads.python_of(payload)
     if not (ref.python or carried or options.python):
         return ""

@@ -6,20 +6,30 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from yonder import codec
+from yonder.client import shell
 from yonder.wire import Buffer
 
 # The flag in a payload's prefix that says that it carries bytecode.
 _ONLY = 1
+# The codec's letter in a prefix.
+_JSON = ord("j")
 
 
-def pack_call(args: Sequence[Any], kwargs: Mapping[str, Any], names: Sequence[str]) -> bytes:
-    """One call's payload; PackError says which argument cannot be packed."""
-    return codec.pack_args(args, kwargs, names=names)
+def pack_call(
+    args: Sequence[Any], kwargs: Mapping[str, Any], names: Sequence[str], how: str = "pickle"
+) -> bytes:
+    """One call's payload in a codec; PackError says which argument cannot be packed."""
+    if how == "json":
+        args = shell.plain(args)
+        kwargs = {name: shell.plain(value) for name, value in kwargs.items()}
+    return codec.pack_args(args, kwargs, how, names)
 
 
-def pack_calls(calls: Sequence[Sequence[Any]], names: Sequence[str]) -> bytes:
+def pack_calls(calls: Sequence[Sequence[Any]], names: Sequence[str], how: str = "pickle") -> bytes:
     """One payload for many calls with positional arguments."""
-    return codec.pack_chunk([(call, {}) for call in calls], names=names)
+    if how == "json":
+        calls = shell.plain(calls)
+    return codec.pack_chunk([(call, {}) for call in calls], how, names)
 
 
 def python_of(payload: bytes) -> str:
@@ -29,7 +39,8 @@ def python_of(payload: bytes) -> str:
 
 def value(payload: Buffer) -> Any:
     """A result's value."""
-    return codec.unpack_value(payload)
+    value = codec.unpack_value(payload)
+    return shell.result_of(value) if payload[2] == _JSON else value
 
 
 def values(payload: Buffer) -> Sequence[Any]:
@@ -39,4 +50,4 @@ def values(payload: Buffer) -> Sequence[Any]:
 
 def error(payload: Buffer) -> BaseException:
     """The exception that a function raised, with the remote traceback as its cause."""
-    return codec.unpack_error(payload)
+    return shell.error_of(payload, codec.unpack_error)

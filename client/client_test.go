@@ -13,14 +13,11 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/client"
 	"github.com/yonder-run/yonder/wire"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // serve answers requests with the handler, behind a client with a token.
 func serve(t *testing.T, handle http.HandlerFunc) *client.Client {

@@ -71,6 +71,12 @@ func (s *System) For(tb testing.TB) *System {
 	return &own
 }
 
+// Bin is the directory of the program, for a PATH.
+func (s *System) Bin() string { return filepath.Dir(s.binary) }
+
+// Environ is what the system's programs run with.
+func (s *System) Environ() []string { return s.environ() }
+
 // FreeAddress is an address on loopback that nothing listens on. It is free
 // when asked; a service that restarts needs to find its old one again.
 func FreeAddress(tb testing.TB) string {

@@ -19,6 +19,7 @@ __all__ = [
     "RemoteTraceback",
     "TaskFailed",
     "SameMinorWarning",
+    "OfflineWarning",
     "error_for",
 ]
 
@@ -58,32 +59,56 @@ class YonderError(Exception):
 
 
 class TaskOutcome:
-    """What an error of a task knows about where it came from."""
+    """What an error of a task knows about where it came from.
+
+    ``endpoint`` is the endpoint's id and ``endpoint_name`` its name, where that is
+    known; ``worker`` names the process. ``stdout`` and ``stderr`` are the end of
+    what the task wrote. The function's own exceptions, which are of any class,
+    have the same under their attribute ``remote``.
+    """
 
     task_id: str = ""
     endpoint: str = ""
+    endpoint_name: str = ""
     attempt: int = 0
+    worker: str = ""
     stdout: str = ""
     stderr: str = ""
 
+    @property
+    def place(self) -> str:
+        """Which try at which task it was and where, in words; empty if that is not known."""
+        parts = [f"task {self.task_id}"] if self.task_id else []
+        parts += [f"attempt {self.attempt}"] if self.attempt else []
+        where = self.endpoint_name or self.endpoint
+        parts += [f"endpoint {where}"] if where else []
+        parts += [f"worker {self.worker}"] if self.worker else []
+        return ", ".join(parts)
+
 
 class TaskFailed(YonderError, TaskOutcome):
-    """Base of the failures of the platform to run a task, as opposed to the function's own.
+    """Base of the failures of the platform to run a task, as opposed to the function's own."""
 
-    ``task_id``, ``endpoint`` and ``attempt`` say which try at what it was;
-    ``stdout`` and ``stderr`` are what it wrote until then.
-    """
+    def __str__(self) -> str:
+        return f"{self.message} ({self.place})" if self.place else self.message
 
 
 class RemoteTraceback(Exception):
-    """The traceback of the process that ran the task, as the cause of its exception."""
+    """The traceback of the process that ran the task, as the cause of its exception.
+
+    ``text`` is the traceback. ``note`` is added where this Python cannot add notes
+    to the exception itself, which it can from 3.11 on.
+    """
+
+    note = ""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.text = text
 
     def __str__(self) -> str:
-        return self.text
+        note = f"\n{self.note}" if self.note else ""
+        return f'\n"""\n{self.text.rstrip()}\n"""{note}'
 
 
 class InternalError(YonderError):
@@ -336,6 +361,10 @@ class NotRunning(YonderError):
 
 class SameMinorWarning(UserWarning):
     """A function could only be captured as bytecode: it runs on one Python minor only."""
+
+
+class OfflineWarning(UserWarning):
+    """The endpoint is offline: its tasks wait in the service until its agent is back."""
 
 
 def _by_code() -> dict[str, type[YonderError]]:

@@ -223,10 +223,16 @@ class Handler(BaseHTTPRequestHandler):
         for bundle in self.state.bundles.values():
             if self.query.get("group") in (None, bundle.header["group"]):
                 for index in range(bundle.header["tasks"]):
-                    tasks.append(
-                        {"id": ids.task_id(bundle.id, index), "group": bundle.header["group"]}
-                    )
-        self.page(tasks)
+                    tasks.append(self.task_json(bundle, index))
+        self.page([task for task in tasks if self.query.get("state") in (None, task["state"])])
+
+    def task_json(self, bundle: Bundle, index: int) -> dict[str, Any]:
+        task = ids.task_id(bundle.id, index)
+        state = "started" if task in self.state.started else "queued"
+        done = self.state.done(task)
+        if done:
+            state = "succeeded" if done[0]["outcome"] == "ok" else "failed"
+        return {"id": task, "group": bundle.header["group"], "state": state}
 
     def get_task(self, task: str) -> None:
         self.known(task)

@@ -66,6 +66,7 @@ class State:
         self.requests: list[tuple[str, str]] = []
         self.submissions: list[list[Bundle]] = []
         self.cancels: list[str] = []
+        self.started: set[str] = set()
         self.on_bundle: Callable[[Bundle], None] = lambda bundle: None
 
     # -- functions and bundles -------------------------------------------

@@ -41,7 +41,7 @@ def test_own_exception_comes_back_as_itself() -> None:
 def test_remote_traceback_is_the_cause() -> None:
     error = codec.unpack_error(raised(refused.fails))
     assert isinstance(error.__cause__, RemoteTraceback)
-    text = str(error.__cause__)
+    text = error.__cause__.text
     assert text.startswith("Traceback (most recent call last):\n")
     assert 'refused.py", line' in text
     assert "return fails(depth - 1)" in text
@@ -90,7 +90,7 @@ def test_class_that_does_not_exist_here_has_a_stand_in() -> None:
     assert type(got).__name__ == "Lost"
     assert (got.module, got.type, got.message) == ("gone.away", "Outer.Lost", "1: x")
     assert str(got) == "1: x"
-    assert got.traceback == str(got.__cause__)
+    assert got.traceback == got.__cause__.text
     assert got.code == "function_failed"
 
 

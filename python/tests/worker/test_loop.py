@@ -269,3 +269,31 @@ def test_flush_survives_a_closed_stream(monkeypatch):
 
     monkeypatch.setattr("sys.stdout", Closed())
     stdio.flush()
+
+
+def quick_or_wait(gate):
+    if gate:
+        with open(gate) as pipe:
+            pipe.read()
+    return gate
+
+
+@pytest.mark.parametrize("form", ["each", "chunk"])
+def test_what_is_finished_does_not_wait_for_a_slow_neighbour(manager, tmp_path, form):
+    """The calls before a slow one are told while it runs."""
+    gate = str(tmp_path / "gate")
+    os.mkfifo(gate)
+    calls = [((None,), {}), ((None,), {}), ((gate,), {}), ((None,), {})]
+    columns = [codec.pack_args(*call) for call in calls]
+    if form == "chunk":
+        columns = [codec.pack_chunk(calls)]
+    manager.send(manager.load(quick_or_wait), columns, form=form, hi=4, total=4)
+    early = manager.stream.recv()
+    assert [early.header["entries"][0]["lo"], early.header["entries"][-1]["hi"]] == [0, 2]
+    assert not early.header["last"]
+    with open(gate, "w"):
+        pass
+    late = manager.stream.recv()
+    while not late.header["last"]:
+        late = manager.stream.recv()
+    assert manager.progress[1] == 3

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from typing import Any, Optional, Union
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Optional, Union
 
-from yonder.client.future import Future
+from yonder.client.future import Future, ResultTimeout
+from yonder.client.progress import Tally
 from yonder.client.sinks import Chunk
 
 # Chunks for each slot: enough that slots with quick calls take more of them.
@@ -23,36 +25,98 @@ def size_for(calls: int, slots: int, most: int) -> int:
     return max(1, min(math.ceil(calls / ((slots or SLOTS) * PER_SLOT)), most))
 
 
-def results(parts: list[Part], end: Optional[float]) -> Iterator[Any]:
-    """The values of all parts in order; takes the list over.
+class Parts:
+    """The calls of one map on their way: submitted so far, and how to submit more.
 
-    Raises what a call raised when its turn comes, or a timeout at ``end`` of the
-    monotonic clock. Parts that will not be asked for are cancelled.
+    ``submit`` takes the next calls and returns their parts, none at the end.
     """
-    parts.reverse()
+
+    def __init__(self, submit: Callable[[], list[Part]], ahead: Optional[int]) -> None:
+        self._submit = submit
+        self._ahead = ahead
+        self._waiting: deque[Part] = deque()
+        self.more()
+
+    def more(self) -> None:
+        """Submit until enough parts are under way; cancels all if that fails."""
+        try:
+            while self._ahead is None or len(self._waiting) < self._ahead:
+                parts = self._submit()
+                if not parts:
+                    return
+                self._waiting.extend(parts)
+        except BaseException:
+            self.cancel()
+            raise
+
+    def __iter__(self) -> Iterator[Part]:
+        while self._waiting:
+            yield self._waiting.popleft()
+            self.more()
+
+    def cancel(self) -> None:
+        """Cancel those that nobody has taken."""
+        while self._waiting:
+            self._waiting.popleft().cancel()
+
+
+class Terms(NamedTuple):
+    """How the values of a map are given out.
+
+    ``end`` is on the monotonic clock; with ``exceptions``, what a call raised takes
+    the place of its value.
+    """
+
+    end: Optional[float] = None
+    exceptions: bool = False
+    progress: Optional[bool] = None
+
+
+def results(parts: Parts, terms: Terms, tally: Tally) -> Iterator[Any]:
+    """The values of all parts in order.
+
+    Raises what a call raised when its turn comes, or a timeout when it is too late.
+    Parts that will not be asked for are cancelled.
+    """
     try:
-        while parts:
-            part = parts.pop()
-            if isinstance(part, Chunk):
-                yield from _elements(part, end)
-            else:
-                yield _result(part, end)
+        with tally.shown(terms.progress):
+            for part in parts:
+                if isinstance(part, Chunk):
+                    yield from _elements(part, terms)
+                else:
+                    only = [part]
+                    del part  # who takes the value is to be the only one who has it
+                    yield _result(only.pop(), terms)
     finally:
-        for part in parts:
-            part.cancel()
+        parts.cancel()
 
 
-def _elements(chunk: Chunk, end: Optional[float]) -> Iterator[Any]:
+def _elements(chunk: Chunk, terms: Terms) -> Iterator[Any]:
     try:
         for index in range(chunk.tasks):
-            yield chunk.element(index, end)
+            yield _element(chunk, index, terms)
     finally:
         chunk.cancel()
 
 
-def _result(future: Future[Any], end: Optional[float]) -> Any:
+def _element(chunk: Chunk, index: int, terms: Terms) -> Any:
     try:
-        return future.result(None if end is None else max(0.0, end - time.monotonic()))
+        return chunk.element(index, terms.end)
+    except Exception as error:
+        if not terms.exceptions or isinstance(error, ResultTimeout):
+            raise
+        return error
+
+
+def _result(future: Future[Any], terms: Terms) -> Any:
+    end = terms.end
+    try:
+        left = None if end is None else max(0.0, end - time.monotonic())
+        if terms.exceptions:
+            error = future.exception(left)
+            if error is not None:
+                return error
+        return future.result(left)
     finally:
         future.cancel()
         del future  # its exception's traceback refers to this frame

@@ -84,6 +84,7 @@ class Client(Rest):
         self._lock = threading.RLock()
         self._engine: Optional[Engine] = None
         self._executors: dict[Optional[str], Executor] = {}
+        self._named: dict[str, Function] = {}
 
     @property
     def engine(self) -> Engine:
@@ -98,7 +99,7 @@ class Client(Rest):
         from yonder.client.engine import Engine
 
         if self._closed:
-            raise RuntimeError("the client is closed")
+            raise RuntimeError("cannot schedule new futures: the client is closed")
         info = self.version()
         if info.wire_oldest > VERSION or info.wire_newest < OLDEST:
             raise UnsupportedWire(
@@ -128,6 +129,18 @@ class Client(Rest):
         return functions.register(
             self.transport, capture(fn), name, description, requirements, shared
         )
+
+    def function_named(self, name: str) -> Function:
+        """A function by its name, in its newest version; your own goes before others'.
+
+        Raises NotFound, or InvalidRequest, which lists the choices.
+        """
+        known = self._named.get(name)
+        if known is None:
+            found = self.functions(name=name)
+            known = functions.by_name(name, found, self.whoami().identity.id)
+            self._named[name] = dataclasses.replace(known, version=0)
+        return self._named[name]
 
     def endpoint(self, endpoint: str) -> Endpoint:
         """An endpoint by its id or name; your own goes before others' of the same name."""

@@ -57,3 +57,4 @@ class Crew:
                 job()
             except Exception:
                 log.exception("a job of %s failed", self.name)
+            del job  # or it keeps what it refers to until there is another

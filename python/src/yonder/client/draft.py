@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Optional, Union
 
 from yonder import wire
 from yonder.client import ids
+from yonder.client.border import fresh
 from yonder.client.functions import FunctionRef
 from yonder.client.future import Acceptance, Future
 from yonder.client.sinks import Chunk, Futures, Sink
@@ -184,9 +185,13 @@ class Draft:
             header["retry"] = {"max_attempts": options.max_attempts}
         return header
 
+    def clear(self) -> None:
+        """Nothing more will be done with it: let go of futures and payloads."""
+        self.chunk, self.calls, self.payloads = None, [], []
+
     def fail(self, error: BaseException) -> None:
         """It will not be accepted: tell everybody."""
         self.accepted.settle(error)
         futures: Sequence[Union[Future[Any], Chunk]] = [self.chunk] if self.chunk else self.calls
         for future in futures:
-            future.fail(error)
+            future.fail(fresh(error))

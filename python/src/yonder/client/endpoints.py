@@ -40,6 +40,18 @@ def only_one(endpoints: Sequence[Endpoint], me: str) -> Endpoint:
     )
 
 
+def offline(endpoint: Endpoint) -> str:
+    """What it means that an endpoint is offline, and what to do."""
+    since = "it was never online"
+    if endpoint.last_seen is not None:
+        seen = endpoint.last_seen.astimezone()
+        since = f"it was last seen at {seen:%Y-%m-%d %H:%M:%S}"
+    return (
+        f"endpoint {endpoint.name} is offline, {since}: tasks wait until its agent is back, which "
+        f"`yonder endpoint start {endpoint.name}` starts on its machine"
+    )
+
+
 def _choices(endpoints: Sequence[Endpoint], most: int = 10) -> str:
     if not endpoints:
         return "you may use no other"

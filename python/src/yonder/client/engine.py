@@ -14,6 +14,7 @@ from yonder.client.future import Future
 from yonder.client.http import Transport
 from yonder.client.inbox import Inbox
 from yonder.client.models import Limits
+from yonder.client.running import Running
 from yonder.client.sender import Sender
 from yonder.client.sinks import Chunk, Sink
 from yonder.client.stream import Stream
@@ -40,6 +41,7 @@ class Engine:
         self.limits = limits
         self.transport = transport
         self.functions = Functions(transport)
+        self.running = Running(transport)
         crew = Crew("yonder-transfer")
         self._crew = crew
         self.inbox = Inbox(self.fetch, crew)
@@ -105,11 +107,11 @@ class Engine:
 
     def _expect(self, draft: Draft, sink: Sink) -> None:
         """A draft is about to be sent: connect meanwhile, if there is no connection."""
-        group = draft.terms.options.group
-        self.inbox.expect(group, draft.id, sink)
+        group, bundle = draft.terms.options.group, draft.id
+        self.inbox.expect(group, bundle, sink)
         self.stream.start()
         draft.accepted.when_settled(
-            lambda accepted: None if accepted else self.inbox.forget(group, draft.id)
+            lambda accepted: None if accepted else self.inbox.forget(group, bundle)
         )
 
     # -- back ------------------------------------------------------------
@@ -129,6 +131,17 @@ class Engine:
         future.accepted.when_settled(
             lambda accepted: self.withdrawals.tasks(tasks) if accepted else None
         )
+
+    def is_running(self, future: Future[Any]) -> bool:
+        """Whether one of the future's tasks has started, as the service knows it."""
+        if future._place is None or not future.accepted.is_set():
+            return False
+        running = self.running.tasks(future.group)
+        if not isinstance(future, Chunk):
+            return future.task_id in running
+        bundle, missing = future._place[0], set(future.missing())
+        places = map(ids.bundle_of, running)
+        return any(place[0] == bundle and place[1] in missing for place in places)
 
     def waits_for(self, future: Future[Any]) -> str:
         """What a future waits for, as the end of a sentence."""

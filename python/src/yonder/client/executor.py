@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import concurrent.futures
-import threading
+import itertools
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, Callable, Optional, TypeVar, Union
 
-from yonder.client import chunks, forking, ids, packing
+from yonder.client import chunks, endpoints, forking, ids, packing
+from yonder.client.border import border
 from yonder.client.client import Client
 from yonder.client.draft import Options
 from yonder.client.engine import Engine
 from yonder.client.functions import Callee, FunctionRef
 from yonder.client.future import Future
+from yonder.client.live import Live
 from yonder.client.models import Endpoint, Function
+from yonder.client.progress import Tally
 from yonder.client.sinks import Chunk
-from yonder.errors import NotFound, Timeout, TooLarge, Unavailable
+from yonder.errors import NotFound, OfflineWarning, Timeout, TooLarge, Unavailable
 
 T = TypeVar("T")
 
@@ -37,11 +41,13 @@ class Executor(concurrent.futures.Executor):
     says why, and ``"raise"`` fails the call with LimitReached at once.
 
     Raises NotFound or InvalidRequest, which name the choices, if there is no such
-    endpoint, and Unavailable if the service cannot be reached.
+    endpoint, and Unavailable if the service cannot be reached. Warns with an
+    OfflineWarning if the endpoint is offline: its tasks wait.
     """
 
     __yonder_stays_here__ = True
 
+    @border
     def __init__(
         self,
         endpoint: Union[str, Endpoint, None] = None,
@@ -60,6 +66,8 @@ class Executor(concurrent.futures.Executor):
         self.client = client or Client.default()
         engine = self.client.engine  # first of all: whether the service can be used
         self.endpoint = self.client.choose_endpoint(endpoint)
+        if not self.endpoint.online and not isinstance(endpoint, Endpoint):
+            warnings.warn(endpoints.offline(self.endpoint), OfflineWarning, stacklevel=3)
         self.group = ids.check_id(group) if group else ids.new_id()
         self._own_group = group is None
         self._options = Options(
@@ -74,10 +82,9 @@ class Executor(concurrent.futures.Executor):
             retention,
             when_full,
         ).checked()
+        engine.inbox.names[self.endpoint.id] = self.endpoint.name
         self._prepare_group(engine, label)
-        self._shut = False
-        self._live: set[Future[Any]] = set()
-        self._idle = threading.Condition()
+        self._live = Live()
         forking.watch(self)
 
     def _prepare_group(self, engine: Engine, label: Optional[str]) -> None:
@@ -93,64 +100,97 @@ class Executor(concurrent.futures.Executor):
 
     def after_fork(self) -> None:
         """In a child process: its parent waits for what was submitted before."""
-        self._live = set()
-        self._idle = threading.Condition()
+        self._live = Live()
 
     # -- submitting ------------------------------------------------------
 
+    @border
     def submit(  # also for functions that are registered
         self, fn: Union[Callable[..., T], Function, str], /, *args: Any, **kwargs: Any
     ) -> Future[T]:
-        """Run ``fn(*args, **kwargs)`` there. ``fn`` may be a registered function or its id.
+        """Run ``fn(*args, **kwargs)`` there.
 
-        Returns at once, unless too much is waiting to be sent. Raises PackError or
-        CaptureError if the call cannot travel; other errors are the future's.
+        ``fn`` may also be a registered function, its id, or its name. Returns at
+        once, unless too much is waiting to be sent. Raises PackError or CaptureError
+        if the call cannot travel, NotFound or InvalidRequest for a name that is not
+        one function's; other errors are the future's.
         """
         engine = self.client.engine
         terms, payload = packing.pack_call(self._ref(fn), self._options, args, kwargs)
-        future: Future[T] = Future(engine)
-        self._track(future)
+        future: Future[T] = Future(engine, self.group)
+        self._live.add(future)
         try:
             engine.submit(terms, future, payload)
         except BaseException:
-            self._forget(future)
+            self._live.drop(future)
             raise
         return future
 
+    def submit_batch(
+        self, fn: Union[Callable[..., T], Function, str], calls: Iterable[Iterable[Any]]
+    ) -> list[Future[T]]:
+        """Run ``fn(*args)`` for each ``args`` of ``calls``: a future for each, in their order.
+
+        Like ``submit`` in a loop, which packs what comes while a request is under way
+        into the next one; if one call cannot travel, none is run.
+        """
+        futures: list[Future[T]] = []
+        try:
+            for args in calls:
+                futures.append(self.submit(fn, *args))
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+        return futures
+
+    @border
     def map(
         self,
         fn: Union[Callable[..., T], Function, str],
         *iterables: Iterable[Any],
         timeout: Optional[float] = None,
         chunksize: Optional[int] = None,
+        buffersize: Optional[int] = None,
+        progress: Optional[bool] = None,
+        return_exceptions: bool = False,
     ) -> Iterator[T]:
         """Run ``fn`` for each set of arguments; values in the order of the arguments.
 
-        All calls are submitted now. ``chunksize`` calls travel as one bundle;
-        without it that is worked out from the endpoint's slots. The iterator
-        raises a call's exception at its place, and a TimeoutError if a value is
-        not there ``timeout`` seconds after this call.
+        All calls are submitted now; with ``buffersize`` about that many are under way,
+        and the iterables, which may be endless, are read on as values are taken.
+        ``chunksize`` calls travel as one bundle; without it that is worked out from
+        the endpoint's slots. The iterator raises a call's exception at its place
+        (``return_exceptions`` puts it there as a value), and a TimeoutError if a value
+        is not there ``timeout`` seconds after this call. When it ends early, or is
+        dropped after its first value, the calls that are left are cancelled.
+
+        ``progress`` shows a bar while values are waited for: True always, False never,
+        None in a terminal or notebook once it takes more than a second.
         """
         if chunksize is not None and chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
+        if buffersize is not None and buffersize < 1:
+            raise ValueError("buffersize must be >= 1.")
         end = None if timeout is None else time.monotonic() + timeout
-        calls = list(zip(*iterables))
-        size = self._chunk_size(len(calls), chunksize)
-        parts: list[chunks.Part] = []
-        try:
-            for at in range(0, len(calls), size):
-                self._submit_part(fn, calls[at : at + size], parts)
-        except BaseException:
-            for part in parts:
-                part.cancel()
-            raise
-        return chunks.results(parts, end)
+        calls: Iterator[tuple[Any, ...]] = zip(*iterables)
+        total = None
+        if buffersize is None:
+            known = list(calls)
+            total, calls = len(known), iter(known)
+        size = self._chunk_size(total if buffersize is None else buffersize, chunksize)
+        tally = Tally(total, getattr(fn, "__name__", ""))
+        parts = chunks.Parts(
+            lambda: self._submit_part(fn, list(itertools.islice(calls, size)), tally),
+            buffersize and max(1, buffersize // size),
+        )
+        return chunks.results(parts, chunks.Terms(end, return_exceptions, progress), tally)
 
-    def _chunk_size(self, calls: int, chunksize: Optional[int]) -> int:
+    def _chunk_size(self, calls: Optional[int], chunksize: Optional[int]) -> int:
         most = self.client.engine.limits.bundle_tasks
         if chunksize is not None:
             return min(chunksize, most)
-        if calls < 2:
+        if not calls or calls < 2:
             return 1
         try:
             status = self.client.endpoint(self.endpoint.id).status
@@ -159,80 +199,68 @@ class Executor(concurrent.futures.Executor):
         return chunks.size_for(calls, status.slots if status else 0, most)
 
     def _submit_part(
-        self, fn: Callee, calls: list[tuple[Any, ...]], parts: list[chunks.Part]
-    ) -> None:
+        self, fn: Callee, calls: list[tuple[Any, ...]], tally: Tally
+    ) -> list[chunks.Part]:
         """Submit calls as one chunk, or as several if they take too many bytes."""
-        if len(calls) == 1:
-            parts.append(self.submit(fn, *calls[0]))
-            return
+        if len(calls) < 2:
+            futures = [self.submit(fn, *call) for call in calls]
+            for future in futures:
+                future.add_done_callback(lambda _: tally.add())
+            return list(futures)
         engine = self.client.engine
         terms, payload = packing.pack_chunk(self._ref(fn), self._options, calls)
         try:
             engine.check_size(payload)
         except TooLarge:
             middle = len(calls) // 2
-            self._submit_part(fn, calls[:middle], parts)
-            self._submit_part(fn, calls[middle:], parts)
-            return
-        chunk = Chunk(engine, len(calls))
-        self._track(chunk)
+            first = self._submit_part(fn, calls[:middle], tally)
+            return first + self._submit_part(fn, calls[middle:], tally)
+        chunk = Chunk(engine, len(calls), self.group)
+        chunk.tell = tally.add
+        self._live.add(chunk)
         try:
             engine.submit_chunk(terms, chunk, payload)
         except BaseException:
-            self._forget(chunk)
+            self._live.drop(chunk)
             raise
-        parts.append(chunk)
+        return [chunk]
 
     def _ref(self, fn: Callee) -> FunctionRef:
+        if isinstance(fn, str) and not ids.is_id(fn):
+            fn = self.client.function_named(fn)
         return self.client.engine.functions.ref(fn)
-
-    def _track(self, future: Future[Any]) -> None:
-        with self._idle:
-            if self._shut:
-                raise RuntimeError("cannot schedule new futures after shutdown")
-            self._live.add(future)
-        future.add_done_callback(self._forget)
-
-    def _forget(self, future: concurrent.futures.Future[Any]) -> None:
-        with self._idle:
-            self._live.discard(future)
-            if not self._live:
-                self._idle.notify_all()
 
     # -- the end ---------------------------------------------------------
 
     def flush(self, timeout: Optional[float] = None) -> bool:
         """Wait until the service has all that was submitted; False if that took too long."""
-        with self._idle:
-            waiting = {future.accepted for future in self._live if hasattr(future, "accepted")}
-        return not concurrent.futures.wait(waiting, timeout).not_done
+        return self._live.wait_accepted(timeout)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; with ``wait``, wait until all have their results.
 
-        ``cancel_futures`` cancels all that have none, running ones too. Without
-        ``wait``, results still come, and what is not sent yet is sent before the
-        interpreter ends.
+        ``cancel_futures`` cancels those that no worker has begun. Without ``wait``,
+        results still come, and what is not sent yet is sent before the interpreter
+        ends.
         """
-        with self._idle:
-            self._shut = True
-            live = list(self._live)
+        live = self._live.shut()
         if cancel_futures:
             self._cancel(live)
         if wait:
-            with self._idle:
-                while self._live:
-                    self._idle.wait()
-            concurrent.futures.wait({future.accepted for future in live})
+            self._live.wait()
+            for future in live:
+                future.accepted.wait()
             self.client.engine.withdrawals.flush()
             self.client.engine.stream.leave(self.group)
 
     def _cancel(self, futures: list[Future[Any]]) -> None:
-        if not self._own_group:  # others may have tasks in it
-            for future in futures:
+        """Cancel what has not begun. One request stops all of them, if they are all there is."""
+        idle = [future for future in futures if not future.running()]
+        if not self._own_group or len(idle) < len(futures):
+            for future in idle:
                 future.cancel()
             return
-        sent = [future for future in futures if future.abandon() and future.task_id]
+        sent = [future for future in idle if future.abandon() and future.task_id]
         for accepted in {future.accepted for future in sent}:
             accepted.when_settled(self._stop_group)
 

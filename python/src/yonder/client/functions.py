@@ -7,6 +7,7 @@ import hashlib
 import threading
 import weakref
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any, Callable, Optional, Union
 
 from yonder.capture import CapturedFunction, capture
@@ -15,7 +16,7 @@ from yonder.client.http import Transport
 from yonder.client.models import Function, Requirements
 from yonder.client.shell import ShellFunction
 from yonder.client.watch import Watch, watch
-from yonder.errors import PackError, YonderError
+from yonder.errors import InvalidRequest, NotFound, PackError, YonderError
 
 # What is kept of captured functions; beyond that the oldest is captured again.
 KEPT = 512
@@ -139,6 +140,24 @@ class Functions:
                 function = register(self._transport, ref.captured)
             ref.registered = (function.id, function.version)
         return ref.registered
+
+
+def by_name(name: str, named: Sequence[Function], me: str) -> Function:
+    """The function with the name: your own, else the only one there is."""
+    chosen = [function for function in named if function.owner == me] or list(named)
+    if not chosen:
+        raise NotFound(
+            f"there is no function {name!r}: register it, or pass the function itself; "
+            "`yonder function list` shows those that there are",
+            field="function",
+        )
+    if len(chosen) > 1:
+        owners = ", ".join(f"{f.id} of {f.owner_name or f.owner}" for f in chosen[:10])
+        raise InvalidRequest(
+            f"{len(chosen)} functions are called {name!r}: name one by its id; there are {owners}",
+            field="function",
+        )
+    return chosen[0]
 
 
 def _positional(signature: Optional[dict[str, Any]]) -> tuple[str, ...]:

@@ -89,6 +89,9 @@ class Origin(Protocol):
     def withdraw(self, future: Future[Any]) -> None:
         """Ask that the cancelled future's tasks be stopped; does not wait for it."""
 
+    def is_running(self, future: Future[Any]) -> bool:
+        """Whether a task of the future has started, as the service knows it."""
+
     def waits_for(self, future: Future[Any]) -> str:
         """What the future waits for, as the end of a sentence."""
 
@@ -96,17 +99,18 @@ class Origin(Protocol):
 class Future(concurrent.futures.Future[T]):
     """The result of one task, to come.
 
-    ``accepted`` tells when the service has the task. ``cancel()`` cancels
-    this future at once, and asks the service to stop the task in the
-    background; a task that runs already is stopped where it runs.
+    ``accepted`` tells when the service has the task, ``group`` is its task group's
+    id. ``cancel()`` cancels this future at once, and asks the service to stop the
+    task in the background; a task that runs already is stopped where it runs.
     """
 
     __yonder_stays_here__ = True
 
     accepted: Acceptance
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, origin: Origin, group: str = "") -> None:
         super().__init__()
+        self.group = group
         self._origin = origin
         self._place: Optional[tuple[str, int]] = None
         self._entry: Entry = {}
@@ -157,6 +161,14 @@ class Future(concurrent.futures.Future[T]):
             return super().exception(timeout)
         except concurrent.futures.TimeoutError:
             raise self._too_late(timeout) from None
+
+    def running(self) -> bool:
+        """Whether a worker runs the task now.
+
+        Asks the service, at most twice a second for all tasks of a group; what
+        began is known there about a second later. False while that cannot be told.
+        """
+        return not self.done() and self._place is not None and self._origin.is_running(self)
 
     def cancel(self) -> bool:
         """Cancel; False when there is a result already."""

@@ -73,7 +73,7 @@ def attach(engine: Engine, group: str, tasks: Iterable[Task], cursor: int = 0) -
     bundles: dict[str, dict[int, Future[Any]]] = {}
     for task in tasks:
         bundle, index = ids.bundle_of(task.id)
-        future: Future[Any] = Future(engine)
+        future: Future[Any] = Future(engine, group)
         future.accepted = accepted
         future._place = (bundle, index)
         bundles.setdefault(bundle, {})[index] = future

@@ -40,9 +40,11 @@ class Inbox:
     """Groups and their sinks. Safe for any number of threads.
 
     ``fetch`` downloads a blob; that happens in the crew, not in the caller.
+    ``names`` are those of endpoints by their ids, as far as they are known.
     """
 
     def __init__(self, fetch: Fetch, crew: Crew) -> None:
+        self.names: dict[str, str] = {}
         self._fetch = fetch
         self._crew = crew
         self._lock = threading.Lock()
@@ -149,6 +151,7 @@ class Inbox:
             sink = state.sinks.get(entry["bundle"]) if state is not None else None
         if sink is None:
             return  # somebody else's, or all of it was there before
+        entry["endpoint_name"] = self.names.get(entry.get("endpoint") or "")
         blob = entry.get("blob")
         if blob:
             self._crew.run(lambda: self._fetched(group, sink, entry, blob))

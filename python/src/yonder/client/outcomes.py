@@ -14,20 +14,25 @@ from typing import Any
 from yonder.client import ids, payloads
 from yonder.client.future import Entry
 from yonder.client.sinks import Outcome, Value
-from yonder.errors import TaskOutcome, UnpackError, error_for
+from yonder.errors import RemoteTraceback, TaskFailed, TaskOutcome, UnpackError, error_for
 from yonder.wire import Buffer
 
 
 @dataclass(frozen=True)
 class Remote(TaskOutcome):
-    """Where and how an exception was raised: the attribute ``remote`` of it."""
+    """Where and how an exception was raised: the attribute ``remote`` of it.
+
+    ``traceback`` is the remote traceback's text, empty if the function was not called.
+    """
 
     task_id: str = ""
     endpoint: str = ""
+    endpoint_name: str = ""
     attempt: int = 0
+    worker: str = ""
     stdout: str = ""
     stderr: str = ""
-    worker: str = ""
+    traceback: str = ""
 
 
 def read(entry: Entry, payload: Buffer) -> list[Outcome]:
@@ -94,29 +99,40 @@ def _error(entry: Entry, payload: Buffer) -> BaseException:
 
 def explain(error: BaseException, entry: Entry, index: int) -> BaseException:
     """Attach to an exception which task it comes from, and what that wrote."""
+    cause = error.__cause__
     remote = Remote(
-        ids.task_id(entry["bundle"], index),
-        entry.get("endpoint") or "",
-        entry.get("attempt") or 0,
-        entry.get("stdout") or "",
-        entry.get("stderr") or "",
-        entry.get("worker") or "",
+        task_id=ids.task_id(entry["bundle"], index),
+        endpoint=entry.get("endpoint") or "",
+        endpoint_name=entry.get("endpoint_name") or "",
+        attempt=entry.get("attempt") or 0,
+        worker=entry.get("worker") or "",
+        stdout=entry.get("stdout") or "",
+        stderr=entry.get("stderr") or "",
+        traceback=cause.text if isinstance(cause, RemoteTraceback) else "",
     )
     if isinstance(error, TaskOutcome):
-        for name in ("task_id", "endpoint", "attempt", "stdout", "stderr"):
-            setattr(error, name, getattr(remote, name))
+        for field in TaskOutcome.__annotations__:
+            setattr(error, field, getattr(remote, field))
     with contextlib.suppress(AttributeError, TypeError):  # an exception with slots
         error.remote = remote  # type: ignore[attr-defined]
-        if sys.version_info >= (3, 11):
-            error.add_note(_note(remote))
+    _add_note(error, _note(error, remote))
     return error
 
 
-def _note(remote: Remote) -> str:
-    place = f"endpoint {remote.endpoint}" + (f", worker {remote.worker}" if remote.worker else "")
-    note = f"task {remote.task_id}, attempt {remote.attempt}, {place}"
+def _add_note(error: BaseException, note: str) -> None:
+    if not note:
+        return
+    if sys.version_info >= (3, 11):
+        with contextlib.suppress(AttributeError, TypeError):
+            error.add_note(note)
+    elif isinstance(error.__cause__, RemoteTraceback):
+        error.__cause__.note = note
+
+
+def _note(error: BaseException, remote: Remote) -> str:
+    lines = [] if isinstance(error, TaskFailed) else [remote.place]  # its text has it
     for name in ("stdout", "stderr"):
-        text: Any = getattr(remote, name).rstrip()
+        text: str = getattr(remote, name).rstrip()
         if text:
-            note += f"\nits {name} ended with:\n" + "\n".join(text.splitlines()[-20:])
-    return note
+            lines += [f"its {name} ended with:", *text.splitlines()[-20:]]
+    return "\n".join(lines)

@@ -135,7 +135,7 @@ class Sender:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise RuntimeError("cannot submit: the client is closed")
+            raise RuntimeError("cannot schedule new futures: the client is closed")
 
     def _enqueue(self, draft: Draft) -> None:
         self._queue.append(draft)
@@ -161,6 +161,7 @@ class Sender:
                 batch = self._take()
             if batch:
                 self._send(batch)
+            del batch  # or it keeps futures and payloads until there is another
 
     def _take(self) -> list[Draft]:
         """The next request's drafts, closed. The lock is held."""
@@ -282,6 +283,7 @@ class Sender:
     def _done(self, draft: Draft) -> None:
         with self._lock:
             self._let_go(draft)
+        draft.clear()
 
     def _let_go(self, draft: Draft) -> None:
         self._tasks -= draft.held_tasks

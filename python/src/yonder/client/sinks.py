@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, InvalidStateError
 from typing import Any, Optional, Protocol, Union
 
@@ -68,16 +68,17 @@ class Chunk(Future[None]):
     """The tasks of a bundle that was packed once: part of a map.
 
     It is done when all of them are; each one's outcome can be had as soon as it
-    is there, and only once.
+    is there, and only once. ``tell`` is called with the number of new ones.
     """
 
     __yonder_stays_here__ = True
 
-    def __init__(self, origin: Origin, tasks: int) -> None:
-        super().__init__(origin)
+    def __init__(self, origin: Origin, tasks: int, group: str = "") -> None:
+        super().__init__(origin, group)
         self.tasks = tasks
         self._outcomes: list[Optional[Outcome]] = [None] * tasks
         self._missing = set(range(tasks))
+        self.tell: Callable[[int], None] = lambda count: None
 
     def missing(self) -> list[int]:
         """The indexes of the tasks without an outcome."""
@@ -86,12 +87,15 @@ class Chunk(Future[None]):
 
     def fill(self, lo: int, outcomes: Sequence[Outcome], entry: Entry) -> bool:
         with self._condition:
+            before = len(self._missing)
             for index, outcome in enumerate(outcomes, lo):
                 if index in self._missing:
                     self._missing.discard(index)
                     self._outcomes[index] = outcome
+            new = before - len(self._missing)
             complete = not self._missing
             self._condition.notify_all()
+        self.tell(new)
         if complete:
             finish(self, Value(None), entry, time.time_ns() // 1000)
         return complete

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from time import time
 from types import CoroutineType
 from typing import Any, Optional
@@ -11,6 +12,7 @@ from yonder import codec, wire
 from yonder.context import CurrentTask
 from yonder.errors import UnpackError, YonderError
 from yonder.worker.report import CHUNK, EACH, EXCEPTION, FAILED, OK, Report, failure
+from yonder.worker.teller import Teller
 
 # What a worker has finished and not told is lost if a later task ends the
 # process. Single calls are told soon; a chunk's in fewer, larger messages.
@@ -30,12 +32,15 @@ class Run:
         report: Report,
         task: CurrentTask,
         progress: memoryview,
+        teller: Teller,
     ) -> None:
         self.header = header
         self.columns = columns
         self.report = report
         self.task = task
         self.progress = progress
+        self.teller = teller
+        self.stretch: Optional[Stretch] = None
         self.lo: int = self.header["lo"]
         self.hi: int = self.header["hi"]
 
@@ -47,11 +52,15 @@ class Run:
             self.refuse(error)
             return
         # Its modules stay in place for the whole run, packing included.
-        with function.active():
+        with function.active(), self.watched():
             if self.header["form"] == CHUNK:
                 self.chunk(function)
             else:
                 self.each(function)
+
+    def watched(self) -> AbstractContextManager[None]:
+        """What is gathered is told when a call is slow; a single one gathers nothing."""
+        return self.teller.watching(self) if self.hi - self.lo > 1 else nullcontext()
 
     def begin(self, index: int) -> float:
         """Note which task runs, for itself and for the manager after a crash."""
@@ -64,7 +73,8 @@ class Run:
             began = self.begin(index)
             outcome, payload = self.one(function, index - self.lo)
             ended = time()
-            self.report.add(index, index + 1, outcome, EACH, payload, (began, ended))
+            with self.report.lock:
+                self.report.add(index, index + 1, outcome, EACH, payload, (began, ended))
             if ended - self.report.sent >= TELL_EACH and index + 1 < self.hi:
                 self.report.flush()
 
@@ -85,7 +95,7 @@ class Run:
         except BaseException as error:
             self.refuse(error)
             return
-        stretch = Stretch(self.report)
+        stretch = self.stretch = Stretch(self.report)
         for index in range(self.lo, self.hi):
             began = self.begin(index)
             try:
@@ -95,11 +105,26 @@ class Run:
             else:
                 outcome, payload = self.call(function, args, kwargs)
             ended = time()
-            stretch.add(index, outcome, payload, (began, ended))
-            if ended - self.report.sent >= TELL_CHUNK and index + 1 < self.hi:
-                stretch.end()
+            with self.report.lock:
+                stretch.add(index, outcome, payload, (began, ended))
+                if ended - self.report.sent >= TELL_CHUNK and index + 1 < self.hi:
+                    stretch.end()
+                    self.report.flush()
+        with self.report.lock:
+            stretch.end()
+
+    def at(self) -> Optional[int]:
+        """For the teller: the task that is run now, None if there is nothing to send."""
+        waits = self.report.entries or (self.stretch is not None and self.stretch.values)
+        return self.task.index if waits else None
+
+    def tell(self, at: int) -> None:
+        """For the teller: send what there is, if that task is still run."""
+        with self.report.lock:
+            if self.task.index == at:
+                if self.stretch is not None:
+                    self.stretch.end()
                 self.report.flush()
-        stretch.end()
 
     def call(self, function: Any, args: Any, kwargs: Any) -> tuple[str, bytes]:
         """Call and pack. SystemExit and KeyboardInterrupt are the function's own, too."""

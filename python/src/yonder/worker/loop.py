@@ -12,6 +12,7 @@ from yonder.errors import MalformedFrame
 from yonder.worker import calls
 from yonder.worker.functions import Functions
 from yonder.worker.report import Report
+from yonder.worker.teller import Teller
 
 
 class Loop:
@@ -22,6 +23,7 @@ class Loop:
         self.directory = directory
         self.progress = progress
         self.functions = Functions()
+        self.teller = Teller()
 
     def serve(self) -> None:
         """Handle frames until the manager closes the connection."""
@@ -52,7 +54,7 @@ class Loop:
         context.set_current_task(task)
         report = Report(self.stream, header["run"], header["inline"], self.directory)
         try:
-            run = calls.Run(header, frame.columns, report, task, self.progress)
+            run = calls.Run(header, frame.columns, report, task, self.progress, self.teller)
             run.go(lambda: self.functions.get(header["function"]))
             report.flush(last=True)
         except ConnectionError:

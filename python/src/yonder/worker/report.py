@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import threading
 from time import time
 from typing import Any
 
@@ -38,13 +39,14 @@ def in_one_line(payload: bytes) -> str:
 
 
 class Report:
-    """Writes the Ran frames of one run."""
+    """Writes the Ran frames of one run. Who adds or sends holds the lock."""
 
     def __init__(self, stream: wire.Stream, run: int, inline: int, directory: str) -> None:
         self.stream = stream
         self.run = run
         self.inline = inline
         self.directory = directory
+        self.lock = threading.RLock()
         self.sent = time()
         self.clear()
 
@@ -91,13 +93,14 @@ class Report:
 
     def flush(self, last: bool = False) -> None:
         """Send what there is. All output so far belongs to it, so that goes first."""
-        if not self.entries and not last:
-            return
-        stdio.flush()
-        header = {"run": self.run, "entries": self.entries, "files": self.files, "last": last}
-        self.stream.send(wire.Kind.RAN, header, self.columns)
-        self.sent = time()
-        self.clear()
+        with self.lock:
+            if not self.entries and not last:
+                return
+            stdio.flush()
+            header = {"run": self.run, "entries": self.entries, "files": self.files, "last": last}
+            self.stream.send(wire.Kind.RAN, header, self.columns)
+            self.sent = time()
+            self.clear()
 
 
 def unwritten(size: int, error: OSError) -> bytes:

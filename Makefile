@@ -5,7 +5,8 @@ SHELL := /bin/bash
 
 MODULE  := github.com/yonder-run/yonder
 CACHE   := $(CURDIR)/.cache
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# The Python package has the version of everything.
+VERSION ?= $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' python/src/yonder/__init__.py)
 COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 LDFLAGS := -s -w -X $(MODULE)/internal/version.Version=$(VERSION) -X $(MODULE)/internal/version.Commit=$(COMMIT)
 # One static binary, the same bytes wherever it is built.
@@ -37,10 +38,15 @@ $(CROSS): cross-%:
 	GOOS=$(word 1,$(subst -, ,$*)) GOARCH=$(word 2,$(subst -, ,$*)) \
 		$(BUILD) -o dist/yonder-$*$(if $(findstring windows,$*),.exe) ./cmd/yonder
 
+HOST := $(shell go env GOOS)-$(shell go env GOARCH)
+
 .PHONY: wheel
-wheel: ## build the Python wheels into dist/
-	tools/setup --python
-	.cache/venv/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist ./python ./compat/funcx
+wheel: cross-$(HOST) ## build the Python wheels, with the program for this machine, into dist/
+	tools/wheel $(HOST)
+
+.PHONY: wheels
+wheels: cross ## the same for every platform
+	tools/wheel $(PLATFORMS)
 
 .PHONY: test
 test: ## set up what is missing, then run the Go and the Python tests

@@ -16,6 +16,7 @@ import (
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/cli/kit"
+	"github.com/yonder-run/yonder/endpoint/pythons"
 )
 
 // registerProgram runs where the Python package is: only Python can pack a
@@ -55,7 +56,7 @@ func newFunctionRegister(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			python = cmp.Or(python, a.Getenv("YONDER_PYTHON"), "python3")
+			python = cmp.Or(python, a.Getenv("YONDER_PYTHON"), pythons.Beside(), "python3")
 			made, err := a.runRegister(cmd.Context(), python, absolute(file), function, name, description)
 			if err != nil {
 				return err
@@ -67,7 +68,7 @@ func newFunctionRegister(a *app) *cobra.Command {
 			return a.Show(f, func() { a.Printf("Registered %s, version %d (%s).\n", f.Name, f.Version, f.ID) })
 		},
 	}
-	cmd.Flags().StringVar(&python, "python", "", "`interpreter` that has the Python package (default $YONDER_PYTHON, else python3)")
+	cmd.Flags().StringVar(&python, "python", "", "`interpreter` that has the Python package (default $YONDER_PYTHON, else the one beside this program, else python3)")
 	cmd.Flags().StringVar(&name, "name", "", "what to call it (default its own name)")
 	cmd.Flags().StringVar(&description, "description", "", "what people should know about it")
 	command.add(cmd)

@@ -47,11 +47,34 @@ func Load(ctx context.Context, listed []string) ([]wire.Interpreter, error) {
 	return onePerMinor(all), nil
 }
 
-// Discover looks for interpreters: python3 of PATH first, which becomes the
-// default, then those named with their version, then those of pyenv. It
-// returns one per minor; what does not run is left out.
+// Discover looks for interpreters: first python3 beside this program, or else
+// of PATH, which becomes the default, then those named with their version, then
+// those of pyenv. It returns one per minor; what does not run is left out.
 func Discover(ctx context.Context) []wire.Interpreter {
-	return discover(ctx, candidates(os.Getenv("PATH"), pyenvRoot()))
+	path := os.Getenv("PATH")
+	if beside := Beside(); beside != "" {
+		path = filepath.Dir(beside) + string(os.PathListSeparator) + path
+	}
+	return discover(ctx, candidates(path, pyenvRoot()))
+}
+
+// Beside returns the interpreter in this program's own folder, "" if there is
+// none. A program that pip installed into a virtual environment is to run
+// functions with what is installed there, whether or not that is on PATH.
+func Beside() string {
+	program, err := os.Executable()
+	if err != nil {
+		return "" // a system that cannot say has PATH
+	}
+	return beside(program)
+}
+
+func beside(program string) string {
+	python := filepath.Join(filepath.Dir(program), "python3")
+	if !executable(python) {
+		return ""
+	}
+	return python
 }
 
 func discover(ctx context.Context, paths []string) []wire.Interpreter {

@@ -44,6 +44,14 @@ func TestDiscoverAsksEveryone(t *testing.T) {
 	}, found)
 }
 
+func TestTheInterpreterBesideTheProgram(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.Empty(t, beside(filepath.Join(dir, "yonder")))
+	python := install(t, dir, "python3", says("/venv/bin/python3", "3.12.0"))
+	require.Equal(t, python, beside(filepath.Join(dir, "yonder")))
+}
+
 func TestListedInterpretersMustWork(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -16,6 +16,10 @@ __version__ = "0.1.0"
 _LAZY = {
     "Client": "yonder.client.client",
     "Executor": "yonder.client.executor",
+    "AsyncExecutor": "yonder.client.aio",
+    "function": "yonder.client.decorator",
+    "as_completed": "yonder.client.progress",
+    "register_joblib": "yonder.client.parallel",
     "Future": "yonder.client.future",
     "Acceptance": "yonder.client.future",
     "ShellFunction": "yonder.client.shell",
@@ -31,6 +35,7 @@ _LAZY = {
     "CaptureError": "yonder.errors",
     "CodecMismatch": "yonder.errors",
     "PackError": "yonder.errors",
+    "OfflineWarning": "yonder.errors",
     "RemoteError": "yonder.errors",
     "ShellError": "yonder.errors",
     "TaskFailed": "yonder.errors",
@@ -48,7 +53,9 @@ if TYPE_CHECKING:
     from yonder import client as client
     from yonder import codec as codec
     from yonder import errors as errors
+    from yonder.client.aio import AsyncExecutor as AsyncExecutor
     from yonder.client.client import Client as Client
+    from yonder.client.decorator import function as function
     from yonder.client.executor import Executor as Executor
     from yonder.client.future import Acceptance as Acceptance
     from yonder.client.future import Future as Future
@@ -58,12 +65,15 @@ if TYPE_CHECKING:
     from yonder.client.models import Requirements as Requirements
     from yonder.client.models import Sharing as Sharing
     from yonder.client.models import Task as Task
+    from yonder.client.parallel import register_joblib as register_joblib
+    from yonder.client.progress import as_completed as as_completed
     from yonder.client.shell import ShellFunction as ShellFunction
     from yonder.client.shell import ShellResult as ShellResult
     from yonder.context import CurrentTask as CurrentTask
     from yonder.context import current_task as current_task
     from yonder.errors import CaptureError as CaptureError
     from yonder.errors import CodecMismatch as CodecMismatch
+    from yonder.errors import OfflineWarning as OfflineWarning
     from yonder.errors import PackError as PackError
     from yonder.errors import RemoteError as RemoteError
     from yonder.errors import ShellError as ShellError

@@ -8,7 +8,7 @@ import functools
 import os
 import pickle
 from collections.abc import Callable
-from types import TracebackType
+from types import FunctionType, TracebackType
 from typing import Any, Optional, TypeVar, cast
 
 import yonder
@@ -16,6 +16,7 @@ from yonder.errors import InternalError, RemoteTraceback, YonderError
 
 F = TypeVar("F", bound=Callable[..., Any])
 E = TypeVar("E", bound=BaseException)
+C = TypeVar("C", bound=type)
 
 _OURS = (
     os.path.dirname(os.path.abspath(yonder.__file__)) + os.sep,
@@ -40,6 +41,14 @@ def border(method: F) -> F:
             raise plain(error)  # noqa: B904  # plain keeps the cause that is worth seeing
 
     return cast("F", call)
+
+
+def bordered(cls: C) -> C:
+    """A class of whose public methods each is a border."""
+    for name, value in list(vars(cls).items()):
+        if not name.startswith("_") and isinstance(value, FunctionType):
+            setattr(cls, name, border(value))
+    return cls
 
 
 def plain(error: E) -> E:

@@ -72,6 +72,11 @@ class Terms(NamedTuple):
     progress: Optional[bool] = None
 
 
+def terms(timeout: Optional[float], exceptions: bool, progress: Optional[bool]) -> Terms:
+    """Terms that begin now."""
+    return Terms(None if timeout is None else time.monotonic() + timeout, exceptions, progress)
+
+
 def results(parts: Parts, terms: Terms, tally: Tally) -> Iterator[Any]:
     """The values of all parts in order.
 
@@ -81,14 +86,21 @@ def results(parts: Parts, terms: Terms, tally: Tally) -> Iterator[Any]:
     try:
         with tally.shown(terms.progress):
             for part in parts:
-                if isinstance(part, Chunk):
-                    yield from _elements(part, terms)
-                else:
-                    only = [part]
-                    del part  # who takes the value is to be the only one who has it
-                    yield _result(only.pop(), terms)
+                only = [part]
+                del part  # who takes a value is to be the only one who has it
+                yield from values(only.pop(), terms)
     finally:
         parts.cancel()
+
+
+def values(part: Part, terms: Terms) -> Iterator[Any]:
+    """The values of one part."""
+    if isinstance(part, Chunk):
+        yield from _elements(part, terms)
+        return
+    only = [part]
+    del part
+    yield _result(only.pop(), terms)
 
 
 def _elements(chunk: Chunk, terms: Terms) -> Iterator[Any]:

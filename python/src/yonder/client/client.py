@@ -8,11 +8,13 @@ import logging
 import threading
 import time
 import weakref
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar, Union
 
 from yonder.capture import capture
 from yonder.client import config, endpoints, forking, functions, ids, outcomes
+from yonder.client.border import bordered
 from yonder.client.future import Future, ResultTimeout
 from yonder.client.groups import Group
 from yonder.client.http import PATIENCE_S, Transport, with_query
@@ -37,6 +39,7 @@ EXIT_S = 30.0
 WAIT_S = 30.0
 
 
+@bordered
 class Client(Rest):
     """Speaks to a service. Safe for any number of threads, and after a fork.
 
@@ -176,6 +179,32 @@ class Client(Rest):
 
     def _group(self, value: dict[str, Any]) -> Group:
         return dataclasses.replace(Group.from_json(value), client=self)
+
+    def states(self, tasks: Iterable[Union[Future[Any], str]]) -> dict[str, str]:
+        """The states of many tasks at once, by their ids: futures, or ids.
+
+        Futures of one group cost a request for each thousand tasks that the group got
+        since the oldest of them; what is done costs nothing. Futures that are not sent
+        yet are left out. An id alone costs a request.
+        """
+        found: dict[str, str] = {}
+        asked: dict[str, set[str]] = {}
+        for task in tasks:
+            if isinstance(task, str):
+                found[task] = self.task(task).state
+            elif task.task_id is not None:
+                if task.done():
+                    found[task.task_id] = task.state
+                else:
+                    asked.setdefault(task.group, set()).add(task.task_id)
+        for group, wanted in asked.items():
+            for known in self._tasks(group):
+                if known.id in wanted:
+                    found[known.id] = known.state
+                    wanted.discard(known.id)
+                if not wanted:
+                    break
+        return found
 
     def result(self, task: str, timeout: Optional[float] = None) -> Any:
         """A task's value, or its exception raised, for a task from anywhere.

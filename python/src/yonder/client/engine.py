@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from typing import Any
@@ -18,6 +19,7 @@ from yonder.client.running import Running
 from yonder.client.sender import Sender
 from yonder.client.sinks import Chunk, Sink
 from yonder.client.stream import Stream
+from yonder.client.waiting import Waiting
 from yonder.client.withdraw import Withdrawals
 from yonder.errors import TooLarge, YonderError
 from yonder.wire import Buffer
@@ -42,6 +44,7 @@ class Engine:
         self.transport = transport
         self.functions = Functions(transport)
         self.running = Running(transport)
+        self.waiting = Waiting(transport)
         crew = Crew("yonder-transfer")
         self._crew = crew
         self.inbox = Inbox(self.fetch, crew)
@@ -143,8 +146,18 @@ class Engine:
         places = map(ids.bundle_of, running)
         return any(place[0] == bundle and place[1] in missing for place in places)
 
-    def waits_for(self, future: Future[Any]) -> str:
-        """What a future waits for, as the end of a sentence."""
+    def long_wait(self, future: Future[Any]) -> None:
+        """Somebody has waited long for the future: say what for."""
+        if future._place is None or not future.accepted.is_set():
+            log.warning("still waiting: %s", self.waits_for(future))
+            return
+        self.waiting.tell(_first_task(future), lambda: self.waits_for(future))
+
+    def waits_for(self, future: Future[Any], ask: bool = False) -> str:
+        """What a future waits for, as the end of a sentence; ``ask`` the service, if it may cost.
+
+        Reaches no further than the service's answer: it does not repeat the question.
+        """
         task = future.task_id
         trouble = self.sender.trouble or self.transport.trouble
         because = f" ({trouble})" if trouble else ""
@@ -157,6 +170,9 @@ class Engine:
                 f"the service has task {task}, and there is no connection for results "
                 f"({self.stream.trouble}); it is being tried again"
             )
+        if ask:
+            with contextlib.suppress(YonderError):
+                return self.waiting.reason(_first_task(future))
         return f"the service has task {task} and no result yet: see `yonder task show {task}`"
 
     # -- the end ---------------------------------------------------------
@@ -172,3 +188,11 @@ class Engine:
         self.stream.close()
         self.transport.close()
         return sent
+
+
+def _first_task(future: Future[Any]) -> str:
+    """The id of the future's task, of a chunk's first one without an outcome."""
+    assert future._place is not None, "it was sent"
+    missing = future.missing() if isinstance(future, Chunk) else []
+    bundle, index = future._place
+    return ids.task_id(bundle, missing[0] if missing else index)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import itertools
-import time
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, Callable, Optional, TypeVar, Union
@@ -168,11 +167,22 @@ class Executor(concurrent.futures.Executor):
         ``progress`` shows a bar while values are waited for: True always, False never,
         None in a terminal or notebook once it takes more than a second.
         """
+        terms = chunks.terms(timeout, return_exceptions, progress)
+        parts, tally = self._start_map(fn, iterables, chunksize, buffersize)
+        return chunks.results(parts, terms, tally)
+
+    def _start_map(
+        self,
+        fn: Callee,
+        iterables: tuple[Iterable[Any], ...],
+        chunksize: Optional[int],
+        buffersize: Optional[int],
+    ) -> tuple[chunks.Parts, Tally]:
+        """Submit the calls of a map, or the first ones."""
         if chunksize is not None and chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
         if buffersize is not None and buffersize < 1:
             raise ValueError("buffersize must be >= 1.")
-        end = None if timeout is None else time.monotonic() + timeout
         calls: Iterator[tuple[Any, ...]] = zip(*iterables)
         total = None
         if buffersize is None:
@@ -184,7 +194,7 @@ class Executor(concurrent.futures.Executor):
             lambda: self._submit_part(fn, list(itertools.islice(calls, size)), tally),
             buffersize and max(1, buffersize // size),
         )
-        return chunks.results(parts, chunks.Terms(end, return_exceptions, progress), tally)
+        return parts, tally
 
     def _chunk_size(self, calls: Optional[int], chunksize: Optional[int]) -> int:
         most = self.client.engine.limits.bundle_tasks

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Callable, Optional, Union
 
 from yonder.capture import CapturedFunction, capture
+from yonder.capture.functions import WRAPPED
 from yonder.client import ids
 from yonder.client.http import Transport
 from yonder.client.models import Function, Requirements
@@ -38,10 +39,12 @@ class FunctionRef:
         captured: Optional[CapturedFunction] = None,
         registered: Optional[tuple[str, int]] = None,
         python: str = "",
+        requirements: Optional[Requirements] = None,
         codec: str = "pickle",
         shell: Optional[ShellFunction] = None,
     ) -> None:
         self.name = name
+        self.requirements = requirements
         self.codec = codec
         self.shell = shell
         self.captured = captured
@@ -103,10 +106,15 @@ class Functions:
     def _capture(self, callee: Callable[..., Any]) -> FunctionRef:
         if not callable(callee):
             raise PackError(f"{callee!r} cannot be run: pass a function or the id of one")
-        seen = watch(callee)  # before capturing: a change in between is then noticed
-        captured = capture(callee)
-        key = (captured.name, captured.hash)
-        new = FunctionRef(captured.name, captured, python=captured.python or "")
+        # What the decorator made: the function, and what it asks for.
+        fn, needs = callee, None
+        if hasattr(type(callee), WRAPPED):
+            fn, needs = getattr(callee, WRAPPED), getattr(callee, "requirements", None)
+        seen = watch(fn)  # before capturing: a change in between is then noticed
+        captured = capture(fn)
+        key = (captured.name, f"{captured.hash} {needs or ''}")
+        python = captured.python or (needs.python if needs else "")
+        new = FunctionRef(captured.name, captured, python=python, requirements=needs)
         if seen is not None and seen.whole:
             with self._lock:
                 self._captures[id(callee)] = (weakref.ref(callee), seen, key)
@@ -137,7 +145,7 @@ class Functions:
                 function = register_shell(self._transport, ref.shell)
             else:
                 assert ref.captured is not None
-                function = register(self._transport, ref.captured)
+                function = register(self._transport, ref.captured, requirements=ref.requirements)
             ref.registered = (function.id, function.version)
         return ref.registered
 

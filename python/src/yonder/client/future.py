@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Optional, Protocol, TypeVar
 
 from yonder.client import ids
+from yonder.client.waiting import LONG_S
 from yonder.errors import Timeout, Unavailable
 
 T = TypeVar("T")
@@ -92,8 +93,11 @@ class Origin(Protocol):
     def is_running(self, future: Future[Any]) -> bool:
         """Whether a task of the future has started, as the service knows it."""
 
-    def waits_for(self, future: Future[Any]) -> str:
-        """What the future waits for, as the end of a sentence."""
+    def long_wait(self, future: Future[Any]) -> None:
+        """Somebody has waited long for the future: say what for."""
+
+    def waits_for(self, future: Future[Any], ask: bool = False) -> str:
+        """What the future waits for, as the end of a sentence; ``ask`` may take a request."""
 
 
 class Future(concurrent.futures.Future[T]):
@@ -123,6 +127,15 @@ class Future(concurrent.futures.Future[T]):
         return ids.task_id(*self._place) if self._place else None
 
     @property
+    def state(self) -> str:
+        """ "succeeded", "failed", "cancelled", or "pending" while there is no outcome here."""
+        if not self.done():
+            return "pending"
+        if self.cancelled():
+            return "cancelled"
+        return "succeeded" if super().exception(0) is None else "failed"
+
+    @property
     def stdout(self) -> str:
         """The end of what the task wrote to its standard output; empty until it is done."""
         return str(self._entry.get("stdout") or "")
@@ -148,7 +161,7 @@ class Future(concurrent.futures.Future[T]):
         """The task's value, or its exception raised; waits ``timeout`` seconds at most."""
         self._check_process()
         try:
-            return super().result(timeout)
+            return super().result(self._long_wait(timeout))
         except concurrent.futures.TimeoutError as error:
             if error is self._exception:  # the task's own
                 raise
@@ -158,7 +171,7 @@ class Future(concurrent.futures.Future[T]):
         """The task's exception, or None; waits ``timeout`` seconds at most."""
         self._check_process()
         try:
-            return super().exception(timeout)
+            return super().exception(self._long_wait(timeout))
         except concurrent.futures.TimeoutError:
             raise self._too_late(timeout) from None
 
@@ -194,8 +207,19 @@ class Future(concurrent.futures.Future[T]):
         with contextlib.suppress(InvalidStateError):
             self.set_exception(error)
 
+    def _long_wait(self, timeout: Optional[float]) -> Optional[float]:
+        """Wait for a while; if that was not enough, say what for. Returns what is left."""
+        if self.done() or (timeout is not None and timeout <= LONG_S):
+            return timeout
+        concurrent.futures.wait([self], LONG_S)
+        if not self.done():
+            self._origin.long_wait(self)
+        return None if timeout is None else timeout - LONG_S
+
     def _too_late(self, timeout: Optional[float]) -> ResultTimeout:
-        return ResultTimeout(f"no result within {timeout} s: {self._origin.waits_for(self)}")
+        # Who asks with a timeout near nothing asks often.
+        reason = self._origin.waits_for(self, ask=timeout is not None and timeout >= 1)
+        return ResultTimeout(f"no result within {timeout} s: {reason}")
 
     def _check_process(self) -> None:
         if not self.done() and self._origin.pid != os.getpid():

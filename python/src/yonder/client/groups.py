@@ -12,6 +12,7 @@ from yonder.client import ids
 from yonder.client.future import Acceptance, Future
 from yonder.client.http import TYPE_FRAMES, Request, with_query
 from yonder.client.models import AT, Cancelled, Model, Task
+from yonder.client.progress import as_completed
 from yonder.client.sinks import Futures
 
 if TYPE_CHECKING:
@@ -58,6 +59,38 @@ class Group(Model):
         """
         client = self._client
         return attach(client.engine, self.id, client._tasks(self.id), self.forgotten)
+
+    def all_tasks(self, state: str = "", limit: int = 0) -> list[Task]:
+        """Its tasks, newest first, those in one state if you name it; ``limit`` 0 is all."""
+        return list(self._client._tasks(self.id, state, limit=limit))
+
+    def counts(self) -> dict[str, int]:
+        """How many of its tasks wait, run, have succeeded and have failed, now.
+
+        "failed" includes those that were cancelled. Asks for the counts of the group and
+        for the tasks that run, so it is cheap for a group of any size.
+        """
+        now = self.refresh()
+        running = len(self.all_tasks("started"))
+        return {
+            "waiting": max(0, now.tasks - now.done - running),
+            "running": running,
+            "succeeded": now.done - now.failed,
+            "failed": now.failed,
+        }
+
+    def wait(
+        self, timeout: Optional[float] = None, *, progress: Optional[bool] = None
+    ) -> list[Future[Any]]:
+        """Wait until all its tasks of now are done; their futures in the order of submission.
+
+        ``progress`` as for ``yonder.as_completed``; raises a TimeoutError after
+        ``timeout`` seconds.
+        """
+        futures = self.futures()
+        for _ in as_completed(futures, timeout, progress=progress):
+            pass
+        return futures
 
     @property
     def _client(self) -> Client:

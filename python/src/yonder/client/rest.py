@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Optional, TypeVar
 
 from yonder.client import blobs, ids
+from yonder.client.border import bordered
 from yonder.client.http import Transport, with_query
 from yonder.client.models import (
     Blob,
@@ -27,6 +28,7 @@ M = TypeVar("M", bound=Model)
 PAGE = 1000
 
 
+@bordered
 class Rest:
     """What can be asked of a service. Every method raises the service's error.
 

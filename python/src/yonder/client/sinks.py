@@ -8,6 +8,7 @@ from concurrent.futures import CancelledError, InvalidStateError
 from typing import Any, Optional, Protocol, Union
 
 from yonder.client.future import Entry, Future, Origin
+from yonder.client.waiting import LONG_S
 
 # An outcome that was read: a value, or the exception to raise in its place.
 Outcome = Union["Value", BaseException]
@@ -114,7 +115,13 @@ class Chunk(Future[None]):
                 left = None if end is None else end - time.monotonic()
                 if left is not None and left <= 0:
                     raise self._too_late(round(time.monotonic() - begin, 3))
-                self._condition.wait(left)
+                self._condition.wait(LONG_S if left is None else min(left, LONG_S))
+                if time.monotonic() - begin >= LONG_S and index in self._missing:
+                    self._condition.release()  # those who bring results need it
+                    try:
+                        self._origin.long_wait(self)
+                    finally:
+                        self._condition.acquire()
             outcome, self._outcomes[index] = self._outcomes[index], None
         if isinstance(outcome, Value):
             return outcome.value

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any, Callable, Optional
 
 from yonder.capture import names
+from yonder.capture.functions import WRAPPED
 from yonder.capture.modules import home
 
 # Values that cannot change without becoming another object.
@@ -87,6 +88,8 @@ class Watch:
                 self._function(value)
         elif isinstance(value, (staticmethod, classmethod)):
             self._value(value.__func__)
+        elif hasattr(type(value), WRAPPED):
+            self._value(getattr(value, WRAPPED))
         elif isinstance(value, type):
             self._class(value)
         else:

@@ -234,11 +234,14 @@ class Handler(BaseHTTPRequestHandler):
         done = self.state.done(task)
         if done:
             state = "succeeded" if done[0]["outcome"] == "ok" else "failed"
-        return {"id": task, "group": bundle.header["group"], "state": state}
+        named = {name: bundle.header[name] for name in ("group", "endpoint")}
+        return {"id": task, **named, "state": state}
 
     def get_task(self, task: str) -> None:
         self.known(task)
-        self.answer(200, {"id": task, "state": "started", "attempt": 1})
+        bundle, index = ids.bundle_of(task)
+        found = self.task_json(self.state.bundles[bundle], index)
+        self.answer(200, {**found, "attempt": 1})
 
     def known(self, task: str) -> None:
         bundle, index = ids.bundle_of(task)

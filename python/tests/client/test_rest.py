@@ -159,7 +159,7 @@ def test_cancel(service: FakeService, client: Client) -> None:
     future = Executor(client=client).submit(double, 4)
     future.accepted.result(10)
     assert client.cancel(future.task_id or "").cancelled == 1
-    assert client.task(future.task_id or "").state == "started"
+    assert client.task(future.task_id or "").state == "queued"
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ func (a fromAgent) Frame(frame wire.Frame) error {
 
 // Lost notes since when there is no agent.
 func (a fromAgent) Lost(error) {
-	a.desk.do(func() { a.desk.alone = time.Now() })
+	a.desk.do(func() { a.desk.alone, a.desk.tails = time.Now(), nil })
 }
 
 // Beat is from the desk's last event.
@@ -66,6 +66,8 @@ func (d *desk) frame(frame wire.Frame) error {
 		return with(frame, func(body wire.Body) error { return d.body(body, frame.Columns) })
 	case wire.KindBlobChunk:
 		return with(frame, func(chunk wire.BlobChunk) error { return d.blobChunk(chunk, frame.Columns) })
+	case wire.KindTail:
+		return with(frame, d.tail)
 	case wire.KindDrain:
 		return with(frame, func(drain wire.Drain) error {
 			d.log.Info("draining", slog.String("reason", drain.Reason))

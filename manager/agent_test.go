@@ -44,6 +44,7 @@ type agent struct {
 	blobs  map[yonder.ID][]byte
 	bodies map[string][]byte // of functions besides the tests'
 	needs  []wire.Need
+	done   []wire.Frame // that came before they were waited for
 	silent bool // answers no needs
 }
 
@@ -124,10 +125,19 @@ func (a *agent) send(kind wire.Kind, header any, columns ...[]byte) {
 // and keeps pieces of results.
 func (a *agent) recv(kind wire.Kind) wire.Frame {
 	a.t.Helper()
+	if kind == wire.KindDone && len(a.done) > 0 {
+		frame := a.done[0]
+		a.done = a.done[1:]
+		return frame
+	}
 	for {
 		frame, err := wire.Read(a.in, wire.MaxLocalFrame)
 		require.NoError(a.t, err, "waiting for %v", kind)
 		switch frame.Kind {
+		case wire.KindDone:
+			if kind != wire.KindDone {
+				a.done = append(a.done, frame)
+			}
 		case wire.KindNeed:
 			var need wire.Need
 			require.NoError(a.t, frame.Decode(frame.Kind, &need))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/manager/depot"
+	"github.com/yonder-run/yonder/manager/live"
 	"github.com/yonder-run/yonder/manager/outbox"
 	"github.com/yonder-run/yonder/manager/pool"
 	"github.com/yonder-run/yonder/manager/ranges"
@@ -57,6 +58,9 @@ type desk struct {
 	trouble   string
 	draining  bool
 	closing   bool
+	live      *live.Book
+	tails     []tail    // questions about running tasks that wait for an answer
+	looked    time.Time // when there was a look at them last
 	alone     time.Time // since when there is no agent; zero: there is one
 	retry     time.Time
 }
@@ -78,6 +82,9 @@ func newDesk(cfg Config, blobs string) *desk {
 		functions: depot.NewFunctions(cfg.FunctionBytes), blobs: depot.NewBlobs(blobs, cfg.BlobBytes),
 		wanting: map[string][]*work{}, awaiting: map[yonder.ID][]*work{}, places: map[pool.Key]workerproc.Place{},
 		inline: cfg.InlineBytes, alone: time.Now(),
+		live: live.NewBook(live.Config{
+			OutputBytes: cfg.LiveBytes, ValueBytes: cfg.LiveValueBytes, Kept: keptTasks, KeptFor: keptFor,
+		}),
 	}
 	d.beat.Store(&wire.Beat{Free: cfg.Slots})
 	return d
@@ -178,6 +185,9 @@ func (d *desk) finished() string {
 func (d *desk) tick() {
 	now := time.Now()
 	d.act(d.pool.Tick(now))
+	if len(d.tails) > 0 && now.Sub(d.looked) >= lookEvery {
+		d.look(now)
+	}
 	if now.Before(d.retry) {
 		return
 	}
@@ -193,6 +203,9 @@ func (d *desk) untilNext() time.Duration {
 	wait := retryEvery
 	if !d.alone.IsZero() {
 		wait = min(wait, max(d.cfg.OrphanIdle-time.Since(d.alone), time.Millisecond))
+	}
+	if len(d.tails) > 0 {
+		wait = min(wait, time.Until(d.looked.Add(lookEvery)))
 	}
 	if next := d.pool.Next(); !next.IsZero() {
 		wait = min(wait, time.Until(next))

@@ -55,7 +55,11 @@ type Config struct {
 	HeldBytes              int64 // of payloads that wait; 1 GiB
 	InlineBytes            int64 // larger results travel as files; what the agent says or 256 KiB
 	OutputBytes            int   // kept of stdout and of stderr of a run; 64 KiB
-	Logger                 *slog.Logger
+	// LiveBytes of a running task's latest output, and LiveValueBytes of a
+	// generator's latest values, are kept for those who may come to follow it:
+	// 64 KiB and 1 MiB, what a reader can be behind without missing anything.
+	LiveBytes, LiveValueBytes int
+	Logger                    *slog.Logger
 }
 
 func (c *Config) defaults(r wire.Rendezvous) {
@@ -79,6 +83,8 @@ func (c *Config) defaults(r wire.Rendezvous) {
 	c.HeldBytes = cmp.Or(c.HeldBytes, 1<<30)
 	c.InlineBytes = cmp.Or(c.InlineBytes, 256<<10)
 	c.OutputBytes = cmp.Or(c.OutputBytes, 64<<10)
+	c.LiveBytes = cmp.Or(c.LiveBytes, 64<<10)
+	c.LiveValueBytes = cmp.Or(c.LiveValueBytes, 1<<20)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -135,7 +141,8 @@ func (m *Manager) run(ctx context.Context, ready func()) error {
 func (d *desk) serve(ctx context.Context, zipapp []byte, ready func()) error {
 	defer d.clear()
 	d.host = workerproc.New(workerproc.Config{
-		Dir: d.cfg.Dir, Zipapp: zipapp, Native: d.cfg.Native, Runtime: process.New(), Output: d.cfg.OutputBytes, Logger: d.log,
+		Dir: d.cfg.Dir, Zipapp: zipapp, Native: d.cfg.Native, Runtime: process.New(),
+		Output: d.cfg.OutputBytes, Live: d.live, Logger: d.log,
 	}, fromWorkers{d})
 	agent := link.New(link.Config{File: d.cfg.Rendezvous, Logger: d.log}, fromAgent{d}, d.outbox)
 	services := startstop.All(d.host, agent)

@@ -95,6 +95,7 @@ func (d *desk) start(a pool.Run) {
 		}
 	}
 	d.outbox.Begun(attemptOf(l.Span).span(ranges.Range{Lo: a.Lo, Hi: a.Hi}))
+	d.beginLive(a, w)
 	err := d.host.Run(a.Worker, wire.Load{Function: l.Hash}, d.functions.Body(l.Hash), run, columns)
 	if err != nil {
 		d.log.Warn("a worker cannot be given work and is ended", slog.String("worker", a.Worker), slog.Any("error", err))
@@ -122,6 +123,9 @@ func (d *desk) ran(worker string, report workerproc.Report) {
 		d.results(d.jobs[job], worker, report)
 	} else {
 		discard(report)
+	}
+	if report.Last {
+		d.live.End(worker)
 	}
 	d.act(actions)
 }
@@ -152,6 +156,7 @@ func discard(report workerproc.Report) {
 }
 
 func (d *desk) exited(worker string, exit workerproc.Exit) {
+	d.live.End(worker)
 	if d.pool.Starting(worker) {
 		d.trouble = "workers do not start: " + exit.Message
 		d.log.Warn("a worker did not start", slog.String("worker", worker), slog.String("reason", exit.Message))

@@ -41,6 +41,7 @@ var (
 		Kind: yonder.KindPython, Form: wire.FormChunk, Total: 65536, Codec: "json", Columns: 1,
 	}
 	payloads = [][]byte{[]byte("Y1p\x00\x03\x0b\x00\x00a"), {}, {0, 0xff, 0x80}, []byte("Y1j\x00\x03\x0b\x00\x00[]"), []byte("chunk")}
+	mark     = wire.Mark{Attempt: 2, Output: 1 << 31, Values: 3, Calls: 4}
 	holding  = []wire.Holding{{Span: span, State: yonder.RangeAccepted}, {Span: span, State: yonder.RangeStarted}}
 )
 
@@ -92,6 +93,15 @@ var examples = map[wire.Kind]example{
 	wire.KindFence:          {wire.Fence{Epoch: 5}, nil},
 	wire.KindSessionClose:   {wire.Fence{Epoch: 4}, nil},
 
+	wire.KindTail: {wire.Tail{Seq: 7, Task: id(1).Task(12), After: mark, Wait: 10, Bytes: 65536, Output: true, Values: true}, nil},
+	wire.KindTailed: {wire.Tailed{
+		Seq: 7, State: wire.TailRunning, Next: mark, Pause: 0.25, Message: "its manager is not connected",
+		Pieces: []wire.Piece{
+			{Stream: wire.StreamOutput, At: 10, Skipped: 1 << 30}, {Stream: wire.StreamStdout, At: 1<<30 + 10}, {Stream: wire.StreamValue, At: 3},
+		},
+		Progress: &yonder.Progress{Done: 3, Total: 12.5, Message: "größer", At: giveUp, Calls: 4},
+	}, [][]byte{{}, []byte("line\n\xff"), payloads[0]}},
+
 	wire.KindManagerHello: {wire.ManagerHello{
 		WireOldest: 1, WireNewest: 1, Manager: "m1", Block: "b1", Secret: "s3cret", Epoch: 4, Hostname: "knoten7", PID: 4711,
 		Slots: 64, Pythons: []wire.Interpreter{python}, Kinds: []string{"python", "shell"}, Holds: holding,
@@ -135,4 +145,5 @@ var examples = map[wire.Kind]example{
 		},
 		Files: map[int]string{0: "/tmp/y/w3/result-99-10"}, Last: true,
 	}, [][]byte{{}, []byte(`Y1j{"type":"ValueError"}`)}},
+	wire.KindYield: {wire.Yield{Run: 99, Index: 12, First: 3}, payloads[:2]},
 }

@@ -24,6 +24,8 @@ const (
 	KindCancel         Kind = 33 // Spans to stop
 	KindFence          Kind = 34
 	KindSessionClose   Kind = 35
+	KindTail           Kind = 40 // Tail; from service to agent and from agent to manager
+	KindTailed         Kind = 41 // Tailed: its answer; columns: one per piece
 
 	KindManagerHello   Kind = 50
 	KindManagerWelcome Kind = 51
@@ -44,6 +46,7 @@ const (
 	KindLoad        Kind = 83 // Load; column 0: the function's body
 	KindRun         Kind = 84 // Run; columns: payloads
 	KindRan         Kind = 85 // Ran; columns: one payload per result
+	KindYield       Kind = 90 // Yield; columns: values
 )
 
 // String names the kind for messages and logs.
@@ -68,4 +71,5 @@ var kindNames = map[Kind]string{
 	KindBlobChunk: "blob chunk", KindBegun: "begun",
 	KindWorkerHello: "worker hello", KindFork: "fork", KindExited: "exited",
 	KindLoad: "load", KindRun: "run", KindRan: "ran",
+	KindTail: "tail", KindTailed: "tailed", KindYield: "yield",
 }

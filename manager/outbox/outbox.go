@@ -64,6 +64,7 @@ type Outbox struct {
 	deferred []End
 	begun    []wire.Span
 	needs    []wire.Need
+	answers  []wire.Frame
 }
 
 type upload struct {
@@ -113,13 +114,22 @@ func (o *Outbox) Need(need wire.Need) {
 	o.nudge()
 }
 
+// Tell sends the agent of the moment an answer. Who asks waits for it before
+// asking again, which bounds how many there are.
+func (o *Outbox) Tell(answer wire.Frame) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.answers = append(o.answers, answer)
+	o.nudge()
+}
+
 // Rewind begins anew with all that is not acknowledged: the connection is new.
 func (o *Outbox) Rewind() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.stopUpload()
 	o.next, o.uploaded = 0, 0
-	o.begun, o.needs = nil, nil
+	o.begun, o.needs, o.answers = nil, nil, nil
 	o.retry()
 	o.nudge()
 }
@@ -210,6 +220,10 @@ func (o *Outbox) Next() (*wire.Frame, error) {
 		spans := o.begun[:min(maxEnds, len(o.begun))]
 		o.begun = o.begun[len(spans):]
 		return frame(wire.KindBegun, wire.Spans{Spans: spans})
+	case len(o.answers) > 0:
+		answer := o.answers[0]
+		o.answers = o.answers[1:]
+		return &answer, nil
 	case o.sending != nil:
 		return o.piece()
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/internal/startstop"
+	"github.com/yonder-run/yonder/manager/live"
 	"github.com/yonder-run/yonder/manager/runtime"
 	"github.com/yonder-run/yonder/wire"
 )
@@ -76,6 +77,7 @@ type Config struct {
 	Native  []string // the command of native ones
 	Runtime runtime.Runtime
 	Output  int // bytes kept of each of stdout and stderr between two reports
+	Live    *live.Book
 	Logger  *slog.Logger
 }
 
@@ -204,6 +206,17 @@ func (h *Host) Signal(id string, kill bool) {
 	if w := h.worker(id); w != nil {
 		w.signal(kill)
 	}
+}
+
+// Look says which task a worker has begun last, and what that has said of its
+// progress. It is nowhere if there is no such worker.
+func (h *Host) Look(id string) (live.Place, *yonder.Progress) {
+	w := h.worker(id)
+	if w == nil {
+		return live.Place{}, nil
+	}
+	at := w.board.where()
+	return at, w.board.progress(at)
 }
 
 // Retire ends the zygote of a place that has no workers.

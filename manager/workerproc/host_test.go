@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/yonder-run/yonder/internal/startstop/startstoptest"
+	"github.com/yonder-run/yonder/manager/live"
 	"github.com/yonder-run/yonder/manager/runtime/process"
 	"github.com/yonder-run/yonder/manager/workerproc"
 	"github.com/yonder-run/yonder/manager/workertest"
@@ -61,7 +62,8 @@ func newBench(tb testing.TB) *bench {
 		place: workerproc.Place{ID: "z1", Python: workertest.Python(tb)},
 	}
 	b.Host = workerproc.New(workerproc.Config{
-		Dir: b.dir, Zipapp: workertest.Zipapp(tb), Runtime: process.New(), Output: 64 << 10,
+		Live: live.NewBook(live.Config{OutputBytes: 1 << 10, ValueBytes: 1 << 10}),
+		Dir:  b.dir, Zipapp: workertest.Zipapp(tb), Runtime: process.New(), Output: 64 << 10,
 		Logger: slog.New(slog.NewTextHandler(testWriter{tb}, nil)),
 	}, b)
 	require.NoError(tb, b.Start(tb.Context()))
@@ -125,7 +127,8 @@ func TestStress(t *testing.T) {
 	t.Parallel()
 	b := &bench{t: t}
 	startstoptest.Stress(t, workerproc.New(workerproc.Config{
-		Dir: t.TempDir(), Zipapp: workertest.Zipapp(t), Runtime: process.New(), Logger: slog.New(slog.DiscardHandler),
+		Live: live.NewBook(live.Config{OutputBytes: 1 << 10, ValueBytes: 1 << 10}),
+		Dir:  t.TempDir(), Zipapp: workertest.Zipapp(t), Runtime: process.New(), Logger: slog.New(slog.DiscardHandler),
 	}, b))
 }
 

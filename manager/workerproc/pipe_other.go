@@ -2,17 +2,21 @@
 
 package workerproc
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/yonder-run/yonder/manager/live"
+)
 
 // pipe does not exist here: endpoints run on Unix systems.
 type pipe struct{}
 
-func openPipe(string, int) (*pipe, error) {
+func openPipe(string, int, tap) (*pipe, error) {
 	return nil, errors.New("workers need named pipes, which this system does not have")
 }
 
-func (*pipe) pump()        {}
-func (*pipe) take() string { return "" }
+func (*pipe) pump(func() live.Place) {}
+func (*pipe) take(live.Place) string { return "" }
 
 // Close does nothing.
 func (*pipe) Close() {}

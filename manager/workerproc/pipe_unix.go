@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/yonder-run/yonder/manager/live"
 	"github.com/yonder-run/yonder/manager/output"
 )
 
@@ -26,9 +27,10 @@ type pipe struct {
 	mu     sync.Mutex
 	buffer *output.Buffer
 	data   []byte
+	tap    tap
 }
 
-func openPipe(path string, keep int) (*pipe, error) {
+func openPipe(path string, keep int, tap tap) (*pipe, error) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		return nil, fmt.Errorf("making %s: %w", path, err)
 	}
@@ -43,26 +45,28 @@ func openPipe(path string, keep int) (*pipe, error) {
 		file.Close()
 		return nil, fmt.Errorf("opening a pipe: %w", err)
 	}
-	return &pipe{file: file, raw: raw, buffer: output.NewBuffer(keep), data: make([]byte, chunk)}, nil
+	return &pipe{file: file, raw: raw, buffer: output.NewBuffer(keep), data: make([]byte, chunk), tap: tap}, nil
 }
 
-// pump reads until the pipe is closed, so that the worker never waits.
-func (p *pipe) pump() {
+// pump reads until the pipe is closed, so that the worker never waits. What it
+// reads belongs to the task where the worker is then.
+func (p *pipe) pump(where func() live.Place) {
 	_ = p.raw.Read(func(fd uintptr) bool {
-		p.pull(int(fd))
+		p.pull(int(fd), where)
 		return false // wait until there is more
 	})
 }
 
-// take returns what was written up to now.
-func (p *pipe) take() string {
+// take returns what was written up to now; what the pump has not read of it
+// belongs to the task at the place.
+func (p *pipe) take(at live.Place) string {
 	// Not Read, which the pump is in.
-	_ = p.raw.Control(func(fd uintptr) { p.pull(int(fd)) })
+	_ = p.raw.Control(func(fd uintptr) { p.pull(int(fd), func() live.Place { return at }) })
 	return p.buffer.Take()
 }
 
 // pull reads what is there.
-func (p *pipe) pull(fd int) {
+func (p *pipe) pull(fd int, where func() live.Place) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for read := 0; read < drainAtMost; {
@@ -74,6 +78,7 @@ func (p *pipe) pull(fd int) {
 			return
 		}
 		_, _ = p.buffer.Write(p.data[:n])
+		p.tap(where(), p.data[:n])
 		read += n
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/internal/startstop"
+	"github.com/yonder-run/yonder/manager/live"
 	"github.com/yonder-run/yonder/manager/output"
 	"github.com/yonder-run/yonder/wire"
 )
@@ -44,6 +44,7 @@ type worker struct {
 	dir            string
 	fork           wire.Fork
 	stdout, stderr *pipe
+	board          board
 	send           chan wire.Frame
 	exited         chan string   // how the process ended
 	read           chan struct{} // closed when nothing more is read from it
@@ -79,21 +80,31 @@ func (w *worker) prepare() error {
 	if err := os.MkdirAll(w.fork.Dir, 0o700); err != nil {
 		return err //nolint:wrapcheck // names the path
 	}
-	if err := os.WriteFile(w.fork.Progress, make([]byte, progressSize), 0o600); err != nil {
-		return err //nolint:wrapcheck // names the path
-	}
 	var err error
-	if w.stdout, err = openPipe(w.fork.Stdout, w.zygote.host.cfg.Output); err != nil {
+	if w.board, err = openBoard(w.fork.Progress); err != nil {
 		return err
 	}
-	w.stderr, err = openPipe(w.fork.Stderr, w.zygote.host.cfg.Output)
+	keep := w.zygote.host.cfg.Output
+	if w.stdout, err = openPipe(w.fork.Stdout, keep, w.tap(wire.StreamStdout)); err != nil {
+		return err
+	}
+	w.stderr, err = openPipe(w.fork.Stderr, keep, w.tap(wire.StreamStderr))
 	return err
+}
+
+// tap is told all that comes out of a pipe.
+type tap func(at live.Place, data []byte)
+
+func (w *worker) tap(stream wire.Stream) tap {
+	book := w.zygote.host.cfg.Live
+	return func(at live.Place, data []byte) { book.Wrote(w.id, at, stream, data) }
 }
 
 // discard removes all that was made.
 func (w *worker) discard() {
 	w.stdout.Close()
 	w.stderr.Close()
+	w.board.Close()
 	_ = os.RemoveAll(w.dir)
 }
 
@@ -103,15 +114,17 @@ func (w *worker) Start(ctx context.Context) error { return w.Base.Start(ctx, w.r
 func (w *worker) run(_ context.Context, ready func()) error {
 	ready()
 	var pumping sync.WaitGroup
-	pumping.Go(w.stdout.pump)
-	pumping.Go(w.stderr.pump)
+	pumping.Go(func() { w.stdout.pump(w.board.where) })
+	pumping.Go(func() { w.stderr.pump(w.board.where) })
 	message := w.awaitExit()
 	w.finish()
-	exit := w.whereabouts()
-	exit.Message = message + w.quote()
+	at := w.board.where()
+	exit := Exit{Run: at.Run, Index: at.Index}
+	w.stdout.take(at)
+	exit.Message = message + quote(w.stderr.take(at))
+	w.zygote.host.forget(w.id)
 	w.discard()
 	pumping.Wait()
-	w.zygote.host.forget(w.id)
 	w.zygote.host.sink.Exited(w.id, exit)
 	return nil
 }
@@ -204,6 +217,12 @@ func (w *worker) listen(conn net.Conn) error {
 		if err != nil {
 			return err
 		}
+		if frame.Kind == wire.KindYield {
+			if err := w.yielded(frame); err != nil {
+				return err
+			}
+			continue
+		}
 		report := Report{Columns: frame.Columns}
 		if err := frame.Decode(wire.KindRan, &report.Ran); err != nil {
 			return err
@@ -214,9 +233,29 @@ func (w *worker) listen(conn net.Conn) error {
 		if report.Files, err = w.takeFiles(report.Ran.Files); err != nil {
 			return err
 		}
-		report.Stdout, report.Stderr = w.stdout.take(), w.stderr.take()
+		last := w.lastOf(report.Ran)
+		report.Stdout, report.Stderr = w.stdout.take(last), w.stderr.take(last)
 		w.zygote.host.sink.Ran(w.id, report)
 	}
+}
+
+// lastOf is the task that a report ends with, while the worker may be at
+// another one already.
+func (w *worker) lastOf(ran wire.Ran) live.Place {
+	if n := len(ran.Entries); n > 0 {
+		return live.Place{Run: ran.Run, Index: ran.Entries[n-1].Hi - 1}
+	}
+	return w.board.where()
+}
+
+// yielded takes values of a generator.
+func (w *worker) yielded(frame wire.Frame) error {
+	var yield wire.Yield
+	if err := frame.Decode(wire.KindYield, &yield); err != nil {
+		return err
+	}
+	w.zygote.host.cfg.Live.Yielded(w.id, yield, frame.Columns)
+	return nil
 }
 
 // takeFiles moves results out of reach of the worker.
@@ -320,21 +359,8 @@ func (w *worker) signal(kill bool) {
 	}
 }
 
-// progressSize is that of two u64: run and index.
-const progressSize = 16
-
-// whereabouts reads which task the worker had begun last.
-func (w *worker) whereabouts() Exit {
-	data, err := os.ReadFile(w.fork.Progress)
-	if err != nil || len(data) != progressSize {
-		return Exit{}
-	}
-	return Exit{Run: int64(binary.LittleEndian.Uint64(data)), Index: int(binary.LittleEndian.Uint64(data[8:]))}
-}
-
-// quote is what the worker wrote to stderr since its last report.
-func (w *worker) quote() string {
-	text := w.stderr.take()
+// quote is the end of what the worker wrote to stderr since its last report.
+func quote(text string) string {
 	if text == "" {
 		return ""
 	}

@@ -163,3 +163,33 @@ def vandalise():
         with found:
             found.sendall(b"\xff" * 64)
     time.sleep(600)
+
+
+def narrate(directory, who):
+    """Says something for each file that comes."""
+    import yonder
+
+    for step in range(3):
+        while not os.path.exists(f"{directory}/{who}.{step}"):
+            time.sleep(0.002)
+        print(f"{who} says {step}")
+        yonder.progress(step + 1, 3, f"{who} größer {step}")
+    return who
+
+
+def produce(directory, count):
+    """Yields a number for each file that comes."""
+    for step in range(count):
+        while not os.path.exists(f"{directory}/{step}"):
+            time.sleep(0.002)
+        yield step
+
+
+def flood(directory, chunks):
+    """Prints chunks of 64 KiB, and ends when the file comes."""
+    line = "x" * 1023 + "\n"
+    for _ in range(chunks):
+        sys.stdout.write(line * 64)
+    print("the end")
+    while not os.path.exists(f"{directory}/go"):
+        time.sleep(0.002)

@@ -32,6 +32,7 @@ _LAZY = {
     "Group": "yonder.client.groups",
     "CurrentTask": "yonder.context",
     "current_task": "yonder.context",
+    "progress": "yonder.context",
     "CaptureError": "yonder.errors",
     "CodecMismatch": "yonder.errors",
     "PackError": "yonder.errors",
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from yonder.client.shell import ShellResult as ShellResult
     from yonder.context import CurrentTask as CurrentTask
     from yonder.context import current_task as current_task
+    from yonder.context import progress as progress
     from yonder.errors import CaptureError as CaptureError
     from yonder.errors import CodecMismatch as CodecMismatch
     from yonder.errors import OfflineWarning as OfflineWarning

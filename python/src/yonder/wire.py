@@ -18,6 +18,7 @@ import enum
 import json
 import socket
 import struct
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, Optional, Union
 
@@ -81,6 +82,8 @@ class Kind(enum.IntEnum):
     CANCEL = 33
     FENCE = 34
     SESSION_CLOSE = 35
+    TAIL = 40
+    TAILED = 41
 
     MANAGER_HELLO = 50
     MANAGER_WELCOME = 51
@@ -101,6 +104,7 @@ class Kind(enum.IntEnum):
     LOAD = 83
     RUN = 84
     RAN = 85
+    YIELD = 90
 
 
 class Frame:
@@ -211,21 +215,23 @@ def _columns(view: memoryview) -> list[memoryview]:
 
 
 class Stream:
-    """Frames over a connected, blocking socket. One thread may read, one may write."""
+    """Frames over a connected, blocking socket. One thread may read, any may write."""
 
     def __init__(self, sock: socket.socket, limit: int = MAX_LOCAL_FRAME) -> None:
         self.sock = sock
         self.limit = limit
         self._prefix = bytearray(_PREFIX.size)
+        self._sending = threading.Lock()
 
     def send(self, kind: int, header: Any, columns: Sequence[Buffer] = ()) -> None:
         """Write one frame; it is out, or the connection is broken."""
         parts = encode(kind, header, columns, limit=self.limit)
-        if len(parts) == 1:
-            self.sock.sendall(parts[0])
-            return
-        for at in range(0, len(parts), _MAX_PARTS):
-            self._send_parts(parts[at : at + _MAX_PARTS])
+        with self._sending:
+            if len(parts) == 1:
+                self.sock.sendall(parts[0])
+                return
+            for at in range(0, len(parts), _MAX_PARTS):
+                self._send_parts(parts[at : at + _MAX_PARTS])
 
     def _send_parts(self, parts: Sequence[Buffer]) -> None:
         left = [memoryview(p).cast("B") for p in parts if len(p)]

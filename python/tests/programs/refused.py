@@ -37,14 +37,6 @@ def uses_class_without_statement():
     return ANONYMOUS()
 
 
-def items():
-    yield 1
-
-
-async def async_items():
-    yield 1
-
-
 def takes_generator_default(x=(i for i in range(3))):
     return x
 

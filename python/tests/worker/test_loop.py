@@ -14,6 +14,7 @@ import pytest
 from yonder import capture, codec, wire
 from yonder.context import current_task
 from yonder.worker import functions, stdio
+from yonder.worker.board import SIZE, Board
 from yonder.worker.loop import Loop
 
 TASK = "0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000"
@@ -61,11 +62,12 @@ class Manager:
     def __init__(self, directory):
         near, self.far = socket.socketpair()
         self.stream = wire.Stream(near)
-        self.progress = memoryview(bytearray(16)).cast("Q")
-        self.loop = Loop(wire.Stream(self.far), str(directory), self.progress)
+        self.board = Board(memoryview(bytearray(SIZE)))
+        self.loop = Loop(wire.Stream(self.far), str(directory), self.board)
         self.thread = threading.Thread(target=self.loop.serve)
         self.thread.start()
         self.runs = 0
+        self.yields = []  # (index, number, payload)
 
     def load(self, function):
         captured = capture.capture(function)
@@ -81,12 +83,26 @@ class Manager:
         }  # fmt: skip
         self.stream.send(wire.Kind.RUN, {**header, **more}, columns)
 
+    def frame(self):
+        """The next report; values of generators before it are kept."""
+        while True:
+            frame = self.stream.recv()
+            if frame.kind != wire.Kind.YIELD:
+                assert frame.kind == wire.Kind.RAN
+                return frame
+            self.take(frame)
+
+    def take(self, frame):
+        header = frame.header
+        assert header["run"] == self.runs
+        for number, column in enumerate(frame.columns, header["first"]):
+            self.yields.append((header["index"], number, bytes(column)))
+
     def outcomes(self):
         """All entries with their payloads, to the end of the run."""
         found, frames = [], 0
         while True:
-            frame = self.stream.recv()
-            assert frame.kind == wire.Kind.RAN
+            frame = self.frame()
             header, frames = frame.header, frames + 1
             assert header["run"] == self.runs
             for at, entry in enumerate(header["entries"]):
@@ -146,7 +162,7 @@ def test_many_calls_in_order(manager):
     error = codec.unpack_error(found[1][1])
     assert isinstance(error, ValueError)
     assert "yonder" not in json.loads(found[1][1][8:])["traceback"]
-    assert list(manager.progress) == [1, 14]
+    assert list(manager.board.where) == [1, 14]
 
 
 def test_slow_calls_are_told_at_once(manager):

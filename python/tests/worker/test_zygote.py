@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from yonder import capture, codec, wire
+from yonder.worker.board import SIZE
 
 TASK = "0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000"
 SOURCE = Path(__file__).parents[2] / "src"
@@ -67,7 +68,7 @@ class Host:
         work.mkdir()
         for pipe in ("out", "err"):
             (work / pipe).touch()
-        (work / "progress").write_bytes(bytes(16))
+        (work / "progress").write_bytes(bytes(SIZE))
         request = {
             "worker": name, "stdout": str(work / "out"), "stderr": str(work / "err"),
             "dir": str(work), "progress": str(work / "progress"),

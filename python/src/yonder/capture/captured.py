@@ -60,7 +60,6 @@ def capture(fn: Callable[..., Any]) -> CapturedFunction:
     name = name_of(fn)
     if not callable(_inner(fn)):
         raise CaptureError(f"{name!r} cannot be called: pass a function")
-    _refuse_generators(fn, name)
     graph = Graph(name)
     root = graph.refer(fn)
     bundle = graph.finish([root], root)
@@ -112,13 +111,3 @@ def _inner(fn: Any) -> Any:
     while hasattr(type(fn), functions.WRAPPED):
         fn = getattr(fn, functions.WRAPPED)
     return fn
-
-
-def _refuse_generators(fn: Any, name: str) -> None:
-    fn = _inner(fn)
-    fn = getattr(fn, "func", fn)
-    for part in (fn, inspect.unwrap(fn), inspect.getattr_static(type(fn), "__call__", None)):
-        if inspect.isgeneratorfunction(part) or inspect.isasyncgenfunction(part):
-            raise CaptureError(
-                f"{name!r} is a generator, and its items cannot travel one by one: return a list"
-            )

@@ -39,7 +39,7 @@ def python_of(payload: bytes) -> str:
 
 def value(payload: Buffer) -> Any:
     """A result's value."""
-    value = codec.unpack_value(payload)
+    value = codec.unpack_result(payload)
     return shell.result_of(value) if payload[2] == _JSON else value
 
 

@@ -4,11 +4,11 @@ The client packs once, the worker unpacks once; nothing in between looks
 inside. ``docs/protocol.md`` has the layout. Whatever does not fit this Python
 is refused with CodecMismatch before any of it is loaded.
 
-The client: ``pack_args``, ``pack_chunk`` (many calls), ``unpack_value``,
+The client: ``pack_args``, ``pack_chunk`` (many calls), ``unpack_result``,
 ``unpack_chunk`` (many values), ``unpack_error``. The worker: ``unpack_args``,
 ``unpack_chunk`` (calls), ``pack_value``, ``join_values`` (a chunk of packed
-values), ``pack_scalars`` (a chunk of values), ``pack_error``; all of them while
-its function is ``active()``.
+values), ``pack_scalars`` (a chunk of values), ``join_stream`` (a generator's),
+``pack_error``; all of them while its function is ``active()``.
 
 Loading a pickle runs code of whoever made it: a worker does so for its own
 owner's tasks, a client for results of functions that it asked for. The codec
@@ -21,10 +21,12 @@ from yonder.codec.chunk import (
     SCALARS,
     Chunk,
     Scalars,
+    join_stream,
     join_values,
     pack_chunk,
     pack_scalars,
     unpack_chunk,
+    unpack_result,
 )
 from yonder.codec.failure import pack_error, unpack_error
 from yonder.codec.payload import pack_args, pack_value, unpack_args, unpack_value
@@ -37,6 +39,7 @@ __all__ = [
     "Prefix",
     "Scalars",
     "check",
+    "join_stream",
     "join_values",
     "pack_args",
     "pack_chunk",
@@ -47,5 +50,6 @@ __all__ = [
     "unpack_args",
     "unpack_chunk",
     "unpack_error",
+    "unpack_result",
     "unpack_value",
 ]

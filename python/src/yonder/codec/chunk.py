@@ -3,7 +3,8 @@
 Each can be loaded without the others. After the prefix (and the code, if
 there is any), little endian::
 
-    u8  b"c" for calls, b"v" for values; 3 zero bytes
+    u8  b"c" for calls, b"v" for values, b"s" for a generator's values, which
+        are one result together; 3 zero bytes
     u32 n, the number of items; u32 s, the number of shared arguments
     (s + n) x u32 lengths, then the shared arguments' and the items' bytes
 
@@ -33,13 +34,13 @@ from yonder.capture.pickling import PROTOCOL, CodeUnpickler
 from yonder.codec import body, payload
 from yonder.codec.body import Code, LoadsCode
 from yonder.codec.payload import Call
-from yonder.codec.prefix import SIZE, Buffer, Prefix, check
+from yonder.codec.prefix import SIZE, Buffer, Prefix, check, read_prefix
 from yonder.errors import PackError, UnpackError
 
 _HEAD = struct.Struct("<c3sII")
-_CALLS, _VALUES = b"c", b"v"
+_CALLS, _VALUES, _STREAM = b"c", b"v", b"s"
 _COLUMNS, _COLUMN = b"C", b"V"
-# As many tasks as one bundle may hold.
+# As many tasks as one bundle may hold; a generator may yield more.
 MAX_ITEMS = 65_536
 _MAX_ITEM_BYTES = 0xFFFFFFFF
 # Smaller constants take less room than a reference to a shared one.
@@ -149,11 +150,31 @@ def join_values(payloads: Sequence[Buffer]) -> bytes:
     return Prefix(found.codec, chunk=True).dump() + _table(_VALUES, [], items)
 
 
+def join_stream(payloads: Sequence[Buffer], codec: str) -> bytes:
+    """The one result of all values that a generator has yielded.
+
+    A list, for ``pickle`` and ``json``; the joined bytes, for ``raw``.
+    """
+    items = [bytes(memoryview(item)[SIZE:]) for item in payloads]
+    if codec == "json":
+        return Prefix(codec).dump() + b"[" + b",".join(items) + b"]"
+    if codec == "raw":
+        return Prefix(codec).dump() + b"".join(items)
+    return Prefix(codec, chunk=True).dump() + _table(_STREAM, [], items)
+
+
+def unpack_result(data: Buffer) -> Any:
+    """The value of a result, a list for the values of a generator."""
+    if read_prefix(data).chunk:
+        return list(unpack_chunk(data))
+    return payload.unpack_value(data)
+
+
 def _table(kind: bytes, common: Sequence[bytes], items: Sequence[bytes]) -> bytes:
-    if not 1 <= len(items) <= MAX_ITEMS:
+    if kind != _STREAM and not 1 <= len(items) <= MAX_ITEMS:
         raise PackError(f"a chunk has from 1 to {MAX_ITEMS} items, not {len(items)}")
     every = [*common, *items]
-    if max(map(len, every)) > _MAX_ITEM_BYTES:
+    if max(map(len, every), default=0) > _MAX_ITEM_BYTES:
         raise PackError("a chunk's item may have 4 GiB at most: pass a path or a reference")
     lengths = struct.pack(f"<{len(every)}I", *map(len, every))
     return b"".join([_HEAD.pack(kind, b"\0\0\0", len(items), len(common)), lengths, *every])
@@ -168,7 +189,7 @@ def unpack_chunk(data: Buffer, function: Optional[LoadsCode] = None) -> Union[Ch
     if len(rest) < _HEAD.size:
         raise UnpackError("the chunk ends inside its table")
     kind, zero, count, width = _HEAD.unpack_from(rest)
-    if kind not in (_CALLS, _VALUES, _COLUMNS, _COLUMN) or zero != b"\0\0\0":
+    if kind not in (_CALLS, _VALUES, _STREAM, _COLUMNS, _COLUMN) or zero != b"\0\0\0":
         raise UnpackError("the chunk's table is damaged")
     rest = rest[_HEAD.size :]
     if kind in (_COLUMNS, _COLUMN):

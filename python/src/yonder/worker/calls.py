@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import time
-from types import CoroutineType
+from types import AsyncGeneratorType, CoroutineType, GeneratorType, TracebackType
 from typing import Any, Optional
 
 from yonder import codec, wire
 from yonder.context import CurrentTask
 from yonder.errors import UnpackError, YonderError
-from yonder.worker.report import CHUNK, EACH, EXCEPTION, FAILED, OK, Report, failure
+from yonder.worker.report import CHUNK, EACH, EXCEPTION, FAILED, OK, STREAM, Report, failure
 from yonder.worker.teller import Teller
+from yonder.worker.yields import Yields
 
 # What a worker has finished and not told is lost if a later task ends the
 # process. Single calls are told soon; a chunk's in fewer, larger messages.
@@ -20,6 +21,9 @@ TELL_EACH = 0.001
 TELL_CHUNK = 0.2
 # A chunk's values are told earlier when they take this many bytes.
 STRETCH_BYTES = 4 << 20
+
+# What a function returns that has only begun.
+BEGUN = (CoroutineType, GeneratorType, AsyncGeneratorType)
 
 
 class Run:
@@ -131,16 +135,35 @@ class Run:
         try:
             # Not function(): its modules are in place, and this is the hot path.
             value = function.function(*args, **kwargs)
-            if isinstance(value, CoroutineType):
+            if isinstance(value, BEGUN):
+                if not isinstance(value, CoroutineType):
+                    return self.stream(value)
                 value = finish(value)
         except BaseException as error:
-            trace = error.__traceback__
-            # The first frame is this one; an error without others is its caller's.
-            return EXCEPTION, codec.pack_error(error.with_traceback(trace and trace.tb_next))
+            return EXCEPTION, codec.pack_error(error.with_traceback(outside(error.__traceback__)))
         try:
             return OK, codec.pack_value(value, self.header["codec"])
         except BaseException as error:
             return FAILED, failure("unserialisable", text(error))
+
+    def stream(self, generator: Any) -> tuple[str, bytes]:
+        """Pack each value as it is yielded, once: for those who follow, and for the result."""
+        yields = Yields(self.report.stream, self.header["run"], self.task.index)
+        packed: list[bytes] = []
+        if isinstance(generator, AsyncGeneratorType):
+            generator = in_step(generator)
+        try:
+            for value in generator:
+                try:
+                    packed.append(codec.pack_value(value, self.header["codec"]))
+                except BaseException as error:
+                    generator.close()
+                    reason = f"value {len(packed)} of the generator: {text(error)}"
+                    return FAILED, failure("unserialisable", reason)
+                yields.add(packed[-1])
+        finally:
+            yields.flush()
+        return STREAM, codec.join_stream(packed, self.header["codec"])
 
     def payload(self, column: int) -> wire.Buffer:
         """A payload: its column, or the file that holds it."""
@@ -162,6 +185,32 @@ def finish(coroutine: Any) -> Any:
     import asyncio  # slow to load, and few need it
 
     return asyncio.run(coroutine)
+
+
+def in_step(generator: Any) -> Iterator[Any]:
+    """The values of an async generator."""
+    import asyncio
+
+    loop = asyncio.new_event_loop()
+    try:
+        while True:
+            try:
+                value = loop.run_until_complete(generator.__anext__())
+            except StopAsyncIteration:
+                return
+            yield value
+    finally:
+        loop.run_until_complete(generator.aclose())
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+def outside(trace: Optional[TracebackType]) -> Optional[TracebackType]:
+    """A traceback without the frames of this file, which come first."""
+    here = outside.__code__.co_filename
+    while trace is not None and trace.tb_frame.f_code.co_filename == here:
+        trace = trace.tb_next
+    return trace
 
 
 class Stretch:

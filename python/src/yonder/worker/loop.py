@@ -10,6 +10,7 @@ from typing import NoReturn
 from yonder import context, wire
 from yonder.errors import MalformedFrame
 from yonder.worker import calls
+from yonder.worker.board import Board
 from yonder.worker.functions import Functions
 from yonder.worker.report import Report
 from yonder.worker.teller import Teller
@@ -18,10 +19,10 @@ from yonder.worker.teller import Teller
 class Loop:
     """Serves one manager over one connection, one run at a time."""
 
-    def __init__(self, stream: wire.Stream, directory: str, progress: memoryview) -> None:
+    def __init__(self, stream: wire.Stream, directory: str, board: Board) -> None:
         self.stream = stream
         self.directory = directory
-        self.progress = progress
+        self.board = board
         self.functions = Functions()
         self.teller = Teller()
 
@@ -46,15 +47,15 @@ class Loop:
         header = frame.header
         # Before anything is loaded: a payload or a function that crashes the
         # process is then blamed on the task that brought it.
-        self.progress[1] = header["lo"]
-        self.progress[0] = header["run"]
+        self.board.where[1] = header["lo"]
+        self.board.where[0] = header["run"]
         with contextlib.suppress(OSError):
             os.chdir(self.directory)  # where the last function may have left from
-        task = context.CurrentTask(header["task"], header["lo"], header["attempt"])
+        task = context.CurrentTask(header["task"], header["lo"], header["attempt"], self.board)
         context.set_current_task(task)
         report = Report(self.stream, header["run"], header["inline"], self.directory)
         try:
-            run = calls.Run(header, frame.columns, report, task, self.progress, self.teller)
+            run = calls.Run(header, frame.columns, report, task, self.board.where, self.teller)
             run.go(lambda: self.functions.get(header["function"]))
             report.flush(last=True)
         except ConnectionError:

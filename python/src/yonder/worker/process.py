@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from yonder import wire
 from yonder.worker import stdio
+from yonder.worker.board import SIZE, Board
 from yonder.worker.loop import Loop
 
 PR_SET_PDEATHSIG = 1
@@ -70,7 +71,7 @@ def serve(path: str, request: dict[str, Any]) -> None:
     with connect(path) as sock:
         stream = wire.Stream(sock)
         stream.send(wire.Kind.WORKER_HELLO, hello("worker", request["worker"]))
-        Loop(stream, request["dir"], map_progress(request["progress"])).serve()
+        Loop(stream, request["dir"], map_board(request["progress"])).serve()
 
 
 def replace(fd: int, path: str, flags: int) -> None:
@@ -80,10 +81,10 @@ def replace(fd: int, path: str, flags: int) -> None:
     os.close(opened)
 
 
-def map_progress(path: str) -> memoryview:
-    """The two numbers that the manager reads after a crash: run and index."""
+def map_board(path: str) -> Board:
+    """What the manager reads at any time, and after a crash."""
     with open(path, "r+b") as file:
-        return memoryview(mmap.mmap(file.fileno(), 16)).cast("Q")
+        return Board(memoryview(mmap.mmap(file.fileno(), SIZE)))
 
 
 def reset_signals() -> None:

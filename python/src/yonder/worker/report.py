@@ -13,6 +13,8 @@ from yonder import codec, wire
 from yonder.worker import stdio
 
 OK, EXCEPTION, FAILED = "ok", "exception", "failed"
+# The values of a generator: told as OK, and never joined with other values.
+STREAM = "stream"
 EACH, CHUNK = "each", "chunk"
 
 # A frame is sent when it holds this much, long before the limit of frames.
@@ -70,7 +72,7 @@ class Report:
             {
                 "lo": lo,
                 "hi": hi,
-                "outcome": outcome,
+                "outcome": OK if outcome is STREAM else outcome,
                 "form": form,
                 "started_us": int(times[0] * 1e6),
                 "finished_us": int(times[1] * 1e6),

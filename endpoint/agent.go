@@ -199,7 +199,7 @@ func (a *Agent) connectors(p *parts, spool *bodies.Spool) (err error) {
 	p.server = managers.New(managers.Config{
 		Listen: a.cfg.Managers.Listen, Advertise: a.cfg.Managers.Advertise, File: a.dir("rendezvous.json"),
 		Secret: secret, Slots: a.cfg.Provider.Slots, Pythons: a.opts.Pythons, Kinds: a.cfg.Kinds,
-		Beat: a.cfg.Managers.Heartbeat, Logger: a.opts.Logger,
+		Beat: a.cfg.Managers.Heartbeat, Tailed: p.desk.tailed, Logger: a.opts.Logger,
 	}, p.desk, &supply{functions, spool, p.link})
 	scaling := a.cfg.Scaling
 	p.provision = &provision{

@@ -78,6 +78,7 @@ type Limits struct {
 	Bytes         int64 `yaml:"bytes"`          // of payloads not yet given to managers
 	FunctionBytes int64 `yaml:"function_bytes"` // cached on disk
 	SpoolBytes    int64 `yaml:"spool_bytes"`    // large results that wait for the service
+	LiveBytes     int64 `yaml:"live_bytes"`     // a second, of running tasks' output and values to those who follow them
 }
 
 // Journal says how durable accepted tasks are.
@@ -103,7 +104,7 @@ func Defaults() Config {
 		Managers: Managers{
 			Listen: "127.0.0.1:0", Heartbeat: 5 * time.Second, Grace: 2 * time.Minute, Prefetch: 8,
 		},
-		Limits:     Limits{Tasks: 100_000, Bytes: 256 << 20, FunctionBytes: 1 << 30, SpoolBytes: 10 << 30},
+		Limits:     Limits{Tasks: 100_000, Bytes: 256 << 20, FunctionBytes: 1 << 30, SpoolBytes: 10 << 30, LiveBytes: 1 << 20},
 		Journal:    Journal{Sync: true},
 		DrainGrace: time.Minute,
 	}
@@ -261,6 +262,7 @@ func (c *Config) numbers() map[string][2]int64 {
 		"limits.bytes":          {c.Limits.Bytes, 1 << 20},
 		"limits.function_bytes": {c.Limits.FunctionBytes, 1 << 20},
 		"limits.spool_bytes":    {c.Limits.SpoolBytes, 1 << 20},
+		"limits.live_bytes":     {c.Limits.LiveBytes, 1 << 10},
 		"drain_grace":           {int64(c.DrainGrace), 0},
 	}
 }

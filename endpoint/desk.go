@@ -40,6 +40,7 @@ type desk struct {
 	payloads    map[ledger.Record]*payload
 	incoming    []offered
 	managers    map[string]*manager
+	tails       tails
 	blocks      blocks
 	epoch       epochRecord
 	epochRecord ledger.Record
@@ -89,6 +90,7 @@ func newDesk(cfg Config, log *slog.Logger, j *journal.Journal, spool *bodies.Spo
 		offers: newSignal(), report: newSignal(), large: newSignal(), scale: newSignal(), fenced: newSignal(),
 		ledger: ledger.New(), router: router.New(cfg.Managers.Prefetch),
 		payloads: map[ledger.Record]*payload{}, managers: map[string]*manager{}, blocks: newBlocks(),
+		tails: newTails(cfg.Limits.LiveBytes),
 	}
 }
 

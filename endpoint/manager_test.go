@@ -31,6 +31,7 @@ type fakeManager struct {
 	stopped testsignal.Signal[wire.Span]
 	drained testsignal.Signal[string]
 	welcome testsignal.Signal[wire.ManagerWelcome]
+	asked   testsignal.Signal[wire.Tail] // left to the test to answer
 
 	mu      sync.Mutex
 	client  *managertest.Client
@@ -62,6 +63,7 @@ func newManager(t *testing.T, file, id, block string) *fakeManager {
 	m.stopped.Init()
 	m.drained.Init()
 	m.welcome.Init()
+	m.asked.Init()
 	return m
 }
 
@@ -174,6 +176,12 @@ func (m *fakeManager) handle(c *managertest.Client, frame wire.Frame) error {
 		}
 	case wire.KindDrain:
 		m.drained.Fire(m.id)
+	case wire.KindTail:
+		var t wire.Tail
+		if err := frame.Decode(wire.KindTail, &t); err != nil {
+			return err
+		}
+		m.asked.Fire(t)
 	case wire.KindBeat:
 		return c.Send(wire.KindBeat, wire.Beat{Busy: len(m.running)})
 	}
@@ -253,6 +261,13 @@ func (m *fakeManager) send(u unacked) {
 		_ = m.client.Send(wire.KindBlobChunk, wire.BlobChunk{Blob: *e.Blob, Span: &span, Last: true}, payload)
 	}
 	_ = m.client.Send(wire.KindDone, u.done, u.columns...)
+}
+
+// answer answers a question.
+func (m *fakeManager) answer(told wire.Tailed, columns ...[]byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_ = m.client.Send(wire.KindTailed, told, columns...)
 }
 
 // release lets all that runs, and all that comes, finish.

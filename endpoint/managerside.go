@@ -104,6 +104,7 @@ func (d *desk) Beat(id string, beat wire.Beat) {
 // Gone takes a manager out of routing. Its tasks wait for it to come back.
 func (d *desk) Gone(id string, cause error) {
 	d.mu.Lock()
+	defer refuse(d.tails.forsake(id), "manager "+id+", which runs it, is not connected") // when it is unlocked
 	defer d.mu.Unlock()
 	m := d.managers[id]
 	if m == nil {

@@ -134,6 +134,14 @@ func (l *Ledger) State(bundle yonder.ID, attempt, index int) State {
 	return 0
 }
 
+// At says how a held task stands under an attempt, and which manager has it.
+func (l *Ledger) At(task yonder.ID, attempt int) (state State, manager string) {
+	for _, r := range l.held[key{task.Bundle(), attempt}].within(task.Index(), task.Index()+1) {
+		return r.state, r.manager
+	}
+	return 0, ""
+}
+
 // change gives a part of what is held another fate, or none with state 0.
 func (l *Ledger) change(k key, part run, to fate) {
 	l.tasks[part.state] -= part.tasks()

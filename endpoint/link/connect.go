@@ -120,13 +120,13 @@ func (d dialer) SkipTLSHandshake() bool { return true }
 // hint passes a message of the service on. One that cannot be read is logged:
 // there is nobody to answer.
 func (l *Link) hint(msg *nats.Msg) {
-	if err := l.deliver(msg.Data); err != nil {
+	if err := l.deliver(msg); err != nil {
 		l.cfg.Logger.Warn("unreadable hint", slog.String("subject", msg.Subject), slog.Any("error", err))
 	}
 }
 
-func (l *Link) deliver(data []byte) error {
-	frame, err := wire.Parse(data)
+func (l *Link) deliver(msg *nats.Msg) error {
+	frame, err := wire.Parse(msg.Data)
 	if err != nil {
 		return err
 	}
@@ -149,8 +149,28 @@ func (l *Link) deliver(data []byte) error {
 			return err
 		}
 		l.hints.Fence(fence)
+	case wire.KindTail:
+		var tail wire.Tail
+		if err := frame.Decode(wire.KindTail, &tail); err != nil {
+			return err
+		}
+		l.hints.Tail(tail, func(told wire.Tailed, columns [][]byte) { l.answer(msg, told, columns) })
 	default:
 		return fmt.Errorf("a %v message is not a hint", frame.Kind)
 	}
 	return nil
+}
+
+// answer answers a question of the service, which asks again if it is lost.
+func (l *Link) answer(msg *nats.Msg, told wire.Tailed, columns [][]byte) {
+	frame, err := wire.NewFrame(wire.KindTailed, told, columns...)
+	if err == nil && frame.Size() > wire.MaxFabricFrame {
+		err = fmt.Errorf("it has %d bytes, the fabric takes %d", frame.Size(), wire.MaxFabricFrame)
+	}
+	if err == nil {
+		err = msg.Respond(frame.Bytes())
+	}
+	if err != nil {
+		l.cfg.Logger.Debug("a question of the service was not answered", slog.Any("error", err))
+	}
 }

@@ -45,6 +45,8 @@ type Hints interface {
 	Offer(offer wire.Offer, columns [][]byte)
 	Cancel(spans wire.Spans)
 	Fence(fence wire.Fence)
+	// Tail is a question: answer is called once, at any time, or never.
+	Tail(tail wire.Tail, answer func(told wire.Tailed, columns [][]byte))
 }
 
 // Link connects for ever while it runs.

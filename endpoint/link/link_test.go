@@ -37,6 +37,11 @@ func (h *hints) Offer(o wire.Offer, columns [][]byte) { h.columns = columns; h.o
 func (h *hints) Cancel(s wire.Spans)                  { h.cancels.Fire(s) }
 func (h *hints) Fence(f wire.Fence)                   { h.fences.Fire(f) }
 
+// Tail says back what was asked.
+func (h *hints) Tail(t wire.Tail, answer func(wire.Tailed, [][]byte)) {
+	answer(wire.Tailed{State: wire.TailRunning, Next: t.After}, [][]byte{[]byte("output")})
+}
+
 func config(t *testing.T, s *servicetest.Service) link.Config {
 	t.Helper()
 	return link.Config{
@@ -83,6 +88,18 @@ func TestRequestsAreTriedUntilAnswered(t *testing.T) {
 	reply, err := l.Heartbeat(t.Context(), wire.Heartbeat{Epoch: 7})
 	require.NoError(t, err)
 	require.Equal(t, 7, reply.Cancel[0].Attempt)
+}
+
+func TestQuestionsOfTheServiceAreAnswered(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t)
+	start(t, s)
+	mark := wire.Mark{Attempt: 2, Output: 7}
+	answer := s.Ask("tail", wire.KindTail, wire.Tail{Task: yonder.NewID(), After: mark})
+	var told wire.Tailed
+	require.NoError(t, answer.Decode(wire.KindTailed, &told))
+	require.Equal(t, mark, told.Next)
+	require.Equal(t, [][]byte{[]byte("output")}, answer.Columns)
 }
 
 func TestRefusalsAreNotTriedAgain(t *testing.T) {

@@ -183,6 +183,8 @@ func (c *conn) handle(desk Desk, serving *serving, manager string, frame wire.Fr
 		return with(frame, func(begun wire.Spans) error { desk.Begun(manager, begun.Spans); return nil })
 	case wire.KindDone:
 		return with(frame, func(done wire.Done) error { return c.done(desk, manager, done, frame.Columns) })
+	case wire.KindTailed:
+		return with(frame, func(told wire.Tailed) error { return c.cfg.Tailed(manager, told, frame.Columns) })
 	case wire.KindNeed:
 		return with(frame, serving.need)
 	case wire.KindBlobChunk:

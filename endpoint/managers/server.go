@@ -51,7 +51,10 @@ type Config struct {
 	Pythons   []wire.Interpreter
 	Kinds     []string // of functions
 	Beat      time.Duration
-	Logger    *slog.Logger
+	// Tailed takes what a manager says of a running task that it was asked
+	// about. After an error its connection ends.
+	Tailed func(manager string, told wire.Tailed, columns [][]byte) error
+	Logger *slog.Logger
 }
 
 // handshakes bounds how many connections may be before their hello at once.

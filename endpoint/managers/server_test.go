@@ -35,6 +35,7 @@ type desk struct {
 	begun  testsignal.Signal[[]wire.Span]
 	beats  testsignal.Signal[wire.Beat]
 	dones  testsignal.Signal[wire.Done]
+	told   testsignal.Signal[wire.Tailed]
 
 	mu   sync.Mutex
 	peer managers.Peer
@@ -62,6 +63,14 @@ func (d *desk) Done(_ string, done wire.Done, _ [][]byte) error {
 	defer d.mu.Unlock()
 	d.dones.Fire(done)
 	return d.fail
+}
+
+func (d *desk) tailed(_ string, told wire.Tailed, columns [][]byte) error {
+	d.told.Fire(told)
+	if len(columns) != len(told.Pieces) {
+		return errors.New("columns do not fit")
+	}
+	return nil
 }
 
 func (d *desk) failing(err error) {
@@ -120,6 +129,7 @@ func setup(t *testing.T) *bundle {
 	b.desk.begun.Init()
 	b.desk.beats.Init()
 	b.desk.dones.Init()
+	b.desk.told.Init()
 	b.library.kept.Init()
 	dir := t.TempDir()
 	b.file = filepath.Join(dir, "rendezvous.json")
@@ -127,7 +137,7 @@ func setup(t *testing.T) *bundle {
 	require.NoError(t, err)
 	b.server = managers.New(managers.Config{
 		Listen: "127.0.0.1:0", File: b.file, Secret: secret, Slots: 4, Beat: 50 * time.Millisecond,
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Tailed: b.desk.tailed, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}, b.desk, b.library)
 	require.NoError(t, b.server.SetEpoch(3))
 	return b
@@ -150,6 +160,16 @@ func (b *bundle) dial(t *testing.T, hello wire.ManagerHello) *managertest.Client
 }
 
 var hello = wire.ManagerHello{Manager: "m1", Block: "b1", Slots: 2}
+
+func TestAnswersReachTheDesk(t *testing.T) {
+	t.Parallel()
+	b := setup(t).start(t)
+	c := b.dial(t, hello)
+	require.NoError(t, c.Send(wire.KindTailed, wire.Tailed{Seq: 7, Pieces: []wire.Piece{{Stream: wire.StreamStdout}}}, []byte("x")))
+	require.EqualValues(t, 7, b.desk.told.Wait(t).Seq)
+	require.NoError(t, c.Send(wire.KindTailed, wire.Tailed{Seq: 8}, []byte("one too many")))
+	b.desk.gone.Wait(t)
+}
 
 func TestConversation(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ package servicetest
 
 import (
 	"encoding/pem"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -125,6 +126,27 @@ func (s *Service) Hint(verb string, kind wire.Kind, header any, columns ...[]byt
 	frame, err := wire.NewFrame(kind, header, columns...)
 	require.NoError(s.tb, err)
 	_ = s.client.Publish("ep."+s.Endpoint.String()+"."+verb, frame.Bytes()) // a hint may be lost, as at the test's end
+}
+
+// Ask asks the agent something and waits for its answer.
+func (s *Service) Ask(verb string, kind wire.Kind, header any) wire.Frame {
+	frame, err := wire.NewFrame(kind, header)
+	require.NoError(s.tb, err)
+	id := s.Endpoint.String()
+	reply := "svc." + id + ".answer." + nats.NewInbox()
+	answers, err := s.client.SubscribeSync(reply)
+	require.NoError(s.tb, err)
+	defer func() { _ = answers.Unsubscribe() }()
+	var msg *nats.Msg
+	require.Eventually(s.tb, func() bool {
+		require.NoError(s.tb, s.client.PublishRequest("ep."+id+"."+verb, reply, frame.Bytes()))
+		msg, err = answers.NextMsg(20 * time.Second)
+		return !errors.Is(err, nats.ErrNoResponders) // it has just connected
+	}, 20*time.Second, time.Millisecond)
+	require.NoError(s.tb, err)
+	answer, err := wire.Parse(msg.Data)
+	require.NoError(s.tb, err)
+	return answer
 }
 
 // Break ends all connections.

@@ -25,6 +25,7 @@ import (
 	"github.com/yonder-run/yonder/service/blob/dir"
 	"github.com/yonder-run/yonder/service/dispatch"
 	"github.com/yonder-run/yonder/service/fabric/natsfabric"
+	"github.com/yonder-run/yonder/service/live"
 	"github.com/yonder-run/yonder/service/metrics"
 	"github.com/yonder-run/yonder/service/quota"
 	"github.com/yonder-run/yonder/service/results"
@@ -149,6 +150,7 @@ func (s *Service) assemble(db store.Store) (*parts, error) {
 	figures.Gauge("yonder_streams", "Streams of results open at this replica.", streams.Open)
 	p.web = &web{config: &s.config, log: s.log, drain: streams.Stop, handler: api.New(api.Config{
 		Store: db, Auth: authenticator, Dispatcher: dispatcher, Streams: streams, Blobs: library, Metrics: figures,
+		Live: &live.Live{Tasks: db, Agent: p.fabric, Hub: hub, Log: s.log},
 		Agent: func(w http.ResponseWriter, r *http.Request, endpoint, token yonder.ID) error {
 			return p.fabric.Accept(w, r, natsfabric.Agent{Endpoint: endpoint, Token: token})
 		},

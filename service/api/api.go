@@ -19,6 +19,7 @@ import (
 	"github.com/yonder-run/yonder/service/admit"
 	"github.com/yonder-run/yonder/service/auth"
 	"github.com/yonder-run/yonder/service/blob"
+	"github.com/yonder-run/yonder/service/live"
 	"github.com/yonder-run/yonder/service/metrics"
 	"github.com/yonder-run/yonder/service/quota"
 	"github.com/yonder-run/yonder/service/results"
@@ -58,6 +59,7 @@ type Config struct {
 	Auth       Authenticator
 	Dispatcher Dispatcher
 	Streams    *results.Streams
+	Live       *live.Live
 	Blobs      *blob.Library
 	Metrics    *metrics.Metrics
 	// Agent serves the WebSocket of an endpoint's agent until it ends.
@@ -97,7 +99,7 @@ func New(config Config) http.Handler {
 	a := &API{Config: config, mux: http.NewServeMux()}
 	a.huma = humago.New(a.mux, document())
 	for _, register := range []func(){
-		a.service, a.functions, a.endpoints, a.groups, a.bundles, a.tasks, a.results,
+		a.service, a.functions, a.endpoints, a.groups, a.bundles, a.tasks, a.results, a.logs,
 		a.blobs, a.tokens, a.identities, a.limits, a.agents, a.docs,
 	} {
 		register()

@@ -2,14 +2,21 @@ package dispatch
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/wire"
 )
 
-// maxOutput bounds the tail of a task's output that travels with its result.
-const maxOutput = 64 << 10
+// maxOutput bounds the output of a task that is stored with its result. The
+// manager keeps as much, and says with a mark what it left out: outputRoom is
+// for that mark, or it would be cut itself.
+const (
+	maxOutput  = 64 << 10
+	outputRoom = 1 << 10
+)
 
 // checkSpan refuses what cannot be a span, before the store works with it.
 func checkSpan(field string, s wire.Span) error {
@@ -86,13 +93,21 @@ func moment(us int64) int64 {
 	return us
 }
 
-// text is the valid end of s.
+// text is s as valid UTF-8. Of more than is kept the beginning and the end
+// remain, with a mark that says how much is gone.
 func text(s string) string {
-	s = s[max(0, len(s)-maxOutput):]
-	if utf8.ValidString(s) {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= maxOutput+outputRoom {
 		return s
 	}
-	return string([]rune(s)) // invalid bytes become U+FFFD
+	head, tail := s[:maxOutput/2], s[len(s)-maxOutput/2:]
+	for !utf8.ValidString(head) {
+		head = head[:len(head)-1]
+	}
+	for !utf8.RuneStart(tail[0]) {
+		tail = tail[1:]
+	}
+	return fmt.Sprintf("%s\n… %d bytes left out …\n%s", head, len(s)-len(head)-len(tail), tail)
 }
 
 // checkBlobs refuses results that refer to somebody else's blob, and takes

@@ -17,6 +17,10 @@ type Fabric interface {
 	// is connected. It does not wait; nil says nothing about arrival. Hints of
 	// one replica to one endpoint arrive in order, or not at all.
 	Publish(endpoint yonder.ID, verb string, frame wire.Frame) error
+	// Ask sends a question to the endpoint's agent, at whichever replica it is
+	// connected, and waits for the answer. It fails with CodeUnavailable at
+	// once when no agent is connected, and with the context's cause.
+	Ask(ctx context.Context, endpoint yonder.ID, verb string, frame wire.Frame) (wire.Frame, error)
 	// Serve hands each request of any agent to one replica's handler until
 	// the returned function is called, which waits for handlers to return.
 	Serve(handle Handler) (stop func(), err error)

@@ -186,3 +186,30 @@ func (a *Agent) Run(tb testing.TB, tasks int, value []byte) {
 		}
 	}
 }
+
+// Asked returns the next question about a running task, passing over other
+// hints, and a function that answers it.
+func (a *Agent) Asked(tb testing.TB) (wire.Tail, func(told wire.Tailed, columns ...[]byte)) {
+	tb.Helper()
+	timeout := time.NewTimer(20 * time.Second)
+	defer timeout.Stop()
+	for {
+		select {
+		case m := <-a.Hints:
+			if !strings.HasSuffix(m.Subject, ".tail") {
+				continue
+			}
+			frame, err := wire.Parse(m.Data)
+			require.NoError(tb, err)
+			var tail wire.Tail
+			require.NoError(tb, frame.Decode(wire.KindTail, &tail))
+			return tail, func(told wire.Tailed, columns ...[]byte) {
+				answer, err := wire.NewFrame(wire.KindTailed, told, columns...)
+				require.NoError(tb, err)
+				require.NoError(tb, m.Respond(answer.Bytes()))
+			}
+		case <-timeout.C:
+			require.FailNow(tb, "no question came")
+		}
+	}
+}

@@ -4,12 +4,14 @@ package fabrictest
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/service/fabric"
@@ -20,6 +22,9 @@ import (
 type Peer interface {
 	// Ask sends a request and waits for its answer.
 	Ask(verb string, frame wire.Frame) (wire.Frame, error)
+	// Answer has questions answered with what answer returns, until it returns
+	// nothing.
+	Answer(answer func(wire.Frame) *wire.Frame)
 	// Hear returns the verbs and frames of hints, in order.
 	Hear() <-chan Hint
 }
@@ -48,6 +53,8 @@ func Run(t *testing.T, start func(t *testing.T) Replicas) {
 	for name, test := range map[string]func(*testing.T, Replicas){
 		"HintsArriveInOrderFromAnyReplica": hintsArrive,
 		"HintsReachOnlyTheirEndpoint":      hintsAreApart,
+		"QuestionsAreAnsweredToAnyReplica": answers,
+		"NobodyAnswersAtOnce":              noAnswer,
 		"EachRequestHasOneHandler":         oneHandler,
 		"HandlersMayGoOnAfterTheirAnswer":  goOn,
 		"StoppingWaitsForHandlers":         stopWaits,
@@ -113,6 +120,46 @@ func hintsAreApart(t *testing.T, r Replicas) {
 	require.NoError(t, r.last().Publish(other, "offer", frame(t, 2)))
 	require.Equal(t, 1, epoch(t, next(t, peer).Frame))
 	require.Equal(t, 2, epoch(t, next(t, stranger).Frame))
+}
+
+func answers(t *testing.T, r Replicas) {
+	t.Helper()
+	endpoint := yonder.NewID()
+	r.Connect(t, 0, endpoint).Answer(func(f wire.Frame) *wire.Frame {
+		if epoch(t, f) < 0 {
+			return nil
+		}
+		return &f
+	})
+	for _, f := range r.Fabrics {
+		var asking errgroup.Group
+		got := make([]wire.Frame, 100)
+		for i := range got {
+			question := frame(t, i)
+			asking.Go(func() (err error) {
+				got[i], err = f.Ask(t.Context(), endpoint, "tail", question)
+				return err
+			})
+		}
+		require.NoError(t, asking.Wait())
+		for i := range got {
+			require.Equal(t, i, epoch(t, got[i]))
+		}
+		why := errors.New("long enough")
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Millisecond, why)
+		_, err := f.Ask(ctx, endpoint, "tail", frame(t, -1))
+		require.ErrorIs(t, err, why)
+		cancel()
+	}
+}
+
+func noAnswer(t *testing.T, r Replicas) {
+	t.Helper()
+	for _, f := range r.Fabrics {
+		_, err := f.Ask(t.Context(), yonder.NewID(), "tail", frame(t, 1))
+		require.Equal(t, yonder.CodeUnavailable, yonder.CodeOf(err), "%v", err)
+		require.ErrorContains(t, err, "not connected")
+	}
 }
 
 func oneHandler(t *testing.T, r Replicas) {

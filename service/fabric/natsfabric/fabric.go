@@ -67,6 +67,7 @@ type live struct {
 	server    *server.Server
 	endpoints *nats.Conn // in account ENDPOINTS
 	replicas  *nats.Conn // in account REPLICAS
+	questions questions
 }
 
 // New returns a fabric that does not run yet.
@@ -162,6 +163,9 @@ func (f *Fabric) connect(l *live) error {
 	}
 	var err error
 	if l.endpoints, err = f.dial(l.server, userEndpoints); err != nil {
+		return err
+	}
+	if err := l.questions.listen(l.endpoints); err != nil {
 		return err
 	}
 	l.replicas, err = f.dial(l.server, userReplicas, nats.NoEcho())

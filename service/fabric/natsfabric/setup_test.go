@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -175,6 +176,7 @@ type peer struct {
 	conn     *nats.Conn
 	endpoint string
 	hints    chan fabrictest.Hint
+	answer   atomic.Pointer[func(wire.Frame) *wire.Frame]
 }
 
 func (r *replica) connect(t *testing.T, endpoint yonder.ID) *peer {
@@ -185,6 +187,12 @@ func (r *replica) connect(t *testing.T, endpoint yonder.ID) *peer {
 	p := &peer{conn: conn, endpoint: endpoint.String(), hints: make(chan fabrictest.Hint, 1000)}
 	_, err = conn.Subscribe("ep."+p.endpoint+".>", func(m *nats.Msg) {
 		frame, err := wire.Parse(m.Data)
+		if answer := p.answer.Load(); err == nil && answer != nil {
+			if said := (*answer)(frame); said != nil {
+				_ = m.Respond(said.Bytes())
+			}
+			return
+		}
 		if err == nil {
 			p.hints <- fabrictest.Hint{Verb: m.Subject[strings.LastIndex(m.Subject, ".")+1:], Frame: frame}
 		}
@@ -206,6 +214,8 @@ func (p *peer) Ask(verb string, frame wire.Frame) (wire.Frame, error) {
 		return wire.Parse(answer.Data)
 	}
 }
+
+func (p *peer) Answer(answer func(wire.Frame) *wire.Frame) { p.answer.Store(&answer) }
 
 func (p *peer) Hear() <-chan fabrictest.Hint { return p.hints }
 

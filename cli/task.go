@@ -16,7 +16,7 @@ import (
 )
 
 func newTask(a *app) *cobra.Command {
-	return parent("task", "Follow and cancel tasks", newTaskList(a), newTaskShow(a), newTaskResult(a), newTaskCancel(a))
+	return parent("task", "Follow and cancel tasks", newTaskList(a), newTaskShow(a), newTaskLogs(a), newTaskResult(a), newTaskCancel(a))
 }
 
 // defaultShown is how much of a long listing is shown unless all is wanted.
@@ -153,14 +153,39 @@ func newTaskShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.Show(t, func() {
-				a.Fields("id", t.ID, "state", t.State, "label", t.Label, "code", t.Code, "message", t.Message,
+			progress := progressOf(cmd.Context(), c, t)
+			return a.Show(shownTask{t, progress}, func() {
+				a.Fields("id", t.ID, "state", t.State, "progress", progressText(progress), "label", t.Label, "code", t.Code, "message", t.Message,
 					"submitted", t.Submitted, "started", t.Started, "finished", t.Finished, "took", took(t), "attempt", t.Attempt,
 					"cancel", strings.TrimPrefix(map[bool]string{true: "requested"}[t.Cancel], "-"),
 					"function", t.Function, "version", t.Version, "endpoint", t.Endpoint, "group", t.Group)
 			})
 		},
 	}
+}
+
+// shownTask is a task with what only its endpoint knows.
+type shownTask struct {
+	yonder.Task
+
+	Progress *yonder.Progress `json:"progress,omitempty"`
+}
+
+// progressOf asks how far a running task is. Without an answer there is none.
+func progressOf(ctx context.Context, c *client.Client, t yonder.Task) *yonder.Progress {
+	if t.State != yonder.RangeStarted && t.State != yonder.RangeAccepted {
+		return nil
+	}
+	logs, err := c.Logs(ctx, t.ID, client.OnlyProgress)
+	if err != nil {
+		return nil
+	}
+	for _, e := range logs.Events {
+		if e.Event == wire.EventProgress {
+			return e.Progress
+		}
+	}
+	return nil
 }
 
 // taskID checks the id before anything is asked.

@@ -19,7 +19,6 @@ import (
 const (
 	reportItems = 500
 	reportBytes = 300 << 10
-	maxText     = 64 << 10 // of a result's output that is reported at all
 )
 
 func (s *session) nextBatch() ledger.Batch { return s.ledger.Batch(reportItems, reportBytes) }
@@ -153,7 +152,7 @@ func (s *session) result(
 	ctx context.Context, item ledger.Item, records map[ledger.Record]wire.Frame,
 ) (wire.Entry, []byte, error) {
 	entry := *item.Result
-	entry.Stdout, entry.Stderr = tail(entry.Stdout), tail(entry.Stderr)
+	entry.Stdout, entry.Stderr = wire.CutOutput(entry.Stdout), wire.CutOutput(entry.Stderr)
 	frame, read := records[item.Record]
 	if !read {
 		var err error
@@ -185,18 +184,6 @@ func (s *session) upload(ctx context.Context, item ledger.Item, payload []byte) 
 		}
 	}
 	return s.link.PutResult(ctx, item.Span.Bundle.Task(item.Span.Lo), item.Span.Attempt, size, open)
-}
-
-// tail keeps the end of a long text, whole runes of it.
-func tail(text string) string {
-	if len(text) <= maxText {
-		return text
-	}
-	text = text[len(text)-maxText:]
-	for text != "" && text[0]&0xc0 == 0x80 {
-		text = text[1:]
-	}
-	return text
 }
 
 // failure is an entry for the same tasks that says why there is no result.

@@ -21,7 +21,7 @@ const (
 	// after the last question: as long as the manager keeps its output.
 	hadFor = 2 * time.Minute
 	// tailPause is after how long it is worth asking again about a task that
-	// waits here, or that cannot be asked about now.
+	// cannot be asked about now.
 	tailPause = time.Second
 )
 
@@ -82,7 +82,7 @@ func (d *desk) ask(t wire.Tail, answer answerTail) (wire.Tailed, bool) {
 	}
 	state, id := d.ledger.At(t.Task, t.After.Attempt)
 	if state == ledger.Offered || state == ledger.Accepted {
-		return wire.Tailed{State: wire.TailWaiting, Pause: tailPause.Seconds()}, false
+		return wire.Tailed{State: wire.TailWaiting}, false
 	}
 	if id = d.tails.manager(t, id, d.now()); id == "" {
 		return wire.Tailed{State: wire.TailUnknown}, false

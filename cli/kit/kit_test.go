@@ -153,3 +153,8 @@ func TestLogsAreJSONUnlessAskedOtherwise(t *testing.T) {
 	_, err = c.Logger(kit.LogFlags{Level: "info", Format: "xml"})
 	require.Equal(t, yonder.CodeInvalidConfig, yonder.CodeOf(err))
 }
+
+func TestOutputIsHarmless(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "a\tb\nc\nd [31mred", kit.Harmless("a\tb\r\nc\rd\x1b[31mred"))
+}

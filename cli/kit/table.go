@@ -166,6 +166,21 @@ func Clean(s string) string {
 	}, s))
 }
 
+// Harmless makes output that comes in pieces harmless for a terminal: of
+// control characters only ends of lines and tabs stay as they are.
+func Harmless(s string) string {
+	s = strings.ReplaceAll(s, "\r\n", "\n")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\r':
+			return '\n' // of a line that is written over: each state on its own
+		case r != '\n' && r != '\t' && (r < ' ' || r >= 0x7f && r < 0xa0):
+			return ' '
+		}
+		return r
+	}, s)
+}
+
 // Printable makes a text of several lines harmless for a terminal.
 func Printable(s string) string {
 	lines := strings.Split(strings.TrimRight(s, " \n"), "\n")

@@ -2,20 +2,10 @@ package dispatch
 
 import (
 	"context"
-	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/wire"
-)
-
-// maxOutput bounds the output of a task that is stored with its result. The
-// manager keeps as much, and says with a mark what it left out: outputRoom is
-// for that mark, or it would be cut itself.
-const (
-	maxOutput  = 64 << 10
-	outputRoom = 1 << 10
 )
 
 // checkSpan refuses what cannot be a span, before the store works with it.
@@ -93,22 +83,8 @@ func moment(us int64) int64 {
 	return us
 }
 
-// text is s as valid UTF-8. Of more than is kept the beginning and the end
-// remain, with a mark that says how much is gone.
-func text(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) <= maxOutput+outputRoom {
-		return s
-	}
-	head, tail := s[:maxOutput/2], s[len(s)-maxOutput/2:]
-	for !utf8.ValidString(head) {
-		head = head[:len(head)-1]
-	}
-	for !utf8.RuneStart(tail[0]) {
-		tail = tail[1:]
-	}
-	return fmt.Sprintf("%s\n… %d bytes left out …\n%s", head, len(s)-len(head)-len(tail), tail)
-}
+// text is s as valid UTF-8, and not more than is kept.
+func text(s string) string { return wire.CutOutput(strings.ToValidUTF8(s, "\uFFFD")) }
 
 // checkBlobs refuses results that refer to somebody else's blob, and takes
 // size and hash from what was uploaded instead of from the agent.

@@ -56,8 +56,10 @@ const (
 	askBytes = 64 << 10
 	// pace is the least time between two questions of one reader.
 	pace = 50 * time.Millisecond
-	// A task that waits is looked at so often, less and less.
-	lookFirst, lookSeldom = 200 * time.Millisecond, 5 * time.Second
+	// A task that waits is looked at so often, less and less; one that waits
+	// at its endpoint will not wait for long.
+	lookFirst, lookSeldom = 100 * time.Millisecond, 5 * time.Second
+	lookWaiting           = time.Second / 2
 )
 
 // Now tells what there is at the moment.
@@ -94,8 +96,12 @@ func (l *Live) Follow(ctx context.Context, task yonder.ID, from wire.Mark, wants
 				return err
 			}
 		}
-		if state == wire.TailUnknown {
-			wait = max(wait, pause) // its result is on the way, or it is lost
+		switch state {
+		case wire.TailUnknown: // its result is on the way, or it is lost
+			wait = max(wait, pause)
+		case wire.TailWaiting:
+			wait = max(wait, min(pause, lookWaiting))
+		case wire.TailRunning, wire.TailEnded, wire.TailAway:
 		}
 		pause = min(2*pause, lookSeldom)
 		if state == wire.TailRunning {

@@ -120,7 +120,7 @@ def test_values_do_not_wait_for_the_next_one(manager, tmp_path):
         assert frame.kind == wire.Kind.YIELD
         manager.take(frame)
     pathlib.Path(go).touch()
-    ((entry, data),), _ = manager.outcomes()
+    ((_, data),), _ = manager.outcomes()
     assert codec.unpack_result(data) == ["a", "b", "c"]
 
 

@@ -15,10 +15,10 @@ from yonder.client.draft import Options
 from yonder.client.engine import Engine
 from yonder.client.functions import Callee, FunctionRef
 from yonder.client.future import Future
-from yonder.client.live import Live
 from yonder.client.models import Endpoint, Function
 from yonder.client.progress import Tally
 from yonder.client.sinks import Chunk
+from yonder.client.unfinished import Unfinished
 from yonder.errors import NotFound, OfflineWarning, Timeout, TooLarge, Unavailable
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ class Executor(concurrent.futures.Executor):
         ).checked()
         engine.inbox.names[self.endpoint.id] = self.endpoint.name
         self._prepare_group(engine, label)
-        self._live = Live()
+        self._unfinished = Unfinished()
         forking.watch(self)
 
     def _prepare_group(self, engine: Engine, label: Optional[str]) -> None:
@@ -99,7 +99,7 @@ class Executor(concurrent.futures.Executor):
 
     def after_fork(self) -> None:
         """In a child process: its parent waits for what was submitted before."""
-        self._live = Live()
+        self._unfinished = Unfinished()
 
     # -- submitting ------------------------------------------------------
 
@@ -117,11 +117,11 @@ class Executor(concurrent.futures.Executor):
         engine = self.client.engine
         terms, payload = packing.pack_call(self._ref(fn), self._options, args, kwargs)
         future: Future[T] = Future(engine, self.group)
-        self._live.add(future)
+        self._unfinished.add(future)
         try:
             engine.submit(terms, future, payload)
         except BaseException:
-            self._live.drop(future)
+            self._unfinished.drop(future)
             raise
         return future
 
@@ -227,11 +227,11 @@ class Executor(concurrent.futures.Executor):
             return first + self._submit_part(fn, calls[middle:], tally)
         chunk = Chunk(engine, len(calls), self.group)
         chunk.tell = tally.add
-        self._live.add(chunk)
+        self._unfinished.add(chunk)
         try:
             engine.submit_chunk(terms, chunk, payload)
         except BaseException:
-            self._live.drop(chunk)
+            self._unfinished.drop(chunk)
             raise
         return [chunk]
 
@@ -244,7 +244,7 @@ class Executor(concurrent.futures.Executor):
 
     def flush(self, timeout: Optional[float] = None) -> bool:
         """Wait until the service has all that was submitted; False if that took too long."""
-        return self._live.wait_accepted(timeout)
+        return self._unfinished.wait_accepted(timeout)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; with ``wait``, wait until all have their results.
@@ -253,11 +253,11 @@ class Executor(concurrent.futures.Executor):
         results still come, and what is not sent yet is sent before the interpreter
         ends.
         """
-        live = self._live.shut()
+        live = self._unfinished.shut()
         if cancel_futures:
             self._cancel(live)
         if wait:
-            self._live.wait()
+            self._unfinished.wait()
             for future in live:
                 future.accepted.wait()
             self.client.engine.withdrawals.flush()

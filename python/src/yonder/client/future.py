@@ -11,7 +11,8 @@ from concurrent.futures import InvalidStateError
 from dataclasses import dataclass
 from typing import Any, Optional, Protocol, TypeVar
 
-from yonder.client import ids
+from yonder.client import ids, live
+from yonder.client.http import Transport
 from yonder.client.waiting import LONG_S
 from yonder.errors import Timeout, Unavailable
 
@@ -86,6 +87,7 @@ class Origin(Protocol):
     """Where futures come from: what they ask it for. Safe to call from any thread."""
 
     pid: int
+    transport: Transport
 
     def withdraw(self, future: Future[Any]) -> None:
         """Ask that the cancelled future's tasks be stopped; does not wait for it."""
@@ -156,6 +158,42 @@ class Future(concurrent.futures.Future[T]):
         stages = ("submitted", "offered", "started", "finished", "accepted")
         known = {stage: self._entry.get(f"{stage}_us") for stage in stages}
         return Timings(**known, received=self._received)
+
+    def logs(self, follow: bool = False) -> live.Following[live.Event]:
+        """What the task prints: now, or with ``follow`` to its end.
+
+        ``for piece in future.logs(follow=True): print(piece, end="")``; works with
+        ``async for``, too. Each piece has ``text``, ``stream`` (stdout or stderr),
+        ``attempt`` and ``skipped``, the bytes that were gone before they were read.
+        """
+        task, transport = live.place(self), self._origin.transport
+        if not follow:
+            return live.Following(live.output(live.now(transport, task, ["output"])), lambda: None)
+        following = live.events(transport, task, ["output"])
+        return live.Following(live.output(following), following.close)
+
+    def progress(self) -> Optional[live.Progress]:
+        """The last that the task has said with ``yonder.progress`` while it runs, or None."""
+        return live.latest(live.now(self._origin.transport, live.place(self), ["progress"]))
+
+    def on_progress(self, callback: Callable[[live.Progress], object]) -> None:
+        """Call back, on a thread of its own, whenever the task says how far it is.
+
+        With a bar of tqdm: ``future.on_progress(lambda p: bar.update(p.done - bar.n))``.
+        """
+        following = live.events(self._origin.transport, live.place(self), ["progress"])
+        live.call_back(following, callback)
+
+    def stream(self, restart: bool = False) -> live.Following[Any]:
+        """The values that the function yields, as they come, each once and in order.
+
+        What cannot be had live comes from the result, the list of all of them.
+        If another attempt begins after values were read, StreamRestarted is
+        raised; with ``restart`` its values follow, from the first one on. Works
+        with ``async for``, too.
+        """
+        following = live.events(self._origin.transport, live.place(self), ["values"])
+        return live.Following(iter(live.Values(self, following, restart)), following.close)
 
     def result(self, timeout: Optional[float] = None) -> T:
         """The task's value, or its exception raised; waits ``timeout`` seconds at most."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Optional, TypeVar
 
-from yonder.client import blobs, ids
+from yonder.client import blobs, ids, live
 from yonder.client.border import bordered
 from yonder.client.http import Transport, with_query
 from yonder.client.models import (
@@ -121,6 +121,25 @@ class Rest:
     def task(self, task: str) -> Task:
         """A task and its state."""
         return Task.from_json(self.transport.json("GET", f"/v1/tasks/{ids.check_id(task)}"))
+
+    def logs(self, task: str, follow: bool = False) -> live.Following[live.Event]:
+        """What a task prints: now, or with ``follow`` to its end. See ``Future.logs``."""
+        if not follow:
+            found = live.now(self.transport, task, ["output"])
+            return live.Following(live.output(found), lambda: None)
+        following = live.events(self.transport, task, ["output"])
+        return live.Following(live.output(following), following.close)
+
+    def events(self, task: str, only: Iterable[str] = ()) -> live.Following[live.Event]:
+        """Everything that a task says, to its end.
+
+        ``only`` may name some of output, progress and values.
+        """
+        return live.events(self.transport, task, only)
+
+    def progress(self, task: str) -> Optional[live.Progress]:
+        """How far a running task is, if it says so with ``yonder.progress``."""
+        return live.latest(live.now(self.transport, task, ["progress"]))
 
     def cancel(self, task: str) -> Cancelled:
         """Cancel a task; one that runs is stopped where it runs."""

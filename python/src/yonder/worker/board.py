@@ -44,8 +44,7 @@ class Board:
         self._calls += 1
         number = self._count[0] + 1
         text = message.encode("utf-8", "replace")[:MESSAGE_BYTES] if message else b""
-        place = _FIRST + _STEP * (number % 2)
-        _SLOT.pack_into(
-            self._bytes, place, *of, self._calls, done, total or 0.0, time_ns() // 1000, len(text), text
-        )
+        at, now = _FIRST + _STEP * (number % 2), time_ns() // 1000
+        size = len(text)
+        _SLOT.pack_into(self._bytes, at, *of, self._calls, done, total or 0.0, now, size, text)
         self._count[0] = number

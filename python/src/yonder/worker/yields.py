@@ -6,6 +6,7 @@ time is lost here and nowhere else.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from time import monotonic
 
@@ -63,7 +64,5 @@ class Yields:
         self.waiting, self.size = [], 0
         self.first, self.sent = first + len(values), monotonic()
         header = {"run": self.run, "index": self.index, "first": first}
-        try:
+        with contextlib.suppress(ConnectionError):  # the report will find that out, too
             self.stream.send(wire.Kind.YIELD, header, values)
-        except ConnectionError:
-            pass  # the report will find that out, too

@@ -1,0 +1,29 @@
+package wire
+
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+// MaxOutput bounds the output of a task that is kept with its result. Whoever
+// cuts leaves a mark, and outputRoom is for the marks: or they would be cut.
+const (
+	MaxOutput  = 64 << 10
+	outputRoom = 1 << 10
+)
+
+// CutOutput returns the text or, of more than is kept, its beginning and its
+// end with a mark that says how many bytes are gone.
+func CutOutput(text string) string {
+	if len(text) <= MaxOutput+outputRoom {
+		return text
+	}
+	from, to := MaxOutput/2, len(text)-MaxOutput/2
+	for from > 0 && !utf8.RuneStart(text[from]) {
+		from--
+	}
+	for to < len(text) && !utf8.RuneStart(text[to]) {
+		to++
+	}
+	return fmt.Sprintf("%s\n… %d bytes left out …\n%s", text[:from], to-from, text[to:])
+}

@@ -41,7 +41,7 @@ def remote(site: Site) -> Iterator[Client]:
 def executor(remote: Client) -> Iterator[Executor]:
     one = Executor("local", remote)
     yield one
-    for future in one._live.all():  # a test that failed leaves them behind
+    for future in one._unfinished.all():  # a test that failed leaves them behind
         future.cancel()
     one.shutdown()
 

@@ -265,6 +265,31 @@ class Handler(BaseHTTPRequestHandler):
             value["payload"] = base64.b64encode(payload).decode()
         self.answer(200, value)
 
+    def logs(self, task: str) -> None:
+        """One of the scripts for each connection; after it the connection breaks."""
+        self.known(task)
+        self.state.asked.append(self.query)
+        script = self.state.logs.popleft()
+        if self.query.get("follow") != "true":
+            self.answer(200, {"task": task, "events": script, "next": ""})
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for number, event in enumerate([None, *script]):
+            text = ": hello\n\n"
+            if callable(event):
+                event()
+                continue
+            if event is not None:
+                data = json.dumps(event)
+                text = f"event: {event['event']}\nid: 1.{number}.0\ndata: {data}\n\n"
+            for part in (text[:7], text[7:]):  # however the network cuts it
+                self.wfile.write(f"{len(part.encode()):x}\r\n{part}\r\n".encode())
+                self.wfile.flush()
+        raise Drop
+
     def cancel_task(self, task: str) -> None:
         with self.state.changed:
             bundle, index = ids.bundle_of(task)
@@ -354,6 +379,7 @@ ROUTES: list[tuple[str, re.Pattern[str], Callable[..., None]]] = [
         ("GET", "/v1/tasks", Handler.list_tasks),
         ("GET", f"/v1/tasks/{ID}", Handler.get_task),
         ("GET", f"/v1/tasks/{ID}/result", Handler.result),
+        ("GET", f"/v1/tasks/{ID}/logs", Handler.logs),
         ("POST", f"/v1/tasks/{ID}/cancel", Handler.cancel_task),
         ("POST", "/v1/groups", Handler.create_group),
         ("GET", "/v1/groups", Handler.list_groups),

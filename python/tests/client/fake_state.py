@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
@@ -67,6 +68,8 @@ class State:
         self.submissions: list[list[Bundle]] = []
         self.cancels: list[str] = []
         self.started: set[str] = set()
+        self.logs: deque[list[Any]] = deque()  # what tasks say, by connection
+        self.asked: list[dict[str, str]] = []
         self.on_bundle: Callable[[Bundle], None] = lambda bundle: None
 
     # -- functions and bundles -------------------------------------------

@@ -83,7 +83,7 @@ class AsyncExecutor:
 
     async def drain(self) -> None:
         """Wait until the service has all that was submitted, or has refused it."""
-        for future in self.executor._live.all():
+        for future in self.executor._unfinished.all():
             with contextlib.suppress(Exception):  # the future has it, too
                 await asyncio.shield(asyncio.wrap_future(future.accepted))
 
@@ -129,7 +129,7 @@ class AsyncExecutor:
         executor = self._made
         if executor is None:
             return
-        live = executor._live.shut()
+        unfinished = executor._unfinished.shut()
         try:
             await asyncio.to_thread(executor.shutdown, False, cancel_futures=cancel_futures)
             for future in live:

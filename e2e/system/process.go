@@ -141,6 +141,9 @@ func (p *Process) alive() {
 	}
 }
 
+// PID is the process's number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Kill9 ends the process as a crash would.
 func (p *Process) Kill9() {
 	p.t.Helper()

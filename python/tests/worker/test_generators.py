@@ -50,7 +50,7 @@ def held(path):
 
     yield from "abc"
     while not pathlib.Path(path).exists():
-        time.sleep(0.01)
+        time.sleep(0.01)  # workload
 
 
 def some(n):

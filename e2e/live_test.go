@@ -253,3 +253,21 @@ func TestProgressIsShownWhileATaskRuns(t *testing.T) {
 	r.client.Wait()
 	require.Equal(t, "step 0\n", s.Run("", "task", "logs", r.task.String()))
 }
+
+// The program of the how-to runs as it stands there.
+func TestHowToFollowATask(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/how-to/live-output.md")
+	require.NoError(t, err)
+	_, rest, _ := strings.Cut(string(text), "\n```python\n")
+	program, _, found := strings.Cut(rest, "\n```\n")
+	require.True(t, found)
+	s, _, _ := liveSystem(t)
+	path := filepath.Join(t.TempDir(), "program.py")
+	require.NoError(t, os.WriteFile(path, []byte(program), 0o600))
+	p := s.PythonFile(path)
+	p.Wait()
+	for _, says := range []string{"step 9: energy 34.87", "10 of 10, cooling", "result: 34.8", "prime: 29"} {
+		require.Contains(t, p.Output(), says)
+	}
+}

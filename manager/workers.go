@@ -125,7 +125,7 @@ func (d *desk) ran(worker string, report workerproc.Report) {
 		discard(report)
 	}
 	if report.Last {
-		d.live.End(worker)
+		d.live.End(worker, d.host.Look)
 	}
 	d.act(actions)
 }
@@ -156,7 +156,7 @@ func discard(report workerproc.Report) {
 }
 
 func (d *desk) exited(worker string, exit workerproc.Exit) {
-	d.live.End(worker)
+	d.live.End(worker, d.host.Look)
 	if d.pool.Starting(worker) {
 		d.trouble = "workers do not start: " + exit.Message
 		d.log.Warn("a worker did not start", slog.String("worker", worker), slog.String("reason", exit.Message))

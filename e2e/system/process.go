@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -33,8 +34,13 @@ func (s *System) Start(args ...string) *Process {
 // Python runs a script of testdata with the SDK, as the logged-in user.
 func (s *System) Python(script string, args ...string) *Process {
 	s.t.Helper()
-	cmd := exec.Command(RequirePython(s.t), append([]string{"-u", "testdata/" + script}, args...)...)
-	return s.start(script, cmd)
+	return s.PythonFile("testdata/"+script, args...)
+}
+
+// PythonFile is Python for a script anywhere.
+func (s *System) PythonFile(path string, args ...string) *Process {
+	s.t.Helper()
+	return s.start(filepath.Base(path), exec.Command(RequirePython(s.t), append([]string{"-u", path}, args...)...))
 }
 
 // RequirePython is the interpreter that has our package; without one the test

@@ -50,7 +50,7 @@ type Key struct {
 // page is what one task has said.
 type page struct {
 	run      Run
-	index    int // of the task; -1: none of the run has said anything
+	index    int // of the task
 	output   ring
 	values   values
 	progress *yonder.Progress
@@ -79,27 +79,35 @@ func (b *Book) blank(run Run, index int) *page {
 	return &page{run: run, index: index, output: ring{limit: b.cfg.OutputBytes}, values: values{limit: b.cfg.ValueBytes}}
 }
 
-// End says that a worker is not at its run any more.
-func (b *Book) End(worker string) {
+// End says that a worker is not at its run any more. The last word about the
+// progress is read for those who follow.
+func (b *Book) End(worker string, source Source) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if p := b.workers[worker]; p != nil && b.followed(p) {
+		if place, progress := source(worker); place == (Place{p.run.ID, p.index}) {
+			p.progress = progress
+		}
+	}
 	b.close(worker)
 	delete(b.workers, worker)
+}
+
+// followed says whether somebody has asked about the page's task.
+func (b *Book) followed(p *page) bool {
+	if p.asked.IsZero() {
+		p.asked = b.wanted[p.key()]
+	}
+	return !p.asked.IsZero()
 }
 
 // close keeps a page whose readers may not have come to its end.
 func (b *Book) close(worker string) {
 	p := b.workers[worker]
-	if p == nil {
+	if p == nil || !b.followed(p) {
 		return
-	}
-	if p.asked.IsZero() {
-		p.asked = b.wanted[p.key()]
 	}
 	delete(b.wanted, p.key())
-	if p.asked.IsZero() {
-		return
-	}
 	b.ended[p.key()] = p
 	var oldest *page
 	for key, other := range b.ended {

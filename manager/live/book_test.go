@@ -41,8 +41,10 @@ func (w *world) write(text string) {
 func (w *world) read(index int, after wire.Mark) (live.Answer, bool) {
 	after.Attempt = 2
 	tail := wire.Tail{Seq: 9, Task: bundle.Task(index), After: after, Bytes: 1000, Output: true, Values: true}
-	return w.Read(w.now, tail, func(string) (live.Place, *yonder.Progress) { return w.place, w.progress })
+	return w.Read(w.now, tail, w.source)
 }
+
+func (w *world) source(string) (live.Place, *yonder.Progress) { return w.place, w.progress }
 
 func (w *world) reads(index int, state wire.TailState, text string) {
 	w.t.Helper()
@@ -73,7 +75,7 @@ func TestOutputIsThatOfTheCallWhereTheWorkerIs(t *testing.T) {
 	w.place.Index = 5
 	w.reads(4, wire.TailEnded, "four")
 	w.reads(5, wire.TailRunning, "")
-	w.End("w1")
+	w.End("w1", w.source)
 	w.reads(5, wire.TailEnded, "")
 }
 
@@ -95,7 +97,7 @@ func TestTheEndIsKeptForItsReaders(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.write("three")
-	w.End("w1")
+	w.End("w1", w.source)
 	_, here := w.read(3, wire.Mark{})
 	require.False(t, here)
 
@@ -105,7 +107,7 @@ func TestTheEndIsKeptForItsReaders(t *testing.T) {
 		w.now = w.now.Add(time.Second)
 		w.reads(index, wire.TailRunning, "")
 	}
-	w.End("w1")
+	w.End("w1", w.source)
 	_, here = w.read(3, wire.Mark{})
 	require.False(t, here, "two are kept")
 	w.reads(5, wire.TailEnded, "")
@@ -119,7 +121,7 @@ func TestWhoAsksTooEarlyMissesNothing(t *testing.T) {
 	require.False(t, here)
 	w.place.Index = 4
 	w.write("four")
-	w.End("w1")
+	w.End("w1", w.source)
 	w.reads(4, wire.TailEnded, "four")
 }
 
@@ -133,6 +135,11 @@ func TestProgressIsNewsOnce(t *testing.T) {
 	a, _ = w.read(3, a.Next)
 	require.False(t, a.News)
 	require.Nil(t, a.Progress)
+
+	w.progress = &yonder.Progress{Done: 2, Calls: 5}
+	w.End("w1", w.source)
+	a, _ = w.read(3, a.Next)
+	require.Equal(t, w.progress, a.Progress, "the last word before the end")
 }
 
 func TestValuesComeWithTheirNumbers(t *testing.T) {
@@ -153,7 +160,7 @@ func TestItHasEndedWhenAllIsSaid(t *testing.T) {
 	w := newWorld(t)
 	w.reads(3, wire.TailRunning, "")
 	w.write("abcdef")
-	w.End("w1")
+	w.End("w1", w.source)
 	tail := wire.Tail{Task: bundle.Task(3), After: wire.Mark{Attempt: 2}, Bytes: 4, Output: true}
 	var states []wire.TailState
 	for len(states) == 0 || states[len(states)-1] != wire.TailEnded {

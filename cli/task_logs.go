@@ -5,10 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize" //nolint:misspell // its name
 	"github.com/spf13/cobra"
 
 	"github.com/yonder-run/yonder"
@@ -143,7 +144,7 @@ func (p *logPrinter) skipped(e wire.TaskEvent) {
 	if e.Stream == wire.StreamValue {
 		return // they are not shown
 	}
-	p.notef("%s skipped", humanize.Bytes(uint64(max(e.Skipped, 0))))
+	p.notef("%s skipped", humanize.Bytes(uint64(max(e.Skipped, 0)))) //nolint:misspell // its name
 }
 
 func (p *logPrinter) progress() {
@@ -188,12 +189,14 @@ func progressText(p *yonder.Progress) string {
 
 // describeProgress is one line about how far a task is.
 func describeProgress(p yonder.Progress) string {
-	text := humanize.Ftoa(p.Done)
+	text := decimal(p.Done)
 	if p.Total > 0 {
-		text = fmt.Sprintf("%s of %s (%.0f %%)", text, humanize.Ftoa(p.Total), 100*p.Done/p.Total)
+		text = fmt.Sprintf("%s of %s (%.0f %%)", text, decimal(p.Total), 100*p.Done/p.Total)
 	}
 	if p.Message != "" {
 		text += ": " + p.Message
 	}
 	return text
 }
+
+func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }

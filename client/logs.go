@@ -62,7 +62,7 @@ func (f *logFollower) once(ctx context.Context) error {
 	body, err := f.client.send(ctx, request{method: http.MethodGet, path: f.path, query: f.query, idempotent: true})
 	if err != nil {
 		if yonder.CodeOf(err) != yonder.CodeUnavailable || ctx.Err() != nil {
-			return backoff.Permanent(err)
+			return backoff.Permanent(err) //nolint:wrapcheck // taken off again by the caller
 		}
 		return err
 	}
@@ -72,9 +72,9 @@ func (f *logFollower) once(ctx context.Context) error {
 	case ended && err == nil:
 		return nil
 	case ended:
-		return backoff.Permanent(err)
+		return backoff.Permanent(err) //nolint:wrapcheck // taken off again by the caller
 	case ctx.Err() != nil:
-		return backoff.Permanent(context.Cause(ctx))
+		return backoff.Permanent(context.Cause(ctx)) //nolint:wrapcheck // taken off again by the caller
 	}
 	return yonder.Errorf(yonder.CodeUnavailable, "the stream of the task's output broke: %w", err)
 }
@@ -83,7 +83,7 @@ func (f *logFollower) once(ctx context.Context) error {
 func (f *logFollower) read(body io.Reader) (ended bool, err error) {
 	for event, err := range sse.Read(body, &sse.ReadConfig{MaxEventSize: maxEvent}) {
 		if err != nil {
-			return false, err //nolint:wrapcheck // wrapped by the caller
+			return false, err
 		}
 		var e wire.TaskEvent
 		if err := json.Unmarshal([]byte(event.Data), &e); err != nil {

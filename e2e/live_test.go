@@ -172,7 +172,7 @@ func neverReads(t *testing.T, s *system.System, task yonder.ID) net.Conn {
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.Address)
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+"/v1/tasks/"+task.String()+"/logs?follow=true", nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+"/v1/tasks/"+task.String()+"/logs?follow=true", http.NoBody)
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer "+s.Token())
 	require.NoError(t, request.Write(conn))

@@ -45,7 +45,7 @@ type agent struct {
 	bodies map[string][]byte // of functions besides the tests'
 	needs  []wire.Need
 	done   []wire.Frame // that came before they were waited for
-	silent bool // answers no needs
+	silent bool         // answers no needs
 }
 
 // newAgent listens and writes the rendezvous file.

@@ -26,10 +26,10 @@ type follower struct {
 
 func follow(t *testing.T, s *servicetest.Service, task yonder.ID, query string) *follower {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+"/v1/tasks/"+task.String()+"/logs?follow=true"+query, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+"/v1/tasks/"+task.String()+"/logs?follow=true"+query, http.NoBody)
 	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer "+s.Admin)
-	answer, err := s.HTTP().Do(r) //nolint:bodyclose // closed with the follower
+	answer, err := s.HTTP().Do(r)
 	require.NoError(t, err)
 	t.Cleanup(func() { answer.Body.Close() })
 	require.Equal(t, http.StatusOK, answer.StatusCode)

@@ -1,6 +1,7 @@
 package live_test
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -51,11 +52,7 @@ func (w *world) reads(index int, state wire.TailState, text string) {
 	a, here := w.read(index, wire.Mark{})
 	require.True(w.t, here)
 	require.Equal(w.t, state, a.State)
-	got := ""
-	for _, column := range a.Columns {
-		got += string(column)
-	}
-	require.Equal(w.t, text, got)
+	require.Equal(w.t, text, string(bytes.Join(a.Columns, nil)))
 	require.Equal(w.t, int64(9), a.Seq)
 }
 

@@ -150,7 +150,7 @@ func (e *eventWriter) event(event wire.TaskEvent, after wire.Mark) error {
 func (e *eventWriter) write(text []byte) error {
 	e.last = time.Now()
 	_ = e.control.SetWriteDeadline(e.last.Add(eventTimeout))
-	if _, err := e.out.Write(text); err != nil {
+	if _, err := e.out.Write(text); err != nil { //nolint:gosec // JSON in events that no browser shows: see the type, and nosniff
 		return fmt.Errorf("writing events: %w", err)
 	}
 	if err := e.control.Flush(); err != nil {

@@ -149,7 +149,7 @@ func TestAFloodIsBoundedAndCounted(t *testing.T) {
 	a, _ := connected(t, func(c *manager.Config) { c.LiveBytes = 16 << 10 })
 	dir := t.TempDir()
 	const chunks = 500
-	lease := a.work("flood", []any{dir, chunks})
+	lease := a.work("pour", []any{dir, chunks})
 	r := a.reader(lease.Span, 0)
 	const total = chunks*64<<10 + int64(len("the end\n"))
 	for r.tail.After.Output < total {

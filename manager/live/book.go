@@ -145,12 +145,15 @@ func (b *Book) Wrote(worker string, place Place, stream wire.Stream, data []byte
 	}
 }
 
+// maxValue is more than any generator will yield: a number beyond it is a lie.
+const maxValue = 1 << 53
+
 // Yielded takes values of a generator.
 func (b *Book) Yielded(worker string, yield wire.Yield, columns [][]byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := b.at(worker, Place{Run: yield.Run, Index: yield.Index})
-	if p == nil || p.index != yield.Index || yield.First < 0 {
+	if p == nil || p.index != yield.Index || yield.First < 0 || yield.First > maxValue {
 		return
 	}
 	for i, data := range columns {

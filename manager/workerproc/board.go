@@ -84,13 +84,20 @@ func (b board) progress(at live.Place) *yonder.Progress {
 
 func progressOf(slot []byte) *yonder.Progress {
 	length := min(int(binary.LittleEndian.Uint16(slot[48:])), slotStep-slotText)
-	return &yonder.Progress{
-		Calls: int64(binary.LittleEndian.Uint64(slot[16:])),
+	p := &yonder.Progress{
+		Calls: int64(binary.LittleEndian.Uint64(slot[16:]) & math.MaxInt64),
 		Done:  number(slot[24:]), Total: number(slot[32:]),
-		At:      time.UnixMicro(int64(binary.LittleEndian.Uint64(slot[40:]))).UTC(),
 		Message: strings.ToValidUTF8(string(slot[slotText:slotText+length]), ""),
 	}
+	if us := int64(binary.LittleEndian.Uint64(slot[40:])); us >= 0 && us <= endOfTime {
+		p.At = time.UnixMicro(us).UTC()
+	}
+	return p
 }
+
+// endOfTime is the last microsecond of the year 9999: later ones cannot be
+// written as JSON.
+const endOfTime = 253402300799999999
 
 // number is one that JSON can have.
 func number(data []byte) float64 {

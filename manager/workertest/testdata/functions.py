@@ -185,7 +185,7 @@ def produce(directory, count):
         yield step
 
 
-def flood(directory, chunks):
+def pour(directory, chunks):
     """Prints chunks of 64 KiB, and ends when the file comes."""
     line = "x" * 1023 + "\n"
     for _ in range(chunks):

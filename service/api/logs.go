@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -45,7 +46,7 @@ func (a *API) taskLogs(w http.ResponseWriter, r *http.Request, p auth.Principal)
 		return err
 	}
 	query := r.URL.Query()
-	from, err := live.ParseMark(firstOf(r.Header.Get("Last-Event-ID"), query.Get("from")))
+	from, err := live.ParseMark(cmp.Or(r.Header.Get("Last-Event-ID"), query.Get("from")))
 	if err != nil {
 		return err
 	}
@@ -61,15 +62,6 @@ func (a *API) taskLogs(w http.ResponseWriter, r *http.Request, p auth.Principal)
 	default:
 		return yonder.FieldErrorf(yonder.CodeInvalidRequest, "follow", "%q is neither true nor false", follow)
 	}
-}
-
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }
 
 func wantsOf(only string) (live.Wants, error) {
@@ -102,7 +94,7 @@ func (a *API) logsNow(w http.ResponseWriter, r *http.Request, id yonder.ID, from
 }
 
 func (a *API) logsFollow(w http.ResponseWriter, r *http.Request, p auth.Principal, id yonder.ID, from wire.Mark, wants live.Wants) error {
-	ctx, still, leave, err := a.Streams.Hold(r.Context(), a.access(p))
+	ctx, still, leave, err := a.Streams.Hold(r.Context(), a.access(r.Context(), p))
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 // others: its context ends with the request's and the service's. Between
 // messages, still says whether the token still holds; leave ends it.
 func (s *Streams) Hold(ctx context.Context, access Access) (life context.Context, still func() error, leave func(), err error) {
-	life, one, end, err := s.enter(ctx, access.Token)
+	life, one, end, err := s.enter(ctx, access.Token, access.Who)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -132,11 +132,11 @@ class AsyncExecutor:
         unfinished = executor._unfinished.shut()
         try:
             await asyncio.to_thread(executor.shutdown, False, cancel_futures=cancel_futures)
-            for future in live:
+            for future in unfinished:
                 with contextlib.suppress(Exception):
                     await asyncio.wait([asyncio.wrap_future(future)])
         except asyncio.CancelledError:
-            for future in live:
+            for future in unfinished:
                 future.cancel()
             raise
         await asyncio.to_thread(executor.shutdown)

@@ -392,3 +392,22 @@ func TestWorkersEndWithTheirHost(t *testing.T) {
 	b.Stop()
 	requireGone(t, pid)
 }
+
+// The kernel ends what a zygote leaves behind that is killed.
+func TestWorkersEndWithTheirZygote(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	marks := t.TempDir()
+	b.give(command("echo $PPID $$ > {d}/began; sleep 600", shell.Param{Name: "d"}), [][]byte{workertest.Call(marks)}, wire.Run{Hi: 1})
+	pids := strings.Fields(awaitFile(t, filepath.Join(marks, "began")))
+	stat, err := os.ReadFile("/proc/" + pids[0] + "/stat")
+	require.NoError(t, err)
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	zygote, err := strconv.Atoi(strings.Fields(rest)[1])
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(zygote, syscall.SIGKILL))
+	require.Contains(t, next(t, b.exits).Message, "killed")
+	for _, pid := range pids {
+		requireGone(t, pid)
+	}
+}

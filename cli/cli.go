@@ -100,17 +100,18 @@ func newRoot(a *app) *cobra.Command {
 			"\"yonder up\" starts everything on this machine for a first try.\n\n" +
 			"Exit codes: 0 done, 1 a bug, 2 wrong use, 3 not allowed, 4 no such thing, 5 something is in the way,\n" +
 			"6 over a limit, 7 the task failed, 8 the other side cannot be reached, 9 the state of this machine.",
-		Example:       "  yonder up\n  yonder run hello '\"world\"' --endpoint local",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.ArbitraryArgs,
-		RunE:          unknownCommand,
+		Example:           "  yonder up\n  yonder run hello '\"world\"' --endpoint local",
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // there is one with examples
+		SilenceUsage:      true,
+		Args:              cobra.ArbitraryArgs,
+		RunE:              unknownCommand,
 	}
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
 	root.SetIn(a.In)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return kit.Usagef("%w; \"%s --help\" lists the flags", err, cmd.CommandPath())
+		return kit.Usagef("%w; %s\"%s --help\" lists the flags", err, kit.UnknownFlag(cmd.Flags(), err), cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
 	flags.BoolVar(&a.JSON, "json", false, "answer with one JSON document")
@@ -133,7 +134,7 @@ func addCommands(root *cobra.Command, a *app) {
 		groupWork:   {newFunction(a), newRun(a), newMap(a), newTask(a), newGroup(a)},
 		groupPlaces: {newEndpoint(a), newServe(a), newAgent(a), newManager(a), newWorker()},
 		groupPeople: {newIdentity(a), newToken(a), newLimits(a)},
-		"":          {newVersion(a)},
+		"":          {newCompletion(a), newVersion(a)},
 	} {
 		for _, command := range commands {
 			command.GroupID = id

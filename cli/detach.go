@@ -63,8 +63,11 @@ func (a *app) upDetached(cmd *cobra.Command, h home.Home, flags upFlags) error {
 
 func (f upFlags) arguments(h home.Home) []string {
 	args := []string{
-		"up", "--json", "--dir", string(h), "--listen", f.listen, "--slots", strconv.Itoa(f.slots),
+		"up", "--json", "--dir", string(h), "--listen", f.listen,
 		"--log-level", f.logs.Level, "--log-format", f.logs.Format,
+	}
+	if f.slots > 0 {
+		args = append(args, "--slots", strconv.Itoa(f.slots))
 	}
 	if len(f.pythons) > 0 {
 		args = append(args, "--python", strings.Join(f.pythons, ","))

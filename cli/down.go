@@ -11,6 +11,7 @@ import (
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/cli/home"
+	"github.com/yonder-run/yonder/cli/kit"
 )
 
 func newDown(a *app) *cobra.Command {
@@ -37,7 +38,7 @@ func newDown(a *app) *cobra.Command {
 			return a.Show(map[string]any{"stopped": true, "pid": pid}, func() { a.Printf("Yonder is down.\n") })
 		},
 	}
-	cmd.Flags().DurationVar(&timeout, "timeout", 2*time.Minute, "stop waiting after this long")
+	kit.Duration(cmd.Flags(), &timeout, "timeout", 2*time.Minute, "stop waiting after this long")
 	return cmd
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/cli/home"
+	"github.com/yonder-run/yonder/cli/kit"
 	"github.com/yonder-run/yonder/client"
 	"github.com/yonder-run/yonder/deploy"
 	"github.com/yonder-run/yonder/endpoint"
@@ -71,7 +72,7 @@ func newEndpointConfigure(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&description, "description", "", "what people should know about it")
-	cmd.Flags().IntVar(&config.Provider.Slots, "slots", config.Provider.Slots, "tasks at once on a node")
+	kit.Count(cmd.Flags(), &config.Provider.Slots, "slots", config.Provider.Slots, 1, "tasks at once on a node")
 	cmd.Flags().StringSliceVar(&config.Pythons, "python", nil, "interpreters for the workers (default those beside this program and on PATH)")
 	cmd.Flags().BoolVar(&config.AllowHTTP, "allow-http", false, "speak http to a service on another machine")
 	cmd.Flags().BoolVar(&reuse, "reuse", false, "take over an endpoint of yours that is registered already; its old credential stops working")

@@ -26,7 +26,8 @@ func newEndpointLogs(a *app) *cobra.Command {
 		Short: "Print the log of an endpoint's agent on this machine",
 		Example: "  yonder endpoint logs laptop\n" +
 			"  yonder endpoint logs laptop -f --lines 0",
-		Args: needs(1, 1),
+		Args:              needs(1, 1),
+		ValidArgsFunction: completeHere(a),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := a.home()
 			if err != nil {
@@ -43,7 +44,7 @@ func newEndpointLogs(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on printing until interrupted")
-	cmd.Flags().IntVarP(&lines, "lines", "n", 100, "begin with so many of the last lines")
+	kit.CountP(cmd.Flags(), &lines, "lines", "n", 100, 0, "begin with so many of the last lines")
 	return cmd
 }
 

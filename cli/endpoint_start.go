@@ -44,7 +44,8 @@ func newEndpointStart(a *app) *cobra.Command {
 			"  yonder endpoint start laptop --foreground --log-level debug\n" +
 			"  yonder endpoint start laptop --systemd-unit\n" +
 			"  yonder endpoint start laptop --systemd-unit=install",
-		Args: needs(1, 1),
+		Args:              needs(1, 1),
+		ValidArgsFunction: completeHere(a),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if foreground && detach {
 				return kit.Usagef("--foreground and --detach exclude each other")

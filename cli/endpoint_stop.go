@@ -20,8 +20,9 @@ func newEndpointStop(a *app) *cobra.Command {
 		Short: "Stop an endpoint of this machine with all that it runs",
 		Long: "Stops an endpoint of this machine. Running tasks may finish within its drain_grace; then managers and\n" +
 			"agent end. Tasks that wait go on when it is started again.",
-		Example: "  yonder endpoint stop laptop",
-		Args:    needs(1, 1),
+		Example:           "  yonder endpoint stop laptop",
+		Args:              needs(1, 1),
+		ValidArgsFunction: completeHere(a),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e, config, err := a.running(args[0])
 			if err != nil {
@@ -36,17 +37,18 @@ func newEndpointStop(a *app) *cobra.Command {
 			return a.Show(map[string]any{"name": e.Name, "stopped": true}, func() { a.Printf("Stopped the endpoint %s.\n", e.Name) })
 		},
 	}
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "stop waiting after this long (default a little more than drain_grace)")
+	kit.Duration(cmd.Flags(), &timeout, "timeout", 0, "stop waiting after this long (default a little more than drain_grace)")
 	return cmd
 }
 
 func newEndpointRestart(a *app) *cobra.Command {
 	var logs kit.LogFlags
 	cmd := &cobra.Command{
-		Use:     "restart NAME",
-		Short:   "Start the agent of an endpoint anew; managers and running tasks go on",
-		Example: "  yonder endpoint restart laptop",
-		Args:    needs(1, 1),
+		Use:               "restart NAME",
+		Short:             "Start the agent of an endpoint anew; managers and running tasks go on",
+		Example:           "  yonder endpoint restart laptop",
+		Args:              needs(1, 1),
+		ValidArgsFunction: completeHere(a),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e, config, err := a.running(args[0])
 			if err != nil {

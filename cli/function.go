@@ -117,7 +117,7 @@ func newFunctionShow(a *app) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().IntVar(&version, "version", 0, "a `number`, instead of the newest version")
+	kit.Count(cmd.Flags(), &version, "version", 0, 1, "a `number`, instead of the newest version")
 	return cmd
 }
 

@@ -43,14 +43,14 @@ func newGroupList(a *app) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", defaultShown, "show at most so many; 0 shows all")
+	kit.Count(cmd.Flags(), &limit, "limit", defaultShown, 0, "show at most so many; 0 shows all")
 	return cmd
 }
 
 // groupCommand returns a command about one group.
 func groupCommand(a *app, use, short, example string, run func(ctx context.Context, c *client.Client, id yonder.ID) error) *cobra.Command {
 	return &cobra.Command{
-		Use: use + " ID", Short: short, Args: needs(1, 1),
+		Use: use + " ID", Short: short, Args: needs(1, 1), ValidArgsFunction: completeGroups(a, false),
 		Example: "  yonder group " + use + " 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000" + example,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, id, err := a.taskID(args[0])
@@ -100,7 +100,7 @@ func newGroupWait(a *app) *cobra.Command {
 			return yonder.Errorf(yonder.CodeFunctionFailed, "%d of %d tasks failed: \"yonder task list --group %s --state failed\" says why",
 				g.Failed, g.Tasks, id)
 		})
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "stop waiting after this long (default never)")
+	kit.Duration(cmd.Flags(), &timeout, "timeout", 0, "stop waiting after this long (default never)")
 	return cmd
 }
 
@@ -146,10 +146,11 @@ func newGroupResults(a *app) *cobra.Command {
 
 func newGroupCancel(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:     "cancel ID…",
-		Short:   "Cancel all tasks of groups, also those that run",
-		Example: "  yonder group cancel 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000",
-		Args:    needs(1, -1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.cancel(cmd.Context(), "groups", args) },
+		Use:               "cancel ID…",
+		Short:             "Cancel all tasks of groups, also those that run",
+		Example:           "  yonder group cancel 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000",
+		ValidArgsFunction: completeGroups(a, true),
+		Args:              needs(1, -1),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.cancel(cmd.Context(), "groups", args) },
 	}
 }

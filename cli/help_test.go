@@ -26,7 +26,10 @@ func TestEveryCommandExplainsItselfWithExamples(t *testing.T) {
 		}
 		help := p.ok(append(command.Path, "--help")...)
 		require.Contains(t, help.out, "Examples:", name)
+		require.True(t, command.JSON, name)
 		require.Contains(t, help.out, "--json", name)
+		require.NotEmpty(t, command.Short, name)
+		require.NotRegexp(t, `\.$`, command.Short, "%s: one phrase in the list of commands", name)
 		require.Empty(t, help.err, name)
 	}
 }
@@ -66,17 +69,17 @@ func TestWrongUseSaysWhatIsRight(t *testing.T) {
 	t.Parallel()
 	p := newPerson(t)
 	for says, args := range map[string][]string{
-		`has no command "tasks"; did you mean "task"?`:      {"tasks"},
-		`yonder task has no command "foo"`:                  {"task", "foo"},
-		`unknown flag: --foo`:                               {"task", "list", "--foo"},
-		`expected "yonder task show ID [flags]", found 0`:   {"task", "show"},
-		`invalid argument "soon" for "--timeout"`:           {"run", "f", "--timeout", "soon"},
-		`write true instead of True`:                        {"run", "f", "True"},
-		`the argument [1, is not JSON`:                      {"run", "f", "[1,"},
-		`--kwarg "x" is not name=JSON`:                      {"run", "f", "-k", "x"},
-		`"../x" cannot be an endpoint's name`:               {"endpoint", "start", "../x"},
-		`put "--" before negative numbers`:                  {"run", "f", "-1"},
-		`Nobody can be asked here: repeat the command with`: {"endpoint", "delete", "x"},
+		`has no command "tasks"; did you mean "task"?`:                            {"tasks"},
+		`yonder task has no command "foo"`:                                        {"task", "foo"},
+		`unknown flag: --foo`:                                                     {"task", "list", "--foo"},
+		`expected "yonder task show ID [flags]", found 0`:                         {"task", "show"},
+		`invalid argument "soon" for "--timeout" flag: expected a length of time`: {"run", "f", "--timeout", "soon"},
+		`write true instead of True`:                                              {"run", "f", "True"},
+		`the argument [1, is not JSON`:                                            {"run", "f", "[1,"},
+		`--kwarg "x" is not name=JSON`:                                            {"run", "f", "-k", "x"},
+		`"../x" cannot be an endpoint's name`:                                     {"endpoint", "start", "../x"},
+		`put "--" before negative numbers`:                                        {"run", "f", "-1"},
+		`Nobody can be asked here: repeat the command with`:                       {"endpoint", "delete", "x"},
 	} {
 		a := p.fails(yonder.CodeInvalidRequest, args...)
 		require.Contains(t, a.err, says)

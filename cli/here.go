@@ -10,6 +10,7 @@ import (
 	"github.com/yonder-run/yonder/cli/home"
 	"github.com/yonder-run/yonder/endpoint"
 	"github.com/yonder-run/yonder/endpoint/daemon"
+	"github.com/yonder-run/yonder/internal/nearest"
 )
 
 // States of an endpoint on this machine.
@@ -49,8 +50,8 @@ func lookHere(h home.Home, name string) (here, error) {
 	}
 	if _, err := os.Stat(e.file()); errors.Is(err, fs.ErrNotExist) {
 		return e, yonder.Errorf(yonder.CodeNotFound,
-			"there is no endpoint %s on this machine: \"yonder endpoint configure %s\" makes it, \"yonder endpoint list\" shows those that there are",
-			name, name)
+			"there is no endpoint %s on this machine; %s\"yonder endpoint configure %s\" makes it, \"yonder endpoint list\" shows those that there are",
+			name, askHere(h, name), name)
 	}
 	config, err := endpoint.LoadConfig(e.file())
 	if err != nil {
@@ -69,6 +70,13 @@ func lookHere(h home.Home, name string) (here, error) {
 		e.Status = &status
 	}
 	return e, nil
+}
+
+// askHere is the question after the endpoint of this machine that may have
+// been meant.
+func askHere(h home.Home, name string) string {
+	names, _ := h.EndpointNames() // without them there is nothing to ask
+	return nearest.Ask(name, names)
 }
 
 // usable returns the endpoint's configuration, or what is wrong with it.

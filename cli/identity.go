@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/yonder-run/yonder"
@@ -47,7 +49,8 @@ func newIdentityCreate(a *app) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&want.Kind, "kind", yonder.IdentityPerson, "person, service or group")
+	kinds := []string{yonder.IdentityPerson, yonder.IdentityService, yonder.IdentityGroup}
+	kit.Choice(cmd.Flags(), &want.Kind, "kind", yonder.IdentityPerson, kinds, strings.Join(kinds, ", "))
 	cmd.Flags().BoolVar(&want.Admin, "admin", false, "may manage identities and see everything")
 	cmd.Flags().StringSliceVar(&members, "member", nil, "first `identities` of a group")
 	return cmd

@@ -78,7 +78,7 @@ func TestTheTokenStaysWithItsService(t *testing.T) {
 	p.fails(yonder.CodeUnauthenticated, "whoami")
 	p.env = append(p.env, "YONDER_TOKEN_FILE="+filepath.Join(p.home, "service", "admin.token"))
 	a := p.fails(yonder.CodeUnavailable, "whoami")
-	require.Contains(t, a.err, "connection refused")
+	require.Contains(t, a.err, "nothing listens there")
 	require.Contains(t, a.err, `"yonder up"`)
 }
 

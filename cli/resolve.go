@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/client"
+	"github.com/yonder-run/yonder/internal/nearest"
 )
 
 // resource is a kind of thing that people name: by id, by name, or by
@@ -55,11 +57,25 @@ func (r resource[T]) resolve(ctx context.Context, c *client.Client, ref string) 
 	switch len(found) {
 	case 0:
 		return yonder.ID{}, yonder.Errorf(yonder.CodeNotFound,
-			"there is no %s %q that you may see; \"yonder %s list\" shows those that there are", r.noun, ref, r.noun)
+			"there is no %s %q that you may see; %s\"yonder %s list\" shows those that there are", r.noun, ref, r.ask(ctx, c, ref), r.noun)
 	case 1:
 		return r.id(found[0]), nil
 	}
 	return r.own(ctx, c, ref, found)
+}
+
+// ask is the question after the name that may have been meant, if the first
+// page of names has one.
+func (r resource[T]) ask(ctx context.Context, c *client.Client, ref string) string {
+	page, err := client.List[T](ctx, c, r.listing, url.Values{"limit": {strconv.Itoa(pageLimit)}})
+	if err != nil {
+		return "" // what was asked for is still not there
+	}
+	names := make([]string, 0, len(page.Items))
+	for _, item := range page.Items {
+		names = append(names, r.name(item))
+	}
+	return nearest.Ask(ref, names)
 }
 
 // matches lists what has the name, of the owner if ref is owner/name. A name

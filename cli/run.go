@@ -27,15 +27,13 @@ type submission struct {
 func (s *submission) flags(cmd *cobra.Command, a *app) {
 	flags := cmd.Flags()
 	flags.StringVarP(&s.endpoint, "endpoint", "e", "", "`name` or id (default $YONDER_ENDPOINT, else the only one that you may use)")
-	flags.IntVar(&s.version, "version", 0, "`number` of the function's version (default the newest)")
+	kit.Count(flags, &s.version, "version", 0, 1, "`number` of the function's version (default the newest)")
 	flags.StringVar(&s.label, "label", "", "a name to find it by")
 	flags.IntVar(&s.priority, "priority", 0, "higher goes first among your own tasks")
-	flags.IntVar(&s.attempts, "max-attempts", 0, "how often a lost task is tried (default the service's)")
-	flags.DurationVar(&s.walltime, "walltime", 0, "stop a task that runs longer, such as 10m")
-	flags.DurationVar(&s.giveUp, "give-up-after", 0, "fail if there is no result by then, such as 24h")
-	_ = cmd.RegisterFlagCompletionFunc("endpoint", func(cmd *cobra.Command, _ []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		return complete(a, endpoints)(cmd, nil, word)
-	})
+	kit.Count(flags, &s.attempts, "max-attempts", 0, 1, "how often a lost task is tried (default the service's)")
+	kit.Duration(flags, &s.walltime, "walltime", 0, "stop a task that runs longer, such as 10m")
+	kit.Duration(flags, &s.giveUp, "give-up-after", 0, "fail if there is no result by then, such as 24h")
+	completeFlag(cmd, "endpoint", complete(a, endpoints))
 }
 
 // bundle looks up function and endpoint, both at once.
@@ -141,7 +139,7 @@ func newRun(a *app) *cobra.Command {
 	cmd.Flags().StringArrayVarP(&keywords, "kwarg", "k", nil, "a keyword argument, `name=JSON`")
 	cmd.Flags().StringVar(&a.files, "files", "", "save the output files of a shell function in this `directory`")
 	cmd.Flags().BoolVar(&detach, "no-wait", false, "print the task's id at once")
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "stop waiting after this long; the task goes on")
+	kit.Duration(cmd.Flags(), &timeout, "timeout", 0, "stop waiting after this long; the task goes on")
 	return cmd
 }
 

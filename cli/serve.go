@@ -38,8 +38,7 @@ func newServe(a *app) *cobra.Command {
 		Args: needs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if sample {
-				a.Printf("%s", deploy.ServiceSample)
-				return nil
+				return a.Show(map[string]string{"sample": deploy.ServiceSample}, func() { a.Printf("%s", deploy.ServiceSample) })
 			}
 			if err := settings.Load(&config, file, a.Getenv, cmd.Flags()); err != nil {
 				return err

@@ -22,6 +22,12 @@ func newTask(a *app) *cobra.Command {
 // defaultShown is how much of a long listing is shown unless all is wanted.
 const defaultShown = 20
 
+// taskStates are the outward states of a task.
+var taskStates = []string{
+	string(yonder.RangeQueued), string(yonder.RangeOffered), string(yonder.RangeAccepted), string(yonder.RangeStarted),
+	string(yonder.TaskSucceeded), string(yonder.TaskFailed), string(yonder.TaskCancelled),
+}
+
 func newTaskList(a *app) *cobra.Command {
 	var state, endpoint, function, group string
 	var limit int
@@ -46,11 +52,15 @@ func newTaskList(a *app) *cobra.Command {
 			return a.Show(list(tasks), func() { a.taskTable(cmd.Context(), c, tasks) })
 		},
 	}
-	cmd.Flags().StringVar(&state, "state", "", "queued, offered, accepted, started, succeeded, failed or cancelled")
+	kit.Choice(cmd.Flags(), &state, "state", "", taskStates, "only tasks in this state: "+strings.Join(taskStates, ", "))
 	cmd.Flags().StringVarP(&endpoint, "endpoint", "e", "", "only of this endpoint")
 	cmd.Flags().StringVarP(&function, "function", "f", "", "only of this function")
 	cmd.Flags().StringVarP(&group, "group", "g", "", "only of the group with this `id`")
-	cmd.Flags().IntVar(&limit, "limit", defaultShown, "show at most so many; 0 shows all")
+	kit.Count(cmd.Flags(), &limit, "limit", defaultShown, 0, "show at most so many; 0 shows all")
+	completeFlag(cmd, "endpoint", complete(a, endpoints))
+	completeFlag(cmd, "function", complete(a, functions))
+	completeFlag(cmd, "group", completeGroups(a, false))
+	completeFlag(cmd, "state", cobra.FixedCompletions(taskStates, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -140,10 +150,11 @@ func took(t yonder.Task) string {
 
 func newTaskShow(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:     "show ID",
-		Short:   "Show what a task is doing",
-		Example: "  yonder task show 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000",
-		Args:    needs(1, 1),
+		Use:               "show ID",
+		Short:             "Show what a task is doing",
+		Example:           "  yonder task show 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000",
+		ValidArgsFunction: completeTasks(a, false),
+		Args:              needs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, id, err := a.taskID(args[0])
 			if err != nil {
@@ -205,7 +216,8 @@ func newTaskResult(a *app) *cobra.Command {
 		Short: "Wait for a task's result and print it",
 		Example: "  yonder task result 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000\n" +
 			"  yonder task result 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000 --timeout 10s --json",
-		Args: needs(1, 1),
+		ValidArgsFunction: completeTasks(a, false),
+		Args:              needs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, id, err := a.taskID(args[0])
 			if err != nil {
@@ -214,18 +226,19 @@ func newTaskResult(a *app) *cobra.Command {
 			return a.finish(cmd.Context(), c, id, timeout)
 		},
 	}
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "stop waiting after this long (default never)")
+	kit.Duration(cmd.Flags(), &timeout, "timeout", 0, "stop waiting after this long (default never)")
 	cmd.Flags().StringVar(&a.files, "files", "", "save the output files of a shell function in this `directory`")
 	return cmd
 }
 
 func newTaskCancel(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:     "cancel ID…",
-		Short:   "Cancel tasks, also those that run",
-		Example: "  yonder task cancel 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000",
-		Args:    needs(1, -1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.cancel(cmd.Context(), "tasks", args) },
+		Use:               "cancel ID…",
+		Short:             "Cancel tasks, also those that run",
+		Example:           "  yonder task cancel 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000",
+		ValidArgsFunction: completeTasks(a, true),
+		Args:              needs(1, -1),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.cancel(cmd.Context(), "tasks", args) },
 	}
 }
 

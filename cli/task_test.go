@@ -128,7 +128,7 @@ func TestEndpointsAreConfiguredAndListed(t *testing.T) {
 	require.Equal(t, all[0].ID, all[0].Service.ID)
 
 	p.fails(yonder.CodeConflict, "endpoint", "configure", "box")
-	p.fails(yonder.CodeInvalidConfig, "endpoint", "configure", "box2", "--slots", "0")
+	p.fails(yonder.CodeInvalidRequest, "endpoint", "configure", "box2", "--slots", "0")
 	require.NoDirExists(t, filepath.Join(p.home, "endpoints", "box2"))
 	require.NoError(t, os.RemoveAll(dir))
 	require.Contains(t, p.fails(yonder.CodeConflict, "endpoint", "configure", "box").err, "--reuse")

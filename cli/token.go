@@ -51,7 +51,7 @@ func newTokenCreate(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringSliceVar(&want.Scopes, "scope", nil, "what it allows (default all)")
-	cmd.Flags().DurationVar(&expires, "expires", 0, "how long it works, such as 720h (default for ever)")
+	kit.Duration(cmd.Flags(), &expires, "expires", 0, "how long it works, such as 720h (default for ever)")
 	cmd.Flags().StringVar(&person, "for", "", "for another `identity`; only admins may")
 	cmd.Flags().StringVar(&file, "out", "", "write the secret to a `file` that only you may read")
 	return cmd
@@ -112,7 +112,10 @@ func newTokenRevoke(a *app) *cobra.Command {
 		Use:     "revoke ID",
 		Short:   "End a token at once, wherever it is kept",
 		Example: "  yonder token revoke 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000",
-		Args:    needs(1, 1),
+		ValidArgsFunction: suggest(false, listed(a, "tokens", func(t yonder.Token) cobra.Completion {
+			return cobra.CompletionWithDesc(t.ID.String(), kit.Short(t.Label))
+		})),
+		Args: needs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := parseID(args[0])
 			if err != nil {

@@ -139,7 +139,7 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 func (c *Client) send(ctx context.Context, r request) (io.ReadCloser, error) {
 	once := func() (io.ReadCloser, error) {
 		answer, err := c.once(ctx, r)
-		if err == nil || r.idempotent && yonder.CodeOf(err) == yonder.CodeUnavailable && ctx.Err() == nil {
+		if err == nil || r.idempotent && yonder.CodeOf(err) == yonder.CodeUnavailable && !inVain(err) && ctx.Err() == nil {
 			return answer, err
 		}
 		return nil, backoff.Permanent(err)
@@ -175,15 +175,11 @@ func (c *Client) once(ctx context.Context, r request) (io.ReadCloser, error) {
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		var detail *url.Error // repeats the address
-		if errors.As(err, &detail) {
-			err = detail.Err
-		}
-		return nil, yonder.Errorf(yonder.CodeUnavailable, "the service at %s cannot be reached: %w", c.base, err)
+		return nil, unreachable(c.base, err)
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
 		defer resp.Body.Close()
-		return nil, answerError(resp)
+		return nil, answerError(c.base, resp)
 	}
 	return resp.Body, nil
 }
@@ -199,16 +195,12 @@ const maxErrorBody = 64 << 10
 
 // answerError turns a refusal into the service's error; a body that is not
 // ours comes from something between us and the service.
-func answerError(resp *http.Response) error {
+func answerError(base *url.URL, resp *http.Response) error {
 	data, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	var e yonder.Error
 	if json.Unmarshal(data, &e) == nil && e.Code != "" {
 		e.RetryAfter = retryAfter(resp.Header)
 		return &e
 	}
-	code := yonder.CodeInternal
-	if resp.StatusCode >= http.StatusInternalServerError {
-		code = yonder.CodeUnavailable
-	}
-	return yonder.Errorf(code, "the answer %q did not come from a Yonder service; check the address and any proxy", resp.Status)
+	return strange(base, resp, data)
 }

@@ -55,7 +55,7 @@ func TestErrorsAreTheServices(t *testing.T) {
 		"ours":           {404, `{"code":"not_found","message":"there is none","field":"id"}`, yonder.CodeNotFound, "id"},
 		"a newer code":   {409, `{"code":"brand_new","message":"m"}`, "brand_new", ""},
 		"a proxy's":      {502, "<html>bad gateway</html>", yonder.CodeUnavailable, ""},
-		"somebody else":  {404, "<html>not here</html>", yonder.CodeInternal, ""},
+		"somebody else":  {404, "<html>not here</html>", yonder.CodeInvalidConfig, ""},
 		"broken success": {200, `{"id":`, yonder.CodeUnavailable, ""},
 	} {
 		_, err := serve(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, c.status, c.body) }).Task(t.Context(), yonder.NewID())

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -43,6 +44,10 @@ func decodeInto(answer io.ReadCloser, err error, out any) error {
 	}
 	if err := json.NewDecoder(answer).Decode(out); err != nil {
 		_ = answer.Close()
+		var noJSON *json.SyntaxError
+		if errors.As(err, &noJSON) {
+			return yonder.Errorf(yonder.CodeInvalidConfig, "the answer did not come from a Yonder service (%w): check the address and any proxy", err)
+		}
 		return yonder.Errorf(yonder.CodeUnavailable, "reading the service's answer: %w", err)
 	}
 	return discard(answer, nil)

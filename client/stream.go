@@ -102,6 +102,17 @@ func (s *Stream) advance(page *Page) bool {
 	return true
 }
 
+// TryStream opens a WebSocket and closes it again: whether one gets through,
+// which an agent needs too.
+func (c *Client) TryStream(ctx context.Context) error {
+	s := c.Stream()
+	conn, err := s.connect(ctx)
+	if err == nil {
+		s.drop(conn)
+	}
+	return err
+}
+
 func (s *Stream) connect(ctx context.Context) (*websocket.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,9 +125,13 @@ func (s *Stream) connect(ctx context.Context) (*websocket.Conn, error) {
 		&websocket.DialOptions{HTTPClient: s.client.http, HTTPHeader: header})
 	if err != nil {
 		if resp != nil && resp.StatusCode >= http.StatusBadRequest && resp.Body != nil {
-			return nil, answerError(resp)
+			return nil, answerError(s.client.base, resp)
 		}
-		return nil, yonder.Errorf(yonder.CodeUnavailable, "the stream of %s cannot be opened: %w", s.client.base, err)
+		if resp != nil {
+			return nil, yonder.Errorf(yonder.CodeUnavailable,
+				"a WebSocket to %s cannot be opened, the answer was %q: a proxy in between has to let WebSockets through", s.client.base, resp.Status)
+		}
+		return nil, unreachable(s.client.base, err)
 	}
 	conn.SetReadLimit(wire.MaxLocalFrame)
 	for group, cursor := range s.groups {

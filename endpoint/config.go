@@ -23,6 +23,7 @@ import (
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/endpoint/managers"
+	"github.com/yonder-run/yonder/internal/nearest"
 )
 
 // Config is an endpoint's configuration file.
@@ -148,17 +149,37 @@ func ParseConfig(data []byte) (Config, error) {
 	err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&cfg)
 	var unknown *yaml.UnknownFieldError
 	if errors.As(err, &unknown) {
-		return cfg, yonder.FieldErrorf(yonder.CodeInvalidConfig, unquote(unknown.Message), "there is no such setting; %s", err)
+		name := unquote(unknown.Message)
+		return cfg, invalid(name, "line %d: there is no such setting; %s\"yonder endpoint configure\" writes a file with all of them",
+			unknown.Token.Position.Line, nearest.Ask(name, settingNames(reflect.TypeFor[Config]())))
 	}
 	var wrong *yaml.TypeError
 	if errors.As(err, &wrong) {
 		return cfg, invalid(keyOf(wrong.Token), "line %d: expected %s, not %q",
 			wrong.Token.Position.Line, kindOf(wrong.DstType), wrong.Token.Value)
 	}
+	var form *yaml.UnexpectedNodeTypeError
+	if errors.As(err, &form) {
+		return cfg, invalid(keyOf(form.Token), "line %d: expected a %s, not %q", form.Token.Position.Line, form.Expected.YAMLName(), form.Token.Value)
+	}
 	if err != nil {
-		return cfg, yonder.Errorf(yonder.CodeInvalidConfig, "not valid: %w", err)
+		line, _, _ := strings.Cut(yaml.FormatError(err, false, false), "\n") // without the excerpt
+		return cfg, yonder.Errorf(yonder.CodeInvalidConfig, "this is not YAML with settings: %s", line)
 	}
 	return cfg, cfg.Validate()
+}
+
+// settingNames lists the keys of a configuration and of what is below it.
+func settingNames(config reflect.Type) []string {
+	var names []string
+	for field := range config.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		names = append(names, name)
+		if field.Type.Kind() == reflect.Struct {
+			names = append(names, settingNames(field.Type)...)
+		}
+	}
+	return names
 }
 
 // keyOf is the name before a value: its token follows the name's and a colon's.

@@ -82,14 +82,29 @@ func TestWrongTypesAreSaidInWords(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"provider:\n  slots: two\n": `slots: line 2: expected a number, not "two"`,
-		"scaling:\n  idle: [1]\n":   "idle",
-		"pythons: 3\n":              "pythons",
+		"scaling:\n  idle: [1]\n":   `idle: line 2: expected`,
+		"pythons: 3\n":              `pythons: line 1: expected a sequence, not "3"`,
 		"allow_http: maybe\n":       `allow_http: line 1: expected true or false, not "maybe"`,
 	} {
 		_, err := ParseConfig([]byte(text))
 		require.Equal(t, yonder.CodeInvalidConfig, yonder.CodeOf(err), text)
 		require.ErrorContains(t, err, want, text)
 		require.NotContains(t, err.Error(), "Go struct", text)
+	}
+}
+
+func TestAMisspeltSettingIsNamedWithWhatWasMeant(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"provider:\n  slts: 2\n": `slts: line 2: there is no such setting; did you mean "slots"?`,
+		"sevrice: x\n":           `sevrice: line 1: there is no such setting; did you mean "service"?`,
+		"colour: x\n":            `colour: line 1: there is no such setting; "yonder endpoint configure"`,
+		"name: [\n":              "this is not YAML with settings",
+	} {
+		_, err := ParseConfig([]byte(text))
+		require.Equal(t, yonder.CodeInvalidConfig, yonder.CodeOf(err), text)
+		require.ErrorContains(t, err, want, text)
+		require.NotContains(t, err.Error(), "\n", text)
 	}
 }
 

@@ -1,13 +1,16 @@
 package settings
 
 import (
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/pflag"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/nearest"
 )
 
 // flagValue keeps what a flag was given until Load puts it in its place.
@@ -78,6 +81,15 @@ func Given(flag *pflag.Flag) string {
 	return value.text
 }
 
+// Of returns the setting that a flag is for, if Flags has added it.
+func Of(flag *pflag.Flag) (Setting, bool) {
+	value, ok := flag.Value.(*flagValue)
+	if !ok {
+		return Setting{}, false
+	}
+	return value.setting, true
+}
+
 // Decode reads YAML into the configuration. What is not a setting is refused.
 func Decode(data []byte, config any, origin string) error {
 	tree := map[string]any{}
@@ -103,7 +115,8 @@ type decoder struct {
 }
 
 func (d *decoder) tree(tree map[string]any, parent string) error {
-	for name, value := range tree {
+	for _, name := range slices.Sorted(maps.Keys(tree)) {
+		value := tree[name]
 		path := parent + name
 		setting, known := d.known[path]
 		below, isTree := value.(map[string]any)
@@ -114,7 +127,8 @@ func (d *decoder) tree(tree map[string]any, parent string) error {
 		case d.groups[path] && (isTree || value == nil):
 			err = d.tree(below, path+".")
 		default:
-			err = yonder.FieldErrorf(yonder.CodeInvalidConfig, path, "%s has no such setting; \"yonder serve --help\" lists them", d.origin)
+			err = yonder.FieldErrorf(yonder.CodeInvalidConfig, path, "there is no such setting in %s; %s\"yonder serve --sample\" shows all",
+				d.origin, nearest.Ask(path, slices.Sorted(maps.Keys(d.known))))
 		}
 		if err != nil {
 			return err

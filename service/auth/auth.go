@@ -86,5 +86,5 @@ func current(t yonder.Token, now time.Time) error {
 
 func errUnknown() error {
 	return yonder.Errorf(yonder.CodeUnauthenticated,
-		"the service does not know this token: send a valid one as \"Authorization: Bearer yt_…\"")
+		"the service does not know this token: it is incomplete, or of another service; get one from an admin of this service")
 }

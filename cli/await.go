@@ -23,10 +23,7 @@ var errWaited = errors.New("waited long enough")
 
 // finish waits for a task's result and prints it. A timeout of 0 waits for ever.
 func (a *app) finish(ctx context.Context, c *client.Client, task yonder.ID, timeout time.Duration) error {
-	waiting, cancel := ctx, context.CancelFunc(func() {})
-	if timeout > 0 {
-		waiting, cancel = context.WithTimeoutCause(ctx, timeout, errWaited)
-	}
+	waiting, cancel := within(ctx, timeout)
 	defer cancel()
 	r, err := a.await(waiting, c, task)
 	switch {
@@ -94,17 +91,30 @@ func doing(ctx context.Context, c *client.Client, task yonder.ID, otherwise stri
 func explain(t yonder.Task, e yonder.Endpoint) string {
 	switch {
 	case !e.Online && e.LastSeen == nil:
-		return fmt.Sprintf("the endpoint %s has never been online: the task waits for it", e.Name)
+		return fmt.Sprintf("the endpoint %s has never been online: the task waits for it, %s", e.Name, others(e))
 	case !e.Online:
-		return fmt.Sprintf("the endpoint %s is offline since %s: the task waits for it", e.Name, e.LastSeen.Local().Format(time.DateTime))
+		return fmt.Sprintf("the endpoint %s has been offline for %s: the task waits for it, %s", e.Name, kit.Span(time.Since(*e.LastSeen)), others(e))
 	case t.State == yonder.RangeStarted:
 		return fmt.Sprintf("running at the endpoint %s, attempt %d", e.Name, t.Attempt)
 	case e.Status != nil && e.Status.Trouble != "":
 		return fmt.Sprintf("waiting at the endpoint %s, which says: %s", e.Name, e.Status.Trouble)
 	case t.State == yonder.RangeQueued:
-		return fmt.Sprintf("queued for the endpoint %s, as %d tasks are", e.Name, e.Queued)
+		return fmt.Sprintf("queued for the endpoint %s, %s", e.Name, others(e))
 	}
 	return fmt.Sprintf("handed to the endpoint %s, attempt %d", e.Name, t.Attempt) // it tells that one began without hurry
+}
+
+// others says how many tasks wait for the endpoint besides the one that is
+// looked at.
+func others(e yonder.Endpoint) string {
+	switch n := max(0, e.Queued-1); n {
+	case 0:
+		return "and no others"
+	case 1:
+		return "as 1 other does"
+	default:
+		return fmt.Sprintf("as %d others do", n)
+	}
 }
 
 // pause keeps an answer that comes at once from being asked for at once again.

@@ -1,12 +1,8 @@
 package cli
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"io"
 
-	"github.com/yonder-run/yonder/cli/kit"
 	"github.com/yonder-run/yonder/wire"
 )
 
@@ -16,61 +12,28 @@ const (
 	maxLine    = 16 << 20 // of one call
 )
 
-// batches reads calls from lines, as many at a time as fit into a bundle.
-// Reading pauses while a bundle is being submitted.
-type batches struct {
-	lines *bufio.Scanner
-	read  int
+// calls is where the arguments of a map come from, one call after the other.
+// The size is that of the arguments; io.EOF ends them.
+type calls interface {
+	next() (call wire.Call, size int, err error)
 }
 
-func newBatches(in io.Reader) *batches {
-	lines := bufio.NewScanner(in)
-	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
-	return &batches{lines: lines}
-}
+// batches reads as many calls at a time as fit into a bundle. Reading pauses
+// while a bundle is being submitted.
+type batches struct{ from calls }
 
 // next returns no calls at the end.
 func (b *batches) next() ([]wire.Call, error) {
-	var calls []wire.Call
-	for size := 0; len(calls) < batchTasks && size < batchBytes && b.lines.Scan(); {
-		b.read++
-		line := bytes.TrimSpace(b.lines.Bytes())
-		if len(line) == 0 {
-			return nil, kit.Usagef("line %d is empty", b.read)
+	var batch []wire.Call
+	for size := 0; len(batch) < batchTasks && size < batchBytes; {
+		call, bytes, err := b.from.next()
+		if err == io.EOF { //nolint:errorlint // sources return it bare
+			break
 		}
-		call, err := lineCall(bytes.Clone(line))
 		if err != nil {
-			return nil, kit.Usagef("line %d is not JSON: %w", b.read, err)
+			return nil, err
 		}
-		calls, size = append(calls, call), size+len(line)
+		batch, size = append(batch, call), size+bytes
 	}
-	if err := b.lines.Err(); err != nil {
-		return nil, kit.Usagef("reading line %d: %w; a line may have %d bytes", b.read+1, err, maxLine)
-	}
-	return calls, nil
-}
-
-func lineCall(line []byte) (wire.Call, error) {
-	var call wire.Call
-	var err error
-	switch line[0] {
-	case '[':
-		var args []json.RawMessage
-		err = json.Unmarshal(line, &args)
-		for _, arg := range args {
-			call.Args = append(call.Args, arg)
-		}
-	case '{':
-		var kwargs map[string]json.RawMessage
-		err = json.Unmarshal(line, &kwargs)
-		call.Kwargs = map[string]any{}
-		for name, arg := range kwargs {
-			call.Kwargs[name] = arg
-		}
-	default:
-		var only json.RawMessage
-		err = json.Unmarshal(line, &only)
-		call.Args = []any{only}
-	}
-	return call, err //nolint:wrapcheck // the caller names the line
+	return batch, nil
 }

@@ -100,10 +100,18 @@ func readFailure(file string, otherwise error) error {
 	if err != nil {
 		return fmt.Errorf("starting in the background: %w", otherwise)
 	}
-	text := string(data)
-	var e yonder.Error
-	if start := strings.LastIndex("\n"+text, "\n{\n"); start >= 0 && json.Unmarshal([]byte(text[start:]), &e) == nil {
-		return &e
+	if e := lastError(string(data)); e != nil {
+		return e
 	}
 	return fmt.Errorf("starting in the background: %w: %s says more", otherwise, file)
+}
+
+// lastError is the error that a text of a process ends with, if it does.
+func lastError(text string) *yonder.Error {
+	var e yonder.Error
+	start := strings.LastIndex("\n"+text, "\n{\n")
+	if start < 0 || json.Unmarshal([]byte(text[start:]), &e) != nil || e.Code == "" {
+		return nil
+	}
+	return &e
 }

@@ -75,7 +75,7 @@ func newEndpointConfigure(a *app) *cobra.Command {
 	kit.Count(cmd.Flags(), &config.Provider.Slots, "slots", config.Provider.Slots, 1, "tasks at once on a node")
 	cmd.Flags().StringSliceVar(&config.Pythons, "python", nil, "interpreters for the workers (default those beside this program and on PATH)")
 	cmd.Flags().BoolVar(&config.AllowHTTP, "allow-http", false, "speak http to a service on another machine")
-	cmd.Flags().BoolVar(&reuse, "reuse", false, "take over an endpoint of yours that is registered already; its old credential stops working")
+	cmd.Flags().BoolVar(&reuse, "reuse", false, "take over an endpoint of yours that is registered already, or give one of this machine a new credential; the old one stops working")
 	return cmd
 }
 
@@ -88,9 +88,12 @@ func configure(ctx context.Context, c *client.Client, dir string, config endpoin
 		return made, err
 	}
 	if _, err := os.Stat(made.File); !errors.Is(err, fs.ErrNotExist) {
+		if reuse {
+			return renew(ctx, c, made)
+		}
 		return made, yonder.Errorf(yonder.CodeConflict,
-			"the endpoint %s is configured on this machine already: edit %s, or remove it with \"yonder endpoint delete %s\"",
-			config.Name, made.File, config.Name)
+			"the endpoint %s is configured on this machine already: edit %s, get it a new credential with --reuse, "+
+				"or remove it with \"yonder endpoint delete %s\"", config.Name, made.File, config.Name)
 	}
 	if _, err := render(config, yonder.NewID()); err != nil {
 		return made, err
@@ -116,6 +119,21 @@ func configure(ctx context.Context, c *client.Client, dir string, config endpoin
 			"the endpoint is registered, but its files could not be written: %w; try again with --reuse", err)
 	}
 	return made, nil
+}
+
+// renew gets a new credential for an endpoint that is configured here, and
+// leaves its configuration as it is.
+func renew(ctx context.Context, c *client.Client, made configured) (configured, error) {
+	config, err := endpoint.LoadConfig(made.File)
+	if err != nil {
+		return made, err
+	}
+	made.ID = config.Endpoint
+	credential, err := c.ReplaceCredential(ctx, config.Endpoint)
+	if err != nil {
+		return made, err
+	}
+	return made, home.WriteSecret(config.Credential, []byte(credential+"\n"))
 }
 
 // enrol registers the endpoint, or takes over the one that has the name.

@@ -22,12 +22,13 @@ type listedEndpoint struct {
 }
 
 func newEndpointList(a *app) *cobra.Command {
-	return &cobra.Command{
+	var online bool
+	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the endpoints of this machine and those of the service that you may use",
 		Long: "Lists the endpoints of this machine and those of the service that you may use. HERE is the state of\n" +
 			"the agent on this machine, SERVICE what the service hears of it.",
-		Example: "  yonder endpoint list\n  yonder endpoint list --json | jq -r '.[] | select(.service.online) | .name'",
+		Example: "  yonder endpoint list\n  yonder endpoint list --online --json | jq -r '.[].name'",
 		Args:    needs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			h, err := a.home()
@@ -46,9 +47,14 @@ func newEndpointList(a *app) *cobra.Command {
 				a.Notef("Only this machine's endpoints: %s\n", err)
 			}
 			all := merge(local, remote)
+			if online {
+				all = slices.DeleteFunc(all, func(e listedEndpoint) bool { return e.Service == nil || !e.Service.Online })
+			}
 			return a.Show(list(all), func() { a.endpointTable(all) })
 		},
 	}
+	cmd.Flags().BoolVar(&online, "online", false, "only those that the service hears")
+	return cmd
 }
 
 func (a *app) remoteEndpoints(ctx context.Context) ([]yonder.Endpoint, error) {

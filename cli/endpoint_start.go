@@ -98,7 +98,7 @@ func (a *app) startHere(ctx context.Context, e here, config endpoint.Config, log
 	if _, err := findPythons(ctx, config.Pythons, config.Kinds); err != nil {
 		return err
 	}
-	command, err := agentCommand(e, "--background", "--log-level", logs.Level, "--log-format", logs.Format)
+	command, err := agentCommand(e, "--background", "--json", "--log-level", logs.Level, "--log-format", logs.Format)
 	if err != nil {
 		return err
 	}
@@ -106,11 +106,17 @@ func (a *app) startHere(ctx context.Context, e here, config endpoint.Config, log
 	defer cancel()
 	status, err := daemon.Start(starting, config.StateDir, command)
 	if err != nil {
-		return err
+		return lastWords(config, err)
 	}
 	progress.Sayf("waiting for the service")
-	status = a.awaitConnection(ctx, config, status)
+	status, err = a.awaitConnection(ctx, config, status)
 	progress.Stop()
+	if err != nil {
+		return lastWords(config, err)
+	}
+	if status.Refused != "" {
+		return a.refused(ctx, e, config, status)
+	}
 	s := startedAgent{
 		Name: e.Name, ID: config.Endpoint, PID: status.PID, Log: daemon.LogPath(config.StateDir),
 		Connected: status.Connected, Trouble: status.Trouble,
@@ -131,16 +137,46 @@ func agentCommand(e here, more ...string) ([]string, error) {
 	return append([]string{program, "agent", "--dir", e.Dir}, more...), nil
 }
 
+// lastWords finds out why an agent ended, from its log.
+func lastWords(config endpoint.Config, otherwise error) error {
+	if yonder.CodeOf(otherwise) != yonder.CodeNotRunning {
+		return otherwise
+	}
+	data, err := os.ReadFile(daemon.LogPath(config.StateDir))
+	if err != nil {
+		return otherwise
+	}
+	if e := lastError(string(data)); e != nil {
+		return e
+	}
+	return otherwise
+}
+
+// refused stops an agent that the service will not have: it could only go on
+// asking.
+func (a *app) refused(ctx context.Context, e here, config endpoint.Config, status endpoint.StatusFile) error {
+	if err := a.halt(ctx, config, daemon.Detach, startWithin, "stopping the agent"); err != nil {
+		return err
+	}
+	next := "\"yonder endpoint configure " + e.Name + " --reuse\" gets it a new credential"
+	if status.Refused != yonder.CodeUnauthenticated && status.Refused != yonder.CodeTokenRevoked && status.Refused != yonder.CodeTokenExpired {
+		next = daemon.LogPath(config.StateDir) + " says more"
+	}
+	return yonder.Errorf(status.Refused, "the service refuses the agent of %s, which was stopped again: %s; %s", e.Name, status.Trouble, next)
+}
+
 // awaitConnection looks until the agent, or the service, says that they are
-// connected. The service's answer comes sooner.
-func (a *app) awaitConnection(ctx context.Context, config endpoint.Config, status endpoint.StatusFile) endpoint.StatusFile {
+// connected, or that they never will be. The service's answer comes sooner.
+func (a *app) awaitConnection(ctx context.Context, config endpoint.Config, status endpoint.StatusFile) (endpoint.StatusFile, error) {
 	waiting, cancel := context.WithTimeout(ctx, connectWithin)
 	defer cancel()
 	c, _ := a.client() // one may start an endpoint without being logged in
 	for {
-		if s, err := endpoint.ReadStatus(config.StateDir); err == nil {
-			status = s
+		s, err := daemon.Status(config.StateDir)
+		if err != nil {
+			return status, err
 		}
+		status = s
 		if !status.Connected && c != nil {
 			if e, err := c.Endpoint(waiting, config.Endpoint); err != nil {
 				c = nil
@@ -148,8 +184,8 @@ func (a *app) awaitConnection(ctx context.Context, config endpoint.Config, statu
 				status.Connected = e.Online
 			}
 		}
-		if status.Connected || pause(waiting, 50*time.Millisecond) != nil {
-			return status
+		if status.Connected || status.Refused != "" || pause(waiting, 50*time.Millisecond) != nil {
+			return status, nil
 		}
 	}
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"net/url"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/cli/kit"
 	"github.com/yonder-run/yonder/client"
+	"github.com/yonder-run/yonder/wire"
 )
 
 func newGroup(a *app) *cobra.Command {
@@ -82,17 +82,11 @@ func newGroupWait(a *app) *cobra.Command {
 	var timeout time.Duration
 	cmd := groupCommand(a, "wait", "Wait until every task of a group has ended", " --timeout 1h",
 		func(ctx context.Context, c *client.Client, id yonder.ID) error {
-			waiting, cancel := ctx, context.CancelFunc(func() {})
-			if timeout > 0 {
-				waiting, cancel = context.WithTimeoutCause(ctx, timeout, errWaited)
-			}
+			waiting, cancel := within(ctx, timeout)
 			defer cancel()
 			g, err := a.waitGroup(waiting, c, id)
-			if errors.Is(context.Cause(waiting), errWaited) {
-				return yonder.Errorf(yonder.CodeTimeout, "not all tasks ended within %s; they go on", timeout)
-			}
 			if err != nil {
-				return err
+				return waitedFor(ctx, waiting, timeout, err, "the tasks go on: \"yonder group wait "+id.String()+"\" waits for them again")
 			}
 			if err := a.showGroup(g); err != nil || g.Failed == 0 {
 				return err
@@ -109,39 +103,15 @@ func (a *app) waitGroup(ctx context.Context, c *client.Client, id yonder.ID) (yo
 	progress := a.Progress(ctx, "waiting for the group "+id.String())
 	defer progress.Stop()
 	for {
-		g, err := c.Group(ctx, id)
+		g, err := patiently(ctx, progress, func() (yonder.Group, error) { return c.Group(ctx, id) })
 		if err != nil || g.Done >= g.Tasks {
 			return g, err
 		}
 		progress.Sayf("%d of %d done, %d failed", g.Done, g.Tasks, g.Failed)
-		if _, err := c.Results(ctx, id, g.Cursor, nextWait); err != nil {
+		if _, err := patiently(ctx, progress, func() ([]wire.Result, error) { return c.Results(ctx, id, g.Cursor, nextWait) }); err != nil {
 			return g, err
 		}
 	}
-}
-
-func newGroupResults(a *app) *cobra.Command {
-	return groupCommand(a, "results", "Print the results that a group has, in the order in which they came", " --json",
-		func(ctx context.Context, c *client.Client, id yonder.ID) error {
-			if _, err := c.Group(ctx, id); err != nil {
-				return err
-			}
-			output := ordered{app: a}
-			var cursor int64
-			for {
-				results, err := c.Results(ctx, id, cursor, 0)
-				if err != nil {
-					return err
-				}
-				if len(results) == 0 {
-					return output.end()
-				}
-				cursor = results[len(results)-1].Cursor
-				if err := output.addAll(ctx, c, results); err != nil {
-					return err
-				}
-			}
-		})
 }
 
 func newGroupCancel(a *app) *cobra.Command {

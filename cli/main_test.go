@@ -42,6 +42,9 @@ func TestMain(m *testing.M) {
 // patience is how long anything may take that should take moments.
 const patience = 60 * time.Second
 
+// pollEvery is how often a process is looked at that cannot say when it is done.
+const pollEvery = 50 * time.Millisecond
+
 // person is somebody at a terminal with a home of their own.
 type person struct {
 	t     *testing.T

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,17 +22,25 @@ import (
 
 func newMap(a *app) *cobra.Command {
 	var s submission
+	var file, format string
 	cmd := &cobra.Command{
 		Use:   "map FUNCTION",
-		Short: "Run a function once for every line of standard input",
-		Long: "Runs a function once for every line of standard input, and prints the values in the order of the\n" +
-			"lines. A line is JSON: an array holds positional arguments, an object keyword arguments, and\n" +
-			"anything else is the only argument. The command fails if any of the tasks does.",
+		Short: "Run a function once for every line of a file or standard input",
+		Long: "Runs a function once for every line of a file or standard input, and prints the values in the order\n" +
+			"of the lines. A line is JSON: an array holds positional arguments, an object keyword arguments, and\n" +
+			"anything else is the only argument. In CSV the first row names the arguments; a cell that reads as\n" +
+			"JSON is taken so, any other is a text. The command fails if any of the tasks does.",
 		Example: "  seq 10 | yonder map square -e local\n" +
-			"  yonder map add -e cluster < pairs.jsonl > sums.jsonl",
+			"  yonder map add -e cluster < pairs.jsonl > sums.jsonl\n" +
+			"  yonder map simulate -e cluster --file parameters.csv --json",
 		Args:              needs(1, 1),
 		ValidArgsFunction: complete(a, functions),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			in, from, err := a.callsOf(file, format)
+			if err != nil {
+				return err
+			}
+			defer in.Close()
 			c, err := a.client()
 			if err != nil {
 				return err
@@ -37,17 +49,48 @@ func newMap(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return newMapping(a, c, b).run(cmd.Context())
+			return newMapping(a, c, b, from).run(cmd.Context())
 		},
 	}
 	s.flags(cmd, a)
+	cmd.Flags().StringVar(&file, "file", "-", "read the arguments from a `file`; - is standard input")
+	kit.Choice(cmd.Flags(), &format, "format", formatAuto, []string{formatAuto, formatJSON, formatCSV},
+		"jsonl, csv, or auto: csv if the file's name ends so")
+	completeFlag(cmd, "format", cobra.FixedCompletions([]string{formatAuto, formatJSON, formatCSV}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// Forms of a map's arguments.
+const (
+	formatAuto = "auto"
+	formatJSON = "jsonl"
+	formatCSV  = "csv"
+)
+
+// callsOf opens the file and says how to read it. Somebody at a terminal is
+// told that they are waited for.
+func (a *app) callsOf(file, format string) (io.Closer, calls, error) {
+	in, what := io.NopCloser(a.In), "standard input"
+	if file != "-" {
+		opened, err := os.Open(file)
+		if err != nil {
+			return nil, nil, kit.Usagef("--file: %w", err)
+		}
+		in, what = opened, file
+	} else if a.Interactive() {
+		a.Notef("Reading arguments from this terminal, one call in each line; Ctrl-D ends them.\n")
+	}
+	if format == formatCSV || format == formatAuto && strings.EqualFold(filepath.Ext(what), ".csv") {
+		return in, newCSVRows(in), nil
+	}
+	return in, newJSONLines(in), nil
 }
 
 // mapping submits lines and collects results at the same time.
 type mapping struct {
 	app      *app
 	client   *client.Client
+	from     batches
 	template wire.Bundle
 	progress *kit.Progress
 	output   ordered
@@ -61,16 +104,16 @@ type mapping struct {
 	ended bool // there are no more lines
 }
 
-func newMapping(a *app, c *client.Client, template wire.Bundle) *mapping {
+func newMapping(a *app, c *client.Client, template wire.Bundle, from calls) *mapping {
 	known := make(chan struct{})
 	return &mapping{
-		app: a, client: c, template: template, output: ordered{app: a},
+		app: a, client: c, from: batches{from}, template: template, output: ordered{app: a},
 		known: known, begun: sync.OnceFunc(func() { close(known) }), base: map[yonder.ID]int{},
 	}
 }
 
 func (m *mapping) run(ctx context.Context) error {
-	m.progress = m.app.Progress(ctx, "reading standard input")
+	m.progress = m.app.Progress(ctx, "reading the arguments")
 	defer m.progress.Stop()
 	both, running := errgroup.WithContext(ctx)
 	both.Go(func() error { return m.submitAll(running) })
@@ -88,9 +131,8 @@ func (m *mapping) run(ctx context.Context) error {
 
 func (m *mapping) submitAll(ctx context.Context) error {
 	defer m.begun()
-	batches := newBatches(m.app.In)
 	for {
-		calls, err := batches.next()
+		calls, err := m.from.next()
 		b := m.announce(len(calls))
 		if err != nil || len(calls) == 0 {
 			return err

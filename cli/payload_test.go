@@ -97,9 +97,9 @@ func TestWhatATaskWaitsForIsSaid(t *testing.T) {
 	e := yonder.Endpoint{Name: "box", LastSeen: &seen, Queued: 7}
 	task := yonder.Task{State: yonder.RangeQueued, Attempt: 2}
 	require.Contains(t, explain(task, yonder.Endpoint{Name: "box"}), "never been online")
-	require.Contains(t, explain(task, e), "is offline since")
+	require.Contains(t, explain(task, e), "has been offline for")
 	e.Online = true
-	require.Contains(t, explain(task, e), "queued for the endpoint box, as 7 tasks are")
+	require.Contains(t, explain(task, e), "queued for the endpoint box, as 6 others do")
 	e.Status = &yonder.EndpointStatus{Trouble: "no Python"}
 	require.Contains(t, explain(task, e), "which says: no Python")
 	task.State = yonder.RangeStarted

@@ -16,7 +16,8 @@ import (
 )
 
 func newTask(a *app) *cobra.Command {
-	return parent("task", "Follow and cancel tasks", newTaskList(a), newTaskShow(a), newTaskLogs(a), newTaskResult(a), newTaskCancel(a))
+	return parent("task", "Follow and cancel tasks",
+		newTaskList(a), newTaskShow(a), newTaskLogs(a), newTaskResult(a), newTaskWait(a), newTaskCancel(a))
 }
 
 // defaultShown is how much of a long listing is shown unless all is wanted.
@@ -243,12 +244,9 @@ func newTaskCancel(a *app) *cobra.Command {
 }
 
 func (a *app) cancel(ctx context.Context, what string, args []string) error {
-	ids := make([]yonder.ID, len(args))
-	for i, arg := range args {
-		var err error
-		if ids[i], err = parseID(arg); err != nil {
-			return err
-		}
+	ids, err := parseIDs(args)
+	if err != nil {
+		return err
 	}
 	c, err := a.client()
 	if err != nil {

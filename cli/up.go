@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"io"
 	"log/slog"
 
 	"github.com/spf13/cobra"
@@ -9,6 +10,7 @@ import (
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/cli/home"
 	"github.com/yonder-run/yonder/cli/kit"
+	"github.com/yonder-run/yonder/service"
 )
 
 // localEndpoint is the endpoint that `yonder up` runs.
@@ -41,6 +43,9 @@ func newUp(a *app) *cobra.Command {
 			if err := h.Make(); err != nil {
 				return err
 			}
+			if err := flags.check(h); err != nil {
+				return err
+			}
 			if err := a.notUpYet(h); err != nil {
 				return err
 			}
@@ -56,6 +61,17 @@ func newUp(a *app) *cobra.Command {
 	cmd.Flags().BoolVarP(&detach, "detach", "d", false, "go on in the background once everything runs")
 	flags.logs.Add(cmd.Flags())
 	return cmd
+}
+
+// check finds what is wrong with the flags before anything is started.
+func (f upFlags) check(h home.Home) error {
+	config := service.Defaults()
+	config.Listen, config.StateDir = f.listen, h.Service()
+	if err := config.Validate(); err != nil {
+		return err
+	}
+	_, err := kit.NewLogger(io.Discard, f.logs)
+	return err
 }
 
 // notUpYet says where it runs already.

@@ -175,7 +175,7 @@ func (c *Client) once(ctx context.Context, r request) (io.ReadCloser, error) {
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, unreachable(c.base, err)
+		return nil, Unreachable(c.base, err)
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
 		defer resp.Body.Close()

@@ -14,9 +14,9 @@ import (
 	"github.com/yonder-run/yonder"
 )
 
-// unreachable says why a service gave no answer, and what to do about it. All
+// Unreachable says why a service gave no answer, and what to do about it. All
 // of it begins the same way: "the service at URL cannot be reached".
-func unreachable(base *url.URL, err error) error {
+func Unreachable(base *url.URL, err error) *yonder.Error {
 	var detail *url.Error // repeats the address
 	if errors.As(err, &detail) {
 		err = detail.Err

@@ -131,7 +131,7 @@ func (s *Stream) connect(ctx context.Context) (*websocket.Conn, error) {
 			return nil, yonder.Errorf(yonder.CodeUnavailable,
 				"a WebSocket to %s cannot be opened, the answer was %q: a proxy in between has to let WebSockets through", s.client.base, resp.Status)
 		}
-		return nil, unreachable(s.client.base, err)
+		return nil, Unreachable(s.client.base, err)
 	}
 	conn.SetReadLimit(wire.MaxLocalFrame)
 	for group, cursor := range s.groups {

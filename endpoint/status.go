@@ -26,6 +26,9 @@ type StatusFile struct {
 	Endpoint  yonder.ID `json:"endpoint"`
 	Epoch     int64     `json:"epoch"`
 	Connected bool      `json:"connected"`
+	// Refused is why the service refuses the agent, if it does: somebody has
+	// to act before they can connect.
+	Refused yonder.Code `json:"refused,omitempty"`
 	Updated   time.Time `json:"updated"`
 }
 
@@ -119,7 +122,7 @@ func (a *Agent) publishing(ctx context.Context, p *parts) error {
 func (a *Agent) publish(path string, p *parts) error {
 	status := StatusFile{
 		Status: p.desk.status(p.link.Trouble()), PID: os.Getpid(), Name: a.cfg.Name, Endpoint: a.cfg.Endpoint,
-		Epoch: p.server.Epoch(), Connected: p.link.Connected(), Updated: time.Now().UTC(),
+		Epoch: p.server.Epoch(), Connected: p.link.Connected(), Refused: p.link.Refused(), Updated: time.Now().UTC(),
 	}
 	data, err := json.Marshal(status)
 	if err != nil {

@@ -125,12 +125,13 @@ func ago(d time.Duration) string {
 		return "now"
 	}
 	if d < 0 {
-		return "in " + span(-d)
+		return "in " + Span(-d)
 	}
-	return span(d) + " ago"
+	return Span(d) + " ago"
 }
 
-func span(d time.Duration) string {
+// Span is a length of time in its largest unit.
+func Span(d time.Duration) string {
 	for _, unit := range []struct {
 		length time.Duration
 		name   string

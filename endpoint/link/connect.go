@@ -12,6 +12,8 @@ import (
 	"github.com/coder/websocket"
 	"github.com/nats-io/nats.go"
 
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/client"
 	"github.com/yonder-run/yonder/wire"
 )
 
@@ -81,7 +83,7 @@ func (l *Link) connected(*nats.Conn) {
 
 func (l *Link) disconnected(_ *nats.Conn, err error) {
 	if err != nil {
-		l.setTroublef("the connection to %s was lost: %v", l.cfg.URL, err)
+		l.setTrouble(yonder.Errorf(yonder.CodeUnavailable, "the connection to %s was lost: %w", l.cfg.URL, err))
 	}
 }
 
@@ -105,13 +107,19 @@ func (d dialer) Dial(_, _ string) (net.Conn, error) {
 	//nolint:bodyclose // the library closes it, and keeps what an error says
 	ws, resp, err := websocket.Dial(ctx, l.cfg.URL+"/v1/fabric", options)
 	if err != nil {
-		if resp != nil {
-			err = answerError(resp)
-		}
-		l.setTroublef("%s: %v", l.cfg.URL, err)
+		l.setTrouble(l.whyNot(resp, err))
 		return nil, fmt.Errorf("dialling the fabric: %w", err)
 	}
 	return websocket.NetConn(d.ctx, ws, websocket.MessageBinary), nil
+}
+
+// whyNot says why no WebSocket was opened.
+func (l *Link) whyNot(resp *http.Response, err error) *yonder.Error {
+	if resp == nil {
+		return client.Unreachable(l.base, err)
+	}
+	refused := answerError(resp)
+	return yonder.Errorf(yonder.CodeOf(refused), "%s: %w", l.cfg.URL, refused)
 }
 
 // SkipTLSHandshake tells nats.go that the WebSocket is the encryption.

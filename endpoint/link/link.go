@@ -10,9 +10,9 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -57,7 +57,8 @@ type Link struct {
 	hints   Hints
 	http    *http.Client
 	conn    atomic.Pointer[nats.Conn]
-	trouble atomic.Pointer[string]
+	base    *url.URL
+	trouble atomic.Pointer[yonder.Error]
 
 	// Connects fires at every connection, the first included.
 	Connects testsignal.Signal[struct{}]
@@ -72,6 +73,10 @@ func New(cfg Config, hints Hints) (*Link, error) {
 		cfg.Retry = 5 * time.Second
 	}
 	cfg.URL = strings.TrimRight(cfg.URL, "/")
+	base, err := url.Parse(cfg.URL)
+	if err != nil {
+		return nil, yonder.FieldErrorf(yonder.CodeInvalidConfig, "service", "%q is not a URL: %w", cfg.URL, err)
+	}
 	trust, err := roots(cfg.CAFile)
 	if err != nil {
 		return nil, err
@@ -83,7 +88,7 @@ func New(cfg Config, hints Hints) (*Link, error) {
 		ResponseHeaderTimeout: time.Minute,
 		IdleConnTimeout:       time.Minute,
 	}
-	return &Link{cfg: cfg, hints: hints, http: &http.Client{Transport: transport}}, nil
+	return &Link{cfg: cfg, base: base, hints: hints, http: &http.Client{Transport: transport}}, nil
 }
 
 func roots(file string) (*x509.CertPool, error) {
@@ -127,14 +132,27 @@ func (l *Link) Connected() bool {
 // Trouble says why the service cannot be reached, or nothing.
 func (l *Link) Trouble() string {
 	if why := l.trouble.Load(); why != nil && !l.Connected() {
-		return *why
+		return why.Message
 	}
 	return ""
 }
 
-func (l *Link) setTroublef(format string, args ...any) {
-	why := fmt.Sprintf(format, args...)
-	if old := l.trouble.Swap(&why); old == nil || *old != why {
-		l.cfg.Logger.Warn("service cannot be reached", slog.String("trouble", why))
+// Refused is the code of the service's refusal of this agent, if that is why
+// it is not connected. Trying again helps only once somebody has acted.
+func (l *Link) Refused() yonder.Code {
+	why := l.trouble.Load()
+	if why == nil || l.Connected() {
+		return ""
+	}
+	switch why.Code {
+	case yonder.CodeUnavailable, yonder.CodeTimeout, yonder.CodeInternal, yonder.CodeLimitReached, yonder.CodeStorageFull:
+		return ""
+	}
+	return why.Code
+}
+
+func (l *Link) setTrouble(why *yonder.Error) {
+	if old := l.trouble.Swap(why); old == nil || old.Message != why.Message {
+		l.cfg.Logger.Warn("service cannot be reached", slog.String("trouble", why.Message))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/yonder-run/yonder/cli/kit"
 	"github.com/yonder-run/yonder/wire"
@@ -30,10 +31,8 @@ func (c *csvRows) next() (wire.Call, int, error) {
 		if err != nil {
 			return call, 0, err
 		}
-		for _, name := range names {
-			if name == "" {
-				return call, 0, kit.Usagef("the first row has to name the argument of each column, and one of its %d names is empty", len(names))
-			}
+		if slices.Contains(names, "") {
+			return call, 0, kit.Usagef("the first row has to name the argument of each column, and one of its %d names is empty", len(names))
 		}
 		c.names = names
 	}

@@ -130,7 +130,7 @@ func addCommands(root *cobra.Command, a *app) {
 		&cobra.Group{ID: groupPeople, Title: "People and access:"},
 	)
 	for id, commands := range map[string][]*cobra.Command{
-		groupStart:  {newUp(a), newDown(a), newLogin(a), newLogout(a), newWhoami(a)},
+		groupStart:  {newUp(a), newDown(a), newLogin(a), newLogout(a), newWhoami(a), newDoctor(a)},
 		groupWork:   {newFunction(a), newRun(a), newMap(a), newTask(a), newGroup(a)},
 		groupPlaces: {newEndpoint(a), newServe(a), newAgent(a), newManager(a), newWorker()},
 		groupPeople: {newIdentity(a), newToken(a), newLimits(a)},

@@ -108,10 +108,13 @@ func readFailure(file string, otherwise error) error {
 
 // lastError is the error that a text of a process ends with, if it does.
 func lastError(text string) *yonder.Error {
-	var e yonder.Error
 	start := strings.LastIndex("\n"+text, "\n{\n")
-	if start < 0 || json.Unmarshal([]byte(text[start:]), &e) != nil || e.Code == "" {
+	if start < 0 {
 		return nil
 	}
-	return &e
+	var e yonder.Error
+	if json.Unmarshal([]byte(text[start:]), &e) == nil && e.Code != "" {
+		return &e
+	}
+	return nil
 }

@@ -75,7 +75,8 @@ func newEndpointConfigure(a *app) *cobra.Command {
 	kit.Count(cmd.Flags(), &config.Provider.Slots, "slots", config.Provider.Slots, 1, "tasks at once on a node")
 	cmd.Flags().StringSliceVar(&config.Pythons, "python", nil, "interpreters for the workers (default those beside this program and on PATH)")
 	cmd.Flags().BoolVar(&config.AllowHTTP, "allow-http", false, "speak http to a service on another machine")
-	cmd.Flags().BoolVar(&reuse, "reuse", false, "take over an endpoint of yours that is registered already, or give one of this machine a new credential; the old one stops working")
+	cmd.Flags().BoolVar(&reuse, "reuse", false,
+		"take over an endpoint of yours that is registered already, or get one of this machine a new credential; the old one stops working")
 	return cmd
 }
 

@@ -50,7 +50,7 @@ func lookHere(h home.Home, name string) (here, error) {
 	}
 	if _, err := os.Stat(e.file()); errors.Is(err, fs.ErrNotExist) {
 		return e, yonder.Errorf(yonder.CodeNotFound,
-			"there is no endpoint %s on this machine; %s\"yonder endpoint configure %s\" makes it, \"yonder endpoint list\" shows those that there are",
+			"there is no endpoint %s on this machine; %s\"yonder endpoint configure %s\" makes it, \"yonder endpoint list\" shows all",
 			name, askHere(h, name), name)
 	}
 	config, err := endpoint.LoadConfig(e.file())

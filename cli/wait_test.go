@@ -73,7 +73,9 @@ func TestDownSaysWhatItWaitsForAndWhatGoesOn(t *testing.T) {
 
 	task, _ := p.started("slow", "3", "-e", "local")
 	require.Eventually(t, func() bool {
-		status := decode[struct{ Here struct{ Status struct{ Busy int } } }](p.ok("endpoint", "status", "local", "--json"))
+		status := decode[struct {
+			Here struct{ Status struct{ Busy int } }
+		}](p.ok("endpoint", "status", "local", "--json"))
 		return status.Here.Status.Busy == 1
 	}, patience, pollEvery)
 	a := p.ok("down")

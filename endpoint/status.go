@@ -29,7 +29,7 @@ type StatusFile struct {
 	// Refused is why the service refuses the agent, if it does: somebody has
 	// to act before they can connect.
 	Refused yonder.Code `json:"refused,omitempty"`
-	Updated   time.Time `json:"updated"`
+	Updated time.Time   `json:"updated"`
 }
 
 // StatusPath is where an agent with the state directory writes its status.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 
 	"github.com/yonder-run/yonder"
 )
@@ -53,9 +54,36 @@ func (h Home) Make() error { return MakeDir(string(h)) }
 // MakeDir makes a directory for its owner only, with its parents.
 func MakeDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return yonder.FieldErrorf(yonder.CodeInvalidConfig, "dir", "making the directory: %w; choose another one with --dir or YONDER_HOME", err)
+		return unusable(dir, err)
 	}
 	return nil
+}
+
+// Usable says whether this user can make files in the directory, and if not,
+// what to do.
+func Usable(dir string) error {
+	file, err := os.CreateTemp(dir, ".writable-*")
+	if err == nil {
+		name := file.Name()
+		return errors.Join(file.Close(), os.Remove(name)) // nothing that a user could do about
+	}
+	return unusable(dir, err)
+}
+
+// unusable says what is wrong with a directory in the words of who has to
+// mend it.
+func unusable(dir string, err error) error {
+	const other = "choose another directory with --dir or YONDER_HOME"
+	const next = "make it yours, or " + other
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return yonder.FieldErrorf(yonder.CodeInvalidConfig, "dir", "this user may not write in %s: %s", dir, next)
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+		return yonder.FieldErrorf(yonder.CodeStorageFull, "dir", "there is no room left in %s: make room, or %s", dir, other)
+	case errors.Is(err, syscall.EROFS):
+		return yonder.FieldErrorf(yonder.CodeInvalidConfig, "dir", "%s is on a disk that is read-only: %s", dir, other)
+	}
+	return yonder.FieldErrorf(yonder.CodeInvalidConfig, "dir", "%s cannot be used: %w; %s", dir, err, next)
 }
 
 // EndpointNames lists the endpoints that are configured here.

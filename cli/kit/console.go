@@ -59,6 +59,25 @@ func (c *Console) writeJSON(w io.Writer, v any) error {
 // Interactive says whether a person can be asked something.
 func (c *Console) Interactive() bool { return isTerminal(c.In) && isTerminal(c.Err) }
 
+// Colour is an escape code of a terminal.
+type Colour string
+
+// Colours.
+const (
+	Red    Colour = "\x1b[31m"
+	Green  Colour = "\x1b[32m"
+	Yellow Colour = "\x1b[33m"
+	Grey   Colour = "\x1b[90m"
+)
+
+// Paint colours a text for Out, where that is shown and wanted.
+func (c *Console) Paint(colour Colour, text string) string {
+	if !c.colour(c.Out) {
+		return text
+	}
+	return string(colour) + text + "\x1b[0m"
+}
+
 // colour says whether w shows escape codes, and is wanted to.
 func (c *Console) colour(w io.Writer) bool {
 	return isTerminal(w) && c.Getenv("NO_COLOR") == "" && c.Getenv("TERM") != "dumb"

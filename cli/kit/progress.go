@@ -45,6 +45,13 @@ func (p *Progress) Sayf(format string, args ...any) {
 	p.what = Clean(fmt.Sprintf(format, args...))
 }
 
+// Clear makes room for a line of the command's own, on a terminal.
+func (p *Progress) Clear() {
+	if isTerminal(p.console.Err) {
+		p.console.Notef("\r\x1b[K")
+	}
+}
+
 func (p *Progress) run(ctx context.Context, ready func()) error {
 	ready()
 	show, every := p.lines(), progressAfter

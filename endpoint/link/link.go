@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -137,6 +138,11 @@ func (l *Link) Trouble() string {
 	return ""
 }
 
+// passing are the codes of what may be over at the next try.
+var passing = []yonder.Code{
+	yonder.CodeUnavailable, yonder.CodeTimeout, yonder.CodeInternal, yonder.CodeLimitReached, yonder.CodeStorageFull,
+}
+
 // Refused is the code of the service's refusal of this agent, if that is why
 // it is not connected. Trying again helps only once somebody has acted.
 func (l *Link) Refused() yonder.Code {
@@ -144,8 +150,7 @@ func (l *Link) Refused() yonder.Code {
 	if why == nil || l.Connected() {
 		return ""
 	}
-	switch why.Code {
-	case yonder.CodeUnavailable, yonder.CodeTimeout, yonder.CodeInternal, yonder.CodeLimitReached, yonder.CodeStorageFull:
+	if slices.Contains(passing, why.Code) {
 		return ""
 	}
 	return why.Code

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -19,10 +20,10 @@ func transient(err error) bool {
 	if !errors.As(err, &refused) {
 		return true
 	}
-	switch refused.Code {
-	case yonder.CodeUnavailable, yonder.CodeTimeout, yonder.CodeInternal,
-		yonder.CodeLimitReached, yonder.CodeStorageFull:
+	if slices.Contains(passing, refused.Code) {
 		return true
+	}
+	switch refused.Code {
 	case yonder.CodeUnauthenticated, yonder.CodeTokenExpired, yonder.CodeTokenRevoked:
 		return true // what is held outlives a credential that was replaced
 	default:

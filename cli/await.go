@@ -147,6 +147,7 @@ func (a *app) showResult(ctx context.Context, c *client.Client, r wire.Result) e
 	}
 	a.remoteOutput(r)
 	if err := outcome(r); err != nil {
+		a.whereFailed(ctx, c, r)
 		return err
 	}
 	text, err := human(r)
@@ -165,6 +166,20 @@ func (a *app) remoteOutput(r wire.Result) {
 	if e, ok := raised(r); ok && e.Traceback != "" {
 		a.Notef("%s\n", kit.Printable(e.Traceback))
 	}
+}
+
+// whereFailed says which endpoint it was, which somebody who names only a
+// function may not know.
+func (a *app) whereFailed(ctx context.Context, c *client.Client, r wire.Result) {
+	t, err := c.Task(ctx, r.Task)
+	if err != nil {
+		return // that the task failed is said anyway
+	}
+	name := t.Endpoint.String()
+	if e, err := c.Endpoint(ctx, t.Endpoint); err == nil {
+		name = e.Name
+	}
+	a.Notef("task %s, attempt %d, at the endpoint %s\n", r.Task, r.Attempt, name)
 }
 
 func raised(r wire.Result) (exception, bool) {

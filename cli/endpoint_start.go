@@ -95,6 +95,12 @@ func (a *app) startHere(ctx context.Context, e here, config endpoint.Config, log
 	if _, err := config.ReadCredential(); err != nil {
 		return err
 	}
+	if err := home.MakeDir(config.StateDir); err != nil {
+		return err
+	}
+	if err := home.Usable(config.StateDir); err != nil {
+		return err
+	}
 	if _, err := findPythons(ctx, config.Pythons, config.Kinds); err != nil {
 		return err
 	}

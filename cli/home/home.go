@@ -48,8 +48,14 @@ func (h Home) Endpoints() string { return filepath.Join(string(h), "endpoints") 
 // Endpoint is the directory of an endpoint.
 func (h Home) Endpoint(name string) string { return filepath.Join(h.Endpoints(), name) }
 
-// Make makes the directory, for its owner only.
-func (h Home) Make() error { return MakeDir(string(h)) }
+// Make makes the directory, for its owner only, and finds out whether it can
+// be used.
+func (h Home) Make() error {
+	if err := MakeDir(string(h)); err != nil {
+		return err
+	}
+	return Usable(string(h))
+}
 
 // MakeDir makes a directory for its owner only, with its parents.
 func MakeDir(dir string) error {
@@ -63,11 +69,15 @@ func MakeDir(dir string) error {
 // what to do.
 func Usable(dir string) error {
 	file, err := os.CreateTemp(dir, ".writable-*")
-	if err == nil {
-		name := file.Name()
-		return errors.Join(file.Close(), os.Remove(name)) // nothing that a user could do about
+	if err != nil {
+		return unusable(dir, err)
 	}
-	return unusable(dir, err)
+	defer os.Remove(file.Name())
+	_, err = file.WriteString("x") // a full disk may still have room for an empty file
+	if err = errors.Join(err, file.Close()); err != nil {
+		return unusable(dir, err)
+	}
+	return nil
 }
 
 // unusable says what is wrong with a directory in the words of who has to

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
+	"syscall"
 
 	"github.com/yonder-run/yonder"
 )
@@ -25,7 +27,7 @@ func (c *Console) Fail(ctx context.Context, err error) int {
 	if err == nil {
 		return 0
 	}
-	e := public(ctx, err)
+	e := public(ctx, local(err))
 	if c.JSON {
 		_ = c.writeJSON(c.Err, e)
 		return exit(e.Code)
@@ -39,6 +41,23 @@ func (c *Console) Fail(ctx context.Context, err error) int {
 		c.Notef("       %s\n", hint)
 	}
 	return exit(e.Code)
+}
+
+// local gives a code to what this machine is in the way of, where no package
+// has: it is no bug.
+func local(err error) error {
+	if yonder.CodeOf(err) != yonder.CodeInternal {
+		return err
+	}
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return yonder.Errorf(yonder.CodeStorageFull, "%w: free some space on that disk; nothing accepted earlier is lost", err)
+	case errors.Is(err, fs.ErrPermission):
+		return yonder.Errorf(yonder.CodeInvalidConfig, "%w: this user may not do that; check who owns it", err)
+	case errors.Is(err, syscall.EROFS):
+		return yonder.Errorf(yonder.CodeInvalidConfig, "%w: choose a directory on a disk that is not read-only", err)
+	}
+	return err
 }
 
 func exit(code yonder.Code) int {

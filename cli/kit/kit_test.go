@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,6 +78,9 @@ func TestFailPrintsASentenceAndWhatToDo(t *testing.T) {
 		"ours":        {t.Context(), yonder.FieldErrorf(yonder.CodeInvalidConfig, "a.b", "no"), 2, "error: a.b: no\n", yonder.CodeInvalidConfig},
 		"wrapped":     {t.Context(), wrapped, 4, "error: doing: gone\n", yonder.CodeNotFound},
 		"other":       {t.Context(), errors.New("odd"), 1, "error: odd\n", yonder.CodeInternal},
+		"full":        {t.Context(), fmt.Errorf("writing x: %w", syscall.ENOSPC), 9, "free some space on that disk", yonder.CodeStorageFull},
+		"permission":  {t.Context(), fmt.Errorf("writing x: %w", syscall.EACCES), 2, "check who owns it", yonder.CodeInvalidConfig},
+		"read-only":   {t.Context(), fmt.Errorf("writing x: %w", syscall.EROFS), 2, "not read-only", yonder.CodeInvalidConfig},
 		"hint":        {t.Context(), yonder.Errorf(yonder.CodeUnavailable, "no answer"), 8, `"yonder up"`, yonder.CodeUnavailable},
 		"interrupted": {interrupted, yonder.Errorf(yonder.CodeUnavailable, "canceled"), 130, "error: interrupted\n", "interrupted"},
 		"goes on":     {interrupted, kit.Interruptedf("it goes on"), 130, "error: it goes on\n", "interrupted"},

@@ -31,6 +31,12 @@ func (s *System) Start(args ...string) *Process {
 	return s.start(args[0], exec.Command(s.binary, args...))
 }
 
+// StartCommand starts any command in the background, as this user.
+func (s *System) StartCommand(name string, command ...string) *Process {
+	s.t.Helper()
+	return s.start(name, exec.Command(command[0], command[1:]...))
+}
+
 // Python runs a script of testdata with the SDK, as the logged-in user.
 func (s *System) Python(script string, args ...string) *Process {
 	s.t.Helper()

@@ -371,3 +371,13 @@ func FuzzReadRecord(f *testing.F) {
 		_ = findRecord(data, 0)
 	})
 }
+
+// What cannot be begun is nothing that a caller could close.
+func TestAJournalThatCannotBeBegun(t *testing.T) {
+	t.Parallel()
+	opts, arm := failing(osfs.OpWrite, 0)
+	arm()
+	j, err := Open(t.TempDir(), opts)
+	require.Equal(t, yonder.CodeStorageFull, yonder.CodeOf(err))
+	require.Nil(t, j)
+}

@@ -34,7 +34,10 @@ func Open(dir string, opts Options) (*Journal, error) {
 		return nil, err
 	}
 	if len(serials) == 0 {
-		return j, j.begin()
+		if err := j.begin(); err != nil {
+			return nil, err
+		}
+		return j, nil
 	}
 	if err := j.adopt(serials); err != nil {
 		return nil, err

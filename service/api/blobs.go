@@ -43,7 +43,8 @@ func (a *API) uploadBlob(w http.ResponseWriter, r *http.Request, p auth.Principa
 func (a *API) receiveBlob(w http.ResponseWriter, r *http.Request, owner yonder.ID, most int64) error {
 	if r.ContentLength > a.Limits.PayloadBytes {
 		return yonder.Errorf(yonder.CodeTooLarge,
-			"the body has %d bytes, over the limit of %d: pass a reference to the data instead of the data", r.ContentLength, a.Limits.PayloadBytes)
+			"the payload has %d bytes, over the service's limit of %d (payload_bytes): pass a path or URL instead of the data",
+			r.ContentLength, a.Limits.PayloadBytes)
 	}
 	stored, err := a.Blobs.Upload(r.Context(), owner, most, &patientReader{r.Body, http.NewResponseController(w)})
 	if err != nil {

@@ -33,5 +33,5 @@ func MayRead(v store.Viewer, owner yonder.ID) bool { return v.Admin || v.Identit
 // NotFound is the answer for what is not there and for what may not be seen:
 // one must not be told from the other.
 func NotFound(kind string, id yonder.ID) error {
-	return yonder.Errorf(yonder.CodeNotFound, "there is no %s %s, or you may not see it", kind, id)
+	return yonder.Errorf(yonder.CodeNotFound, "there is no %s %s, or you may not see it: check the id, or ask its owner to share it", kind, id)
 }

@@ -102,7 +102,7 @@ func write(ctx context.Context, file *os.File, r io.Reader, limit int64) (wire.B
 		return wire.Blob{}, fmt.Errorf("storing a blob: %w", err)
 	case n > limit:
 		return wire.Blob{}, yonder.Errorf(yonder.CodeTooLarge,
-			"the body is over the limit of %d bytes: pass a reference to the data instead of the data", limit)
+			"the payload is over the service's limit of %d bytes (payload_bytes): pass a path or URL instead of the data", limit)
 	}
 	if err := file.Sync(); err != nil {
 		return wire.Blob{}, fmt.Errorf("syncing a blob: %w", err)

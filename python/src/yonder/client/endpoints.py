@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from typing import Optional
 
@@ -14,7 +15,11 @@ def by_name(name: str, endpoints: Sequence[Endpoint], me: str) -> Endpoint:
     named = [endpoint for endpoint in endpoints if endpoint.name == name]
     chosen = [endpoint for endpoint in named if endpoint.owner == me] or named
     if not chosen:
-        raise NotFound(f"there is no endpoint {name!r}; {_choices(endpoints)}", field="endpoint")
+        near = difflib.get_close_matches(name, [endpoint.name for endpoint in endpoints], 1)
+        asks = f"did you mean {near[0]!r}? " if near else ""
+        raise NotFound(
+            f"there is no endpoint {name!r}; {asks}{_choices(endpoints)}", field="endpoint"
+        )
     if len(chosen) > 1:
         raise InvalidRequest(
             f"{len(chosen)} endpoints are called {name!r}: name one by its id; {_choices(chosen)}",

@@ -52,6 +52,8 @@ def of_connection(url: str, error: HTTPError) -> YonderError:
     reason = str(error).partition(": ")[2] or str(error)
     if isinstance(error, ProxyError):
         return NotListening(f"the proxy for {url} cannot be used: {reason}")
+    if isinstance(error, SSLError) and "WRONG_VERSION_NUMBER" in reason:
+        return NotTrusted(f"{url} speaks http, not https: use http:// in the URL")
     if isinstance(error, SSLError):
         return NotTrusted(
             f"no safe connection to {url}: {reason}; for a certificate of your own, name its file "
@@ -71,7 +73,7 @@ def of_answer(what: str, response: urllib3.response.BaseHTTPResponse) -> YonderE
     status = response.status
     value = _error_body(response)
     if value is None:
-        error = _without_reason(what, status, response.headers.get("Location"))
+        error = _without_reason(what, status, response.headers.get("Location"), _text(response))
     else:
         field = value.get("field") or None
         error = error_for(str(value["code"]), str(value.get("message", "")), field, status)
@@ -88,15 +90,25 @@ def _say_which(error: LimitReached, reached: Any) -> None:
         error.maximum = int(reached.get("maximum") or 0)
 
 
+def _text(response: urllib3.response.BaseHTTPResponse) -> bytes:
+    try:
+        return response.data
+    except HTTPError:
+        return b""
+
+
 def _error_body(response: urllib3.response.BaseHTTPResponse) -> Optional[dict[str, Any]]:
     try:
-        value = json.loads(response.data)
-    except (ValueError, HTTPError):
+        value = json.loads(_text(response))
+    except ValueError:
         return None
     return value if isinstance(value, dict) and "code" in value else None
 
 
-def _without_reason(what: str, status: int, location: Optional[str]) -> YonderError:
+def _without_reason(what: str, status: int, location: Optional[str], text: bytes) -> YonderError:
+    if status == 400 and b"HTTP request to an HTTPS server" in text:
+        says = "the service speaks https, not http: use https:// in the URL"
+        return error_for("invalid_config", says)
     if location:
         return InternalError(f"{what} was redirected to {location}: use that URL", status=status)
     code = _BY_STATUS.get(status, "internal")

@@ -115,13 +115,17 @@ def _packs(obj: Any) -> bool:
     return True
 
 
+# What the command line and the API exchange is JSON.
+_NOT_JSON = "use the codec 'pickle', as calls from Python do, or plain lists, dicts and numbers"
+
+
 def to_json(obj: Any, what: str) -> bytes:
     """JSON that reads back as it was, but for tuples, which become lists."""
     _check_json(obj, what)
     try:
         return json.dumps(obj, allow_nan=False, separators=(",", ":")).encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:
-        raise PackError(f"{what} cannot be JSON: {error}: use the codec 'pickle'") from None
+        raise PackError(f"{what} cannot be JSON: {error}: {_NOT_JSON}") from None
 
 
 def _check_json(obj: Any, what: str, depth: int = 0) -> None:
@@ -131,9 +135,7 @@ def _check_json(obj: Any, what: str, depth: int = 0) -> None:
     if isinstance(obj, dict):
         for key, value in obj.items():
             if not isinstance(key, str):
-                raise PackError(
-                    f"{what} cannot be JSON: the key {key!r} is no text: use the codec 'pickle'"
-                )
+                raise PackError(f"{what} cannot be JSON: the key {key!r} is no text: {_NOT_JSON}")
             _check_json(value, what, depth + 1)
     elif isinstance(obj, (list, tuple)):
         for value in obj:

@@ -71,7 +71,10 @@ def _traceback(error: BaseException) -> str:
     for part in (error, *_causes(error)):
         part.__traceback__ = _trim(part.__traceback__)
     try:
-        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        lines = traceback.format_exception(type(error), error, error.__traceback__)
+        if sys.version_info < (3, 11):  # which do not print notes
+            lines += [f"{note}\n" for note in getattr(error, "__notes__", ())]
+        return "".join(lines)
     except Exception as broken:  # again a __str__ of the user's own
         return f"<the traceback cannot be had: {broken!r}>"
 

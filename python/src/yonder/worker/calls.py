@@ -11,6 +11,7 @@ from typing import Any, Optional
 from yonder import codec, wire
 from yonder.context import CurrentTask
 from yonder.errors import UnpackError, YonderError
+from yonder.worker.advice import advise
 from yonder.worker.report import CHUNK, EACH, EXCEPTION, FAILED, OK, STREAM, Report, failure
 from yonder.worker.teller import Teller
 from yonder.worker.yields import Yields
@@ -140,6 +141,7 @@ class Run:
                     return self.stream(value)
                 value = finish(value)
         except BaseException as error:
+            advise(error)
             return EXCEPTION, codec.pack_error(error.with_traceback(outside(error.__traceback__)))
         try:
             return OK, codec.pack_value(value, self.header["codec"])

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -247,6 +248,20 @@ func reachable(t *testing.T, binary string) string {
 	return file
 }
 
+// requireNamespaces skips the test, or fails it where nothing may be skipped,
+// if this machine lets nobody mount a disk of their own.
+func requireNamespaces(t *testing.T) {
+	t.Helper()
+	command := onSmallDisk(t.TempDir(), "64k", "true")
+	switch err := exec.Command(command[0], command[1:]...).Run(); {
+	case err == nil:
+	case os.Getenv("YONDER_REQUIRE_ALL") != "":
+		t.Fatalf("needs unshare and mount, as root or with user namespaces: %v", err)
+	default:
+		t.Skip("needs unshare and mount, as root or with user namespaces")
+	}
+}
+
 // onSmallDisk is a command that runs a script where dir is a disk of that
 // size, which only it sees. Whatever it starts ends with it.
 func onSmallDisk(dir, size, script string) []string {
@@ -259,6 +274,7 @@ func onSmallDisk(dir, size, script string) []string {
 
 func TestADiskThatIsFullUnderTheService(t *testing.T) {
 	t.Parallel()
+	requireNamespaces(t)
 	s := system.New(t)
 	dir := filepath.Join(s.Home, "service")
 	require.NoError(t, os.MkdirAll(dir, 0o700))
@@ -283,6 +299,7 @@ func TestADiskThatIsFullUnderTheService(t *testing.T) {
 
 func TestADiskThatIsFullUnderTheAgent(t *testing.T) {
 	t.Parallel()
+	requireNamespaces(t)
 	s := system.New(t)
 	s.StartService()
 	s.Login()

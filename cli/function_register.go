@@ -68,7 +68,8 @@ func newFunctionRegister(a *app) *cobra.Command {
 			return a.Show(f, func() { a.Printf("Registered %s, version %d (%s).\n", f.Name, f.Version, f.ID) })
 		},
 	}
-	cmd.Flags().StringVar(&python, "python", "", "`interpreter` that has the Python package (default $YONDER_PYTHON, else the one beside this program, else python3)")
+	cmd.Flags().StringVar(&python, "python", "",
+		"`interpreter` that has the Python package (default $YONDER_PYTHON, else the one beside this program, else python3)")
 	cmd.Flags().StringVar(&name, "name", "", "what to call it (default its own name)")
 	cmd.Flags().StringVar(&description, "description", "", "what people should know about it")
 	command.add(cmd)

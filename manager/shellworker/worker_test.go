@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/manager/live"
 	"github.com/yonder-run/yonder/manager/runtime/process"
 	"github.com/yonder-run/yonder/manager/workerproc"
 	"github.com/yonder-run/yonder/manager/workertest"
@@ -57,7 +58,9 @@ func newBench(t *testing.T) *bench {
 		t: t, dir: t.TempDir(), hellos: make(chan string, 8), reports: make(chan workerproc.Report, 100), exits: make(chan workerproc.Exit, 8),
 	}
 	b.Host = workerproc.New(workerproc.Config{
-		Dir: b.dir, Native: workertest.Native(), Runtime: process.New(), Output: 64 << 10, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Dir: b.dir, Native: workertest.Native(), Runtime: process.New(), Output: 64 << 10,
+		Live:   live.NewBook(live.Config{OutputBytes: 1 << 10, ValueBytes: 1 << 10}),
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}, b)
 	require.NoError(t, b.Start(t.Context()))
 	t.Cleanup(b.Stop)

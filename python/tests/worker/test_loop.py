@@ -312,4 +312,4 @@ def test_what_is_finished_does_not_wait_for_a_slow_neighbour(manager, tmp_path, 
     late = manager.stream.recv()
     while not late.header["last"]:
         late = manager.stream.recv()
-    assert manager.progress[1] == 3
+    assert manager.board.where[1] == 3

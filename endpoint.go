@@ -17,6 +17,7 @@ type Endpoint struct {
 	LastSeen     *time.Time      `json:"last_seen,omitempty"`
 	Capabilities map[string]any  `json:"capabilities,omitempty" doc:"as the agent reported them"`
 	Status       *EndpointStatus `json:"status,omitempty" doc:"from the last heartbeat"`
+	Paused       *Pause          `json:"paused,omitempty" doc:"set while it is given no work, because its owner said so"`
 	Queued       int             `json:"queued" doc:"tasks waiting in the service"`
 	Outstanding  int             `json:"outstanding" doc:"tasks given to the agent"`
 	Created      time.Time       `json:"created"`
@@ -30,4 +31,21 @@ type EndpointStatus struct {
 	Busy     int    `json:"busy"`
 	Held     int    `json:"held" doc:"tasks accepted and not yet delivered"`
 	Trouble  string `json:"trouble,omitempty" doc:"why nothing moves"`
+}
+
+// Pause says that an endpoint is given no work until it is resumed. Tasks for
+// it are accepted and wait.
+type Pause struct {
+	Drain  bool      `json:"drain,omitempty" doc:"its agent finishes what it has taken, and lets its nodes go; else only what is on nodes goes on"`
+	Exit   bool      `json:"exit,omitempty" doc:"the agent ends once it is drained"`
+	Reason string    `json:"reason,omitempty"`
+	Since  time.Time `json:"since"`
+}
+
+// Word is the pause in one word, for tables and sentences.
+func (p *Pause) Word() string {
+	if p.Drain {
+		return "draining"
+	}
+	return "paused"
 }

@@ -44,3 +44,16 @@ type Group struct {
 	Expired   int64 `json:"expired,omitempty" doc:"up to this cursor only records are left"`
 	Forgotten int64 `json:"forgotten,omitempty" doc:"up to this cursor nothing is left: read on from it"`
 }
+
+// Attempt is a try at a task that ended without a result.
+type Attempt struct {
+	Number   int       `json:"number"`
+	Endpoint ID        `json:"endpoint"`
+	Epoch    int64     `json:"epoch" doc:"of the session that had it"`
+	Place    string    `json:"place,omitempty" doc:"the manager or worker"`
+	State    State     `json:"state" enum:"accepted,started" doc:"what it was doing until it ended"`
+	Since    time.Time `json:"since" doc:"in that state"`
+	Ended    time.Time `json:"ended"`
+	Code     Code      `json:"code"`
+	Message  string    `json:"message"`
+}

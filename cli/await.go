@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/yonder-run/yonder"
@@ -77,44 +76,12 @@ func (a *app) await(ctx context.Context, c *client.Client, task yonder.ID) (wire
 
 // doing says why there is no result yet, or that there is no such task.
 func doing(ctx context.Context, c *client.Client, task yonder.ID, otherwise string) (string, error) {
-	t, err := c.Task(ctx, task)
-	if err != nil {
-		return "", err
+	e, err := c.Explain(ctx, "tasks", task)
+	if err == nil {
+		return e.Summary, nil
 	}
-	e, err := c.Endpoint(ctx, t.Endpoint)
-	if err != nil {
-		return otherwise, nil //nolint:nilerr // an endpoint may be deleted or not be seen
-	}
-	return explain(t, e), nil
-}
-
-func explain(t yonder.Task, e yonder.Endpoint) string {
-	switch {
-	case !e.Online && e.LastSeen == nil:
-		return fmt.Sprintf("the endpoint %s has never been online: the task waits for it, %s", e.Name, others(e))
-	case !e.Online:
-		return fmt.Sprintf("the endpoint %s has been offline for %s: the task waits for it, %s", e.Name, kit.Span(time.Since(*e.LastSeen)), others(e))
-	case t.State == yonder.RangeStarted:
-		return fmt.Sprintf("running at the endpoint %s, attempt %d", e.Name, t.Attempt)
-	case e.Status != nil && e.Status.Trouble != "":
-		return fmt.Sprintf("waiting at the endpoint %s, which says: %s", e.Name, e.Status.Trouble)
-	case t.State == yonder.RangeQueued:
-		return fmt.Sprintf("queued for the endpoint %s, %s", e.Name, others(e))
-	}
-	return fmt.Sprintf("handed to the endpoint %s, attempt %d", e.Name, t.Attempt) // it tells that one began without hurry
-}
-
-// others says how many tasks wait for the endpoint besides the one that is
-// looked at.
-func others(e yonder.Endpoint) string {
-	switch n := max(0, e.Queued-1); n {
-	case 0:
-		return "and no others"
-	case 1:
-		return "as 1 other does"
-	default:
-		return fmt.Sprintf("as %d others do", n)
-	}
+	_, err = c.Task(ctx, task)
+	return otherwise, err
 }
 
 // pause keeps an answer that comes at once from being asked for at once again.

@@ -15,7 +15,7 @@ import (
 )
 
 func newDoctor(a *app) *cobra.Command {
-	options := doctor.Options{Explain: explain, Login: a.login, Connect: a.client}
+	options := doctor.Options{Login: a.login, Connect: a.client}
 	var noRun bool
 	cmd := &cobra.Command{
 		Use:   "doctor",

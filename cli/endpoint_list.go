@@ -110,6 +110,8 @@ func heard(e *yonder.Endpoint) string {
 	switch {
 	case e == nil:
 		return ""
+	case e.Paused != nil && e.Online:
+		return e.Paused.Word()
 	case e.Online:
 		return "online"
 	case e.LastSeen == nil:

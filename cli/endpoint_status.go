@@ -73,6 +73,9 @@ func (a *app) showEndpoint(e listedEndpoint) {
 	if s := e.Service; s != nil {
 		fields = append(fields, "service", heard(s), "last seen", s.LastSeen, "queued", s.Queued, "outstanding", s.Outstanding,
 			"owner", s.OwnerName, "shared with", shared(s.Sharing), "description", kit.Short(s.Description))
+		if p := s.Paused; p != nil {
+			fields = append(fields, p.Word()+" since", p.Since, "reason", p.Reason)
+		}
 		if e.Here == nil || e.Here.Status == nil {
 			fields = append(fields, "busy", busy(s))
 		}

@@ -113,14 +113,3 @@ func (a *app) waitGroup(ctx context.Context, c *client.Client, id yonder.ID) (yo
 		}
 	}
 }
-
-func newGroupCancel(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:               "cancel ID…",
-		Short:             "Cancel all tasks of groups, also those that run",
-		Example:           "  yonder group cancel 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000",
-		ValidArgsFunction: completeGroups(a, true),
-		Args:              needs(1, -1),
-		RunE:              func(cmd *cobra.Command, args []string) error { return a.cancel(cmd.Context(), "groups", args) },
-	}
-}

@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -89,21 +88,4 @@ func TestLinesAreCalls(t *testing.T) {
 		_, err := lineCall([]byte(line))
 		require.Error(t, err, line)
 	}
-}
-
-func TestWhatATaskWaitsForIsSaid(t *testing.T) {
-	t.Parallel()
-	seen := time.Now()
-	e := yonder.Endpoint{Name: "box", LastSeen: &seen, Queued: 7}
-	task := yonder.Task{State: yonder.RangeQueued, Attempt: 2}
-	require.Contains(t, explain(task, yonder.Endpoint{Name: "box"}), "never been online")
-	require.Contains(t, explain(task, e), "has been offline for")
-	e.Online = true
-	require.Contains(t, explain(task, e), "queued for the endpoint box, as 6 others do")
-	e.Status = &yonder.EndpointStatus{Trouble: "no Python"}
-	require.Contains(t, explain(task, e), "which says: no Python")
-	task.State = yonder.RangeStarted
-	require.Equal(t, "running at the endpoint box, attempt 2", explain(task, e))
-	task.State, e.Status = yonder.RangeAccepted, nil
-	require.Contains(t, explain(task, e), "handed to the endpoint box, attempt 2")
 }

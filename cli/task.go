@@ -231,38 +231,3 @@ func newTaskResult(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&a.files, "files", "", "save the output files of a shell function in this `directory`")
 	return cmd
 }
-
-func newTaskCancel(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:               "cancel ID…",
-		Short:             "Cancel tasks, also those that run",
-		Example:           "  yonder task cancel 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000",
-		ValidArgsFunction: completeTasks(a, true),
-		Args:              needs(1, -1),
-		RunE:              func(cmd *cobra.Command, args []string) error { return a.cancel(cmd.Context(), "tasks", args) },
-	}
-}
-
-func (a *app) cancel(ctx context.Context, what string, args []string) error {
-	ids, err := parseIDs(args)
-	if err != nil {
-		return err
-	}
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
-	var total wire.Cancelled
-	for _, id := range ids {
-		one, err := c.Cancel(ctx, what, id)
-		if err != nil {
-			return err
-		}
-		total.Cancelled += one.Cancelled
-		total.Stopping += one.Stopping
-		total.Done += one.Done
-	}
-	return a.Show(total, func() {
-		a.Printf("%d cancelled, %d being stopped at the endpoint, %d had ended before.\n", total.Cancelled, total.Stopping, total.Done)
-	})
-}

@@ -92,7 +92,7 @@ func TestUpFromNothingToAResultAndDown(t *testing.T) {
 	p.fails(yonder.CodeWalltimeExceeded, "run", "slow", "60", "--walltime", "300ms")
 	a = p.ok("run", "slow", "1.5")
 	require.Equal(t, "done\n", a.out)
-	require.Regexp(t, "(running at|handed to) the endpoint local, attempt 1", a.err, "what is slow shows what it waits for")
+	require.Regexp(t, "attempt 1 runs on|worker is being started for it", a.err, "what is slow shows what it waits for")
 
 	p.mapLines()
 	require.Contains(t, p.ok("endpoint", "status", "local").out, "online")

@@ -161,11 +161,6 @@ func (c *Client) CreateGroup(ctx context.Context, g wire.CreateGroup) (yonder.Gr
 	return repeat[yonder.Group](ctx, c, "/v1/groups", g)
 }
 
-// Cancel cancels a task ("tasks") or a whole group ("groups").
-func (c *Client) Cancel(ctx context.Context, what string, id yonder.ID) (wire.Cancelled, error) {
-	return fetch[wire.Cancelled](ctx, c, http.MethodPost, "/v1/"+what+"/"+id.String()+"/cancel", nil, struct{}{})
-}
-
 // UploadBlob streams a body to the service.
 func (c *Client) UploadBlob(ctx context.Context, body io.Reader) (wire.Blob, error) {
 	return decode[wire.Blob](c.send(ctx, request{method: http.MethodPost, path: "/v1/blobs", stream: body, contentType: wire.TypeBytes}))

@@ -45,7 +45,7 @@ func (s *session) take() intake {
 		switch {
 		case o.epoch != s.epoch.Epoch:
 		case !s.ledger.Offer(o.lease): // declining it would give back what is held
-		case s.draining || s.full != nil:
+		case s.draining || s.resting() || s.full != nil:
 			s.apply(s.ledger.Declined(o.lease.Span))
 			batch.declined = append(batch.declined, o.lease.Span)
 		default:
@@ -87,6 +87,7 @@ func (s *session) acceptBatch(ctx context.Context, batch intake) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.apply(s.ledger.Answered(accept.Spans, answer.Spans))
+	s.giveBack()
 	return nil
 }
 

@@ -118,6 +118,10 @@ func (a *Agent) run(ctx context.Context, ready func()) error {
 	if errors.Is(err, &yonder.Error{Code: yonder.CodeSessionFenced}) {
 		a.yieldManagers(ctx, p)
 	}
+	if errors.Is(err, errDrained) {
+		a.goodbye(ctx, p)
+		return nil
+	}
 	return err
 }
 
@@ -199,7 +203,7 @@ func (a *Agent) connectors(p *parts, spool *bodies.Spool) (err error) {
 	p.server = managers.New(managers.Config{
 		Listen: a.cfg.Managers.Listen, Advertise: a.cfg.Managers.Advertise, File: a.dir("rendezvous.json"),
 		Secret: secret, Slots: a.cfg.Provider.Slots, Pythons: a.opts.Pythons, Kinds: a.cfg.Kinds,
-		Beat: a.cfg.Managers.Heartbeat, Tailed: p.desk.tailed, Logger: a.opts.Logger,
+		CancelGrace: a.cfg.Managers.CancelGrace, Beat: a.cfg.Managers.Heartbeat, Tailed: p.desk.tailed, Logger: a.opts.Logger,
 	}, p.desk, &supply{functions, spool, p.link})
 	scaling := a.cfg.Scaling
 	p.provision = &provision{

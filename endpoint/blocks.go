@@ -30,6 +30,7 @@ type block struct {
 
 	record ledger.Record
 	idle   time.Time
+	said   string // by the provider, last
 }
 
 func newBlocks() blocks {
@@ -118,7 +119,9 @@ func (p *provision) run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		p.giveUp(p.now())
-		p.decide(ctx)
+		if err := p.decide(ctx); err != nil {
+			return err
+		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -202,7 +205,9 @@ func (p *provision) look(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, b := range known {
-		if status := all[b.Handle]; status.State == provider.Ended {
+		status := all[b.Handle]
+		b.said = status.Reason
+		if status.State == provider.Ended {
 			p.gone(b, status.Reason)
 		}
 	}
@@ -248,24 +253,27 @@ func (d *desk) blockLog(id string) string {
 	return filepath.Join(d.cfg.StateDir, "blocks", id+".log")
 }
 
-// decide asks the scaler and does what it says.
-func (p *provision) decide(ctx context.Context) {
+// decide asks the scaler and does what it says. Its error ends the agent.
+func (p *provision) decide(ctx context.Context) error {
 	p.mu.Lock()
-	decision := scaler.Decide(p.policy, p.input())
+	input := p.input()
+	decision := scaler.Decide(p.policy, input)
 	p.blocks.trouble = decision.Trouble
-	if p.draining || !p.listening {
+	if p.draining || !p.listening || p.resting() && input.Tasks == 0 {
 		decision.Start = 0
 	}
 	for _, id := range decision.Drain {
 		p.drainBlock(p.blocks.all[id], "nothing has run on it for long")
 	}
+	err := p.rest()
 	p.mu.Unlock()
 	for range decision.Start {
 		if err := p.start(ctx); err != nil {
 			p.log.Warn("could not start a block", slog.Any("error", err))
-			return
+			break
 		}
 	}
+	return err
 }
 
 func (p *provision) input() scaler.Input {

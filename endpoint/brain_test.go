@@ -206,7 +206,7 @@ func (b *brain) report(r wire.Report, columns [][]byte) (wire.Kind, any) {
 		}
 	}
 	for _, s := range r.Cancelled {
-		b.cancels.Fire(s)
+		b.cancels.Fire(s.Span)
 		for i := s.Lo; i < s.Hi; i++ {
 			b.tasks[i].state = yonder.RangeDone
 		}

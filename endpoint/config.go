@@ -71,6 +71,9 @@ type Managers struct {
 	// its tasks are given up, while its block still runs.
 	Grace    time.Duration `yaml:"grace"`
 	Prefetch int           `yaml:"prefetch"` // tasks given ahead, for each slot
+	// CancelGrace is how long a task that is cancelled or over its walltime has
+	// between SIGTERM and SIGKILL, to write what it must not lose.
+	CancelGrace time.Duration `yaml:"cancel_grace"`
 }
 
 // Limits bound what the agent holds.
@@ -104,6 +107,7 @@ func Defaults() Config {
 		Scaling:  Scaling{MaxBlocks: 1, Idle: 5 * time.Minute},
 		Managers: Managers{
 			Listen: "127.0.0.1:0", Heartbeat: 5 * time.Second, Grace: 2 * time.Minute, Prefetch: 8,
+			CancelGrace: 5 * time.Second,
 		},
 		Limits:     Limits{Tasks: 100_000, Bytes: 256 << 20, FunctionBytes: 1 << 30, SpoolBytes: 10 << 30, LiveBytes: 1 << 20},
 		Journal:    Journal{Sync: true},
@@ -279,6 +283,7 @@ func (c *Config) numbers() map[string][2]int64 {
 		"managers.heartbeat":    {int64(c.Managers.Heartbeat), int64(10 * time.Millisecond)},
 		"managers.grace":        {int64(c.Managers.Grace), 0},
 		"managers.prefetch":     {int64(c.Managers.Prefetch), 0},
+		"managers.cancel_grace": {int64(c.Managers.CancelGrace), int64(time.Millisecond)},
 		"limits.tasks":          {int64(c.Limits.Tasks), 1},
 		"limits.bytes":          {c.Limits.Bytes, 1 << 20},
 		"limits.function_bytes": {c.Limits.FunctionBytes, 1 << 20},
@@ -288,7 +293,13 @@ func (c *Config) numbers() map[string][2]int64 {
 	}
 }
 
+// maxCancelGrace bounds how long a task that ignores SIGTERM keeps its slot.
+const maxCancelGrace = 10 * time.Minute
+
 func (c *Config) checkNumbers() error {
+	if c.Managers.CancelGrace > maxCancelGrace {
+		return invalid("managers.cancel_grace", "is %s, can be at most %s", c.Managers.CancelGrace, maxCancelGrace)
+	}
 	numbers := c.numbers()
 	for _, field := range slices.Sorted(maps.Keys(numbers)) {
 		if n := numbers[field]; n[0] < n[1] {

@@ -48,9 +48,12 @@ type desk struct {
 	opened      bool // the epoch is this session's, not the last one's
 	live        bool // reconciled: work may be dispatched
 	draining    bool // no new work
+	turn        wire.Turn
 	full        error
 	fence       *wire.Fence
 	fenced      signal
+	looks       map[int64]*looking // that managers have not answered yet
+	lastLook    int64
 }
 
 // manager is one that is connected, or that has tasks and may come back.
@@ -62,6 +65,7 @@ type manager struct {
 	slots     int
 	beat      wire.Beat
 	draining  bool
+	looks     bool // it answers LookTask
 
 	environments []string
 }
@@ -91,6 +95,7 @@ func newDesk(cfg Config, log *slog.Logger, j *journal.Journal, spool *bodies.Spo
 		ledger: ledger.New(), router: router.New(cfg.Managers.Prefetch),
 		payloads: map[ledger.Record]*payload{}, managers: map[string]*manager{}, blocks: newBlocks(),
 		tails: newTails(cfg.Limits.LiveBytes),
+		looks: map[int64]*looking{},
 	}
 }
 

@@ -54,7 +54,7 @@ type piece struct {
 
 // dispatch gives managers what they have room for. The caller holds the lock.
 func (d *desk) dispatch() {
-	if !d.live || d.full != nil {
+	if !d.live || d.full != nil || d.paused() {
 		return
 	}
 	pieces := d.place()

@@ -25,6 +25,7 @@ type fakeManager struct {
 	file, id, block string
 	hold            bool // finish nothing before release
 	large           bool // send results as blobs
+	looks           bool // say that it answers questions about tasks
 	log             *slog.Logger
 
 	got     testsignal.Signal[wire.Lease]
@@ -37,6 +38,7 @@ type fakeManager struct {
 	client  *managertest.Client
 	epoch   int64
 	seq     int64
+	answer  *wire.TaskView // to all questions about tasks; nil: none
 	running map[wire.Span]held
 	unacked []unacked
 	begun   map[[2]int]int // (task, attempt) → times begun
@@ -88,7 +90,7 @@ func (m *fakeManager) run(ctx context.Context, ready func()) error {
 func (m *fakeManager) serve(ctx context.Context) error {
 	m.mu.Lock()
 	hello := wire.ManagerHello{
-		Manager: m.id, Block: m.block, Slots: 4, Hostname: "node", Epoch: m.epoch,
+		Manager: m.id, Block: m.block, Slots: 4, Hostname: "node", Epoch: m.epoch, Looks: m.looks,
 		Pythons: []wire.Interpreter{{Version: "3.11.7"}},
 	}
 	for span := range m.running {
@@ -182,6 +184,14 @@ func (m *fakeManager) handle(c *managertest.Client, frame wire.Frame) error {
 			return err
 		}
 		m.asked.Fire(t)
+	case wire.KindLookTask:
+		var look wire.LookTask
+		if err := frame.Decode(wire.KindLookTask, &look); err != nil || m.answer == nil {
+			return err
+		}
+		answer := *m.answer
+		answer.ID = look.ID
+		return c.Send(wire.KindTaskView, answer)
 	case wire.KindBeat:
 		return c.Send(wire.KindBeat, wire.Beat{Busy: len(m.running)})
 	}
@@ -217,7 +227,7 @@ func (m *fakeManager) stop(c *managertest.Client, span wire.Span) {
 		ended := have
 		ended.Lo, ended.Hi = lo, hi
 		m.seq++
-		m.tell(unacked{done: wire.Done{Seq: m.seq, Cancelled: []wire.Span{ended}}})
+		m.tell(unacked{done: wire.Done{Seq: m.seq, Cancelled: []wire.Stopped{{Span: ended}}}})
 		m.stopped.Fire(ended)
 	}
 	_ = c
@@ -263,8 +273,8 @@ func (m *fakeManager) send(u unacked) {
 	_ = m.client.Send(wire.KindDone, u.done, u.columns...)
 }
 
-// answer answers a question.
-func (m *fakeManager) answer(told wire.Tailed, columns ...[]byte) {
+// tailed answers a question about a running task.
+func (m *fakeManager) tailed(told wire.Tailed, columns ...[]byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	_ = m.client.Send(wire.KindTailed, told, columns...)

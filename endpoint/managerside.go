@@ -20,7 +20,7 @@ func (d *desk) Hello(peer managers.Peer, hello wire.ManagerHello) error {
 	defer d.mu.Unlock()
 	m := &manager{
 		id: hello.Manager, block: hello.Block, host: hello.Hostname, peer: peer, slots: hello.Slots,
-		environments: d.environments(hello),
+		environments: d.environments(hello), looks: hello.Looks,
 	}
 	if old := d.managers[m.id]; old != nil {
 		m.draining = old.draining

@@ -104,7 +104,7 @@ func (s *session) capabilities() wire.Capabilities {
 func (d *desk) capacity() wire.Capacity {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.full != nil || d.draining {
+	if d.full != nil || d.draining || d.resting() {
 		return wire.Capacity{}
 	}
 	return wire.Capacity{Tasks: d.cfg.Limits.Tasks, Bytes: d.cfg.Limits.Bytes}
@@ -130,6 +130,7 @@ func (s *session) reconcile(ctx context.Context) error {
 		s.locked(func() {
 			s.apply(s.ledger.Drop(answer.Drop))
 			s.apply(s.ledger.Answered(spans, nil))
+			s.takeTurn(answer.Turn)
 		})
 	}
 	s.locked(func() {
@@ -159,6 +160,7 @@ func (s *session) heartbeats(ctx context.Context) error {
 		if len(reply.Cancel) > 0 {
 			s.Cancel(wire.Spans{Spans: reply.Cancel})
 		}
+		s.Turn(reply.Turn)
 		s.recover()
 		select {
 		case <-ctx.Done():

@@ -56,6 +56,10 @@ func ReadStatus(stateDir string) (StatusFile, error) {
 func (d *desk) status(outside string) wire.Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return d.statusNow(outside)
+}
+
+func (d *desk) statusNow(outside string) wire.Status {
 	s := wire.Status{Blocks: len(d.blocks.all), Slots: d.router.Slots(), Held: d.ledger.Held()}
 	for _, m := range d.managers {
 		if m.peer != nil {

@@ -80,11 +80,12 @@ func (d *desk) ask(t wire.Tail, answer answerTail) (wire.Tailed, bool) {
 	if !d.live {
 		return away("the agent has just begun or is about to end"), false
 	}
-	state, id := d.ledger.At(t.Task, t.After.Attempt)
-	if state == ledger.Offered || state == ledger.Accepted {
+	seen := d.ledger.See(t.Task.Bundle(), t.After.Attempt, t.Task.Index())
+	if seen.State == ledger.Offered || seen.State == ledger.Accepted {
 		return wire.Tailed{State: wire.TailWaiting}, false
 	}
-	if id = d.tails.manager(t, id, d.now()); id == "" {
+	id := d.tails.manager(t, seen.Manager, d.now())
+	if id == "" {
 		return wire.Tailed{State: wire.TailUnknown}, false
 	}
 	m := d.managers[id]

@@ -56,8 +56,8 @@ func TestQuestionsReachTheManagerThatHasTheTask(t *testing.T) {
 	asked := m.asked.Wait(t)
 	require.Equal(t, b.bundle.Task(1), asked.Task)
 	require.Equal(t, wire.Mark{Attempt: 1, Output: 4}, asked.After)
-	m.answer(wire.Tailed{Seq: asked.Seq + 1, State: wire.TailRunning}) // of nobody's
-	m.answer(wire.Tailed{
+	m.tailed(wire.Tailed{Seq: asked.Seq + 1, State: wire.TailRunning}) // of nobody's
+	m.tailed(wire.Tailed{
 		Seq: asked.Seq, State: wire.TailRunning, Next: wire.Mark{Attempt: 1, Output: 9},
 		Pieces: []wire.Piece{{Stream: wire.StreamStdout, At: 4}},
 	}, []byte("hello"))
@@ -78,13 +78,13 @@ func TestTheEndOfTheOutputIsFoundAfterTheResult(t *testing.T) {
 	b, _, m := running(t, nil)
 	answer := b.tail(t, 1, 1)
 	asked := m.asked.Wait(t)
-	m.answer(wire.Tailed{Seq: asked.Seq, State: wire.TailRunning})
+	m.tailed(wire.Tailed{Seq: asked.Seq, State: wire.TailRunning})
 	<-answer
 	m.release()
 	b.pump(t, 3)
 	answer = b.tail(t, 1, 1)
 	asked = m.asked.Wait(t)
-	m.answer(wire.Tailed{Seq: asked.Seq, State: wire.TailEnded})
+	m.tailed(wire.Tailed{Seq: asked.Seq, State: wire.TailEnded})
 	require.Equal(t, wire.TailEnded, (<-answer).State)
 	require.Equal(t, wire.TailUnknown, (<-b.tail(t, 2, 1)).State, "nobody has asked about this one")
 }
@@ -111,7 +111,7 @@ func TestReadersAreToldToWait(t *testing.T) {
 	for range 3 {
 		answer := b.tail(t, 1, 1)
 		asked := m.asked.Wait(t)
-		m.answer(wire.Tailed{
+		m.tailed(wire.Tailed{
 			Seq: asked.Seq, State: wire.TailRunning, Pieces: []wire.Piece{{Stream: wire.StreamStdout}},
 		}, make([]byte, 300<<10))
 		pause = (<-answer).Pause

@@ -19,7 +19,7 @@ func (a fromAgent) Hello() wire.ManagerHello {
 	return query(d, func() wire.ManagerHello {
 		return wire.ManagerHello{
 			Manager: d.name, Block: d.cfg.Block, Hostname: d.hostname, PID: os.Getpid(), Slots: d.cfg.Slots,
-			Pythons: d.cfg.Pythons, Kinds: d.cfg.Kinds, Holds: d.holdings(),
+			Pythons: d.cfg.Pythons, Kinds: d.cfg.Kinds, Holds: d.holdings(), Looks: true,
 		}
 	})
 }
@@ -68,6 +68,8 @@ func (d *desk) frame(frame wire.Frame) error {
 		return with(frame, func(chunk wire.BlobChunk) error { return d.blobChunk(chunk, frame.Columns) })
 	case wire.KindTail:
 		return with(frame, d.tail)
+	case wire.KindLookTask:
+		return with(frame, d.lookTask)
 	case wire.KindDrain:
 		return with(frame, func(drain wire.Drain) error {
 			d.log.Info("draining", slog.String("reason", drain.Reason))

@@ -188,7 +188,7 @@ type outcome struct {
 	wire.Entry
 	payload   []byte
 	lost      *wire.Loss
-	cancelled *wire.Span
+	cancelled *wire.Stopped
 }
 
 // value of a result.
@@ -233,8 +233,8 @@ func (a *agent) unacknowledged(tasks int) (map[int]outcome, int64) {
 		for _, loss := range done.Lost {
 			add(loss.Lo, loss.Hi, outcome{lost: &loss})
 		}
-		for _, span := range done.Cancelled {
-			add(span.Lo, span.Hi, outcome{cancelled: &span})
+		for _, stopped := range done.Cancelled {
+			add(stopped.Lo, stopped.Hi, outcome{cancelled: &stopped})
 		}
 	}
 	require.Len(a.t, all, tasks)

@@ -186,7 +186,7 @@ func (d *desk) tick() {
 	now := time.Now()
 	d.act(d.pool.Tick(now))
 	if len(d.tails) > 0 && now.Sub(d.looked) >= lookEvery {
-		d.look(now)
+		d.answerTails(now)
 	}
 	if now.Before(d.retry) {
 		return

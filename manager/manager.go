@@ -38,8 +38,8 @@ type Config struct {
 	// Native is the command that starts zygotes of kinds that need no
 	// interpreter; this program's "worker" by default.
 	Native []string
-	// Grace is how long a cancelled task has between SIGTERM and SIGKILL: 5 s
-	// by default, enough to write a file.
+	// Grace is how long a cancelled task has between SIGTERM and SIGKILL: what
+	// the endpoint says or 5 s by default, enough to write a file.
 	Grace time.Duration
 	// StartTimeout is how long a worker may take to start: 1 min by default,
 	// because shared file systems can be slow.
@@ -73,7 +73,7 @@ func (c *Config) defaults(r wire.Rendezvous) {
 	if len(c.Kinds) == 0 {
 		c.Kinds = yonder.FunctionKinds
 	}
-	c.Grace = cmp.Or(c.Grace, 5*time.Second)
+	c.Grace = cmp.Or(c.Grace, time.Duration(r.CancelGrace*float64(time.Second)), 5*time.Second)
 	c.StartTimeout = cmp.Or(c.StartTimeout, time.Minute)
 	c.WorkerIdle = cmp.Or(c.WorkerIdle, 5*time.Minute)
 	c.OrphanIdle = cmp.Or(c.OrphanIdle, 10*time.Minute)

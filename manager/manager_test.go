@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -194,10 +195,73 @@ func TestCancelEndsTheGroup(t *testing.T) {
 	a.recv(wire.KindBegun)
 	all := pids(t, file)
 	a.send(wire.KindStop, wire.Spans{Spans: []wire.Span{lease.Span}})
-	require.NotNil(t, a.outcomes(1)[0].cancelled)
+	ended := a.outcomes(1)[0].cancelled
+	require.Equal(t, lease.Span, ended.Span)
+	require.Equal(t, wire.StoppedTerminated, ended.How)
 	for _, pid := range all {
 		gone(t, pid)
 	}
+}
+
+// What left the worker's group or session, or takes no SIGTERM, ends with the
+// task: after the grace period at the latest, and before its end is told.
+func TestNothingOutlivesAStoppedTask(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells who came of whom")
+	}
+	for name, stop := range map[string]func(*agent, wire.Lease){
+		"cancelled": func(a *agent, lease wire.Lease) {
+			a.send(wire.KindStop, wire.Spans{Spans: []wire.Span{lease.Span}})
+			require.Equal(t, wire.StoppedKilled, a.outcomes(1)[0].cancelled.How)
+		},
+		"over its walltime": func(a *agent, _ wire.Lease) {
+			require.Equal(t, "walltime_exceeded", a.outcomes(1)[0].error()["code"])
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, _ := connected(t, func(c *manager.Config) { c.Grace = 300 * time.Millisecond })
+			file := filepath.Join(t.TempDir(), "pids")
+			lease, columns := a.lease("scattered", []any{file})
+			if name != "cancelled" {
+				lease.Walltime = 3
+			}
+			a.give(lease, columns...)
+			a.recv(wire.KindBegun)
+			all := pids(t, file)
+			require.Greater(t, len(all), 3)
+			stop(a, lease)
+			for _, pid := range all {
+				gone(t, pid)
+			}
+			require.EqualValues(t, 3, a.run("add", 1, 2).value(t), "the slot is free again")
+		})
+	}
+}
+
+// In a chunk, the tasks that a worker had finished keep their results, those
+// that it had not begun are run, and the one that is stopped ends.
+func TestCancelOfOneTaskOfAChunk(t *testing.T) {
+	t.Parallel()
+	a, _ := connected(t, func(c *manager.Config) { c.Slots = 1 })
+	a.run("pass_or_stay", "") // so that it is known to be fast, and runs in slices
+	file := filepath.Join(t.TempDir(), "pids")
+	lease, columns := a.lease("pass_or_stay", []any{""}, []any{""}, []any{file}, []any{""})
+	a.give(lease, columns...)
+	a.recv(wire.KindBegun)
+	all := pids(t, file)
+	stop := lease.Span
+	stop.Lo, stop.Hi = 2, 3
+	a.send(wire.KindStop, wire.Spans{Spans: []wire.Span{stop}})
+	done := a.outcomes(4)
+	require.Equal(t, stop, done[2].cancelled.Span)
+	require.Equal(t, wire.StoppedTerminated, done[2].cancelled.How)
+	for _, i := range []int{0, 1, 3} {
+		require.Nil(t, done[i].lost, "task %d", i)
+		require.Nil(t, done[i].value(t), "task %d", i)
+	}
+	gone(t, all[0])
 }
 
 func TestCancelOfWhatWaits(t *testing.T) {
@@ -213,10 +277,12 @@ func TestCancelOfWhatWaits(t *testing.T) {
 	cut := waiting.Span
 	cut.Lo = 2
 	a.send(wire.KindStop, wire.Spans{Spans: []wire.Span{cut}})
-	require.Equal(t, cut, *a.outcomes(1)[2].cancelled)
+	require.Equal(t, wire.Stopped{Span: cut, How: wire.StoppedWaiting}, *a.outcomes(1)[2].cancelled)
 	a.send(wire.KindStop, wire.Spans{Spans: []wire.Span{blocking.Span}})
 	done := a.outcomes(2)
-	require.Equal(t, blocking.Span, *done[0].cancelled, "it ignores SIGTERM, and is killed")
+	require.Equal(t, blocking.Span, done[0].cancelled.Span)
+	require.Equal(t, wire.StoppedKilled, done[0].cancelled.How, "it ignores SIGTERM")
+	require.Positive(t, done[0].cancelled.Seconds)
 	require.EqualValues(t, 3, done[1].value(t))
 }
 

@@ -47,12 +47,12 @@ func (d *desk) tail(t wire.Tail) error {
 	t.Bytes = min(t.Bytes, maxTailBytes)
 	wait := time.Duration(min(t.Wait, maxTailWait.Seconds()) * float64(time.Second))
 	d.tails = append(d.tails, tail{t, now.Add(wait)})
-	d.look(now)
+	d.answerTails(now)
 	return nil
 }
 
-// look answers the questions that can be answered.
-func (d *desk) look(now time.Time) {
+// answerTails answers the questions that can be answered.
+func (d *desk) answerTails(now time.Time) {
 	d.looked = now
 	d.tails = slices.DeleteFunc(d.tails, func(t tail) bool {
 		a, final := d.latest(now, t.Tail)

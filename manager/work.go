@@ -209,7 +209,7 @@ func (d *desk) stop(spans []wire.Span) {
 		for w := range d.works {
 			if attemptOf(w.lease.Span) == attemptOf(span) {
 				for _, r := range w.waiting.Remove(rangeOf(span)) {
-					cancelled := attemptOf(span).span(r)
+					cancelled := wire.Stopped{Span: attemptOf(span).span(r), How: wire.StoppedWaiting}
 					d.outbox.Add(outbox.End{Cancelled: &cancelled})
 				}
 				d.settle(w)

@@ -49,6 +49,9 @@ func (d *desk) act(actions []pool.Action) {
 			d.start(a)
 		case pool.Signal:
 			d.host.Signal(a.Worker, a.Kill)
+		case pool.Look:
+			run, index := d.host.Whereabouts(a.Worker)
+			actions = append(actions, d.pool.At(time.Now(), a.Worker, run, index)...)
 		case pool.End:
 			d.ended(a)
 		case pool.Release:
@@ -136,7 +139,7 @@ func (d *desk) results(w *work, worker string, report workerproc.Report) {
 	for i, e := range report.Entries {
 		entry := &wire.Entry{
 			Bundle: w.lease.Bundle, Attempt: w.lease.Attempt, Lo: e.Lo, Hi: e.Hi, Outcome: e.Outcome, Form: e.Form, Message: e.Message,
-			Started: e.Started, Finished: e.Finished, Worker: d.hostname + "/" + worker,
+			Started: e.Started, Finished: e.Finished, Worker: d.where(worker),
 		}
 		if i == 0 {
 			entry.Stdout, entry.Stderr = report.Stdout, report.Stderr
@@ -173,12 +176,32 @@ func (d *desk) ended(a pool.End) {
 	span := attemptOf(w.lease.Span).span(r)
 	switch a.How {
 	case pool.EndCancelled:
-		d.outbox.Add(outbox.End{Cancelled: &span})
+		d.outbox.Add(outbox.End{Cancelled: stopped(a, span)})
 	case pool.EndFailed:
 		d.failTasks(w, r, a.Code, a.Message)
 	case pool.EndLost, pool.EndReturned:
 		d.outbox.Add(outbox.End{Lost: &wire.Loss{
-			Span: span, Started: a.How == pool.EndLost, Code: a.Code, Message: a.Message,
+			Span: span, Started: a.How == pool.EndLost, Code: a.Code, Message: a.Message, Where: d.where(a.Worker),
 		}})
 	}
+}
+
+// stopped says how a span took being cancelled.
+func stopped(a pool.End, span wire.Span) *wire.Stopped {
+	how := wire.StoppedTerminated
+	switch {
+	case a.Worker == "":
+		how = wire.StoppedWaiting
+	case a.Killed:
+		how = wire.StoppedKilled
+	}
+	return &wire.Stopped{Span: span, How: how, Seconds: a.Took.Seconds()}
+}
+
+// where names a worker of this node for people.
+func (d *desk) where(worker string) string {
+	if worker == "" {
+		return d.hostname
+	}
+	return d.hostname + "/" + worker
 }

@@ -113,7 +113,7 @@ func TestAnEndpointKnowsNothingOfOthers(t *testing.T) {
 		wire.Accept{Epoch: thief.Epoch, Spans: []wire.Span{span}}, wire.KindSpans)
 	require.Equal(t, []wire.Span{span}, refused.Spans)
 	servicetest.Ask[wire.Spans](t, thief, "report", wire.KindReport, wire.Report{
-		Epoch: thief.Epoch, Lost: []wire.Loss{{Span: span, Started: true}}, Cancelled: []wire.Span{span},
+		Epoch: thief.Epoch, Lost: []wire.Loss{{Span: span, Started: true}}, Cancelled: []wire.Stopped{{Span: span}},
 	}, wire.KindSpans)
 	thief.Refused(t, yonder.CodeNotFound, "function", wire.KindFunctionGet, wire.FunctionGet{Epoch: thief.Epoch, Hash: leases[0].Hash})
 

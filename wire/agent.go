@@ -59,6 +59,14 @@ type SessionOpened struct {
 	Wire             int       `json:"wire"`
 }
 
+// Turn says whether the endpoint is to work. It comes with the last page of a
+// reconciliation, with every heartbeat, and as a hint; of two the one with the higher number is
+// the later one.
+type Turn struct {
+	Number int64         `json:"number"`
+	Paused *yonder.Pause `json:"paused,omitempty"` // nil: it works
+}
+
 // Holding is a span as the agent's journal has it.
 type Holding struct {
 	Span
@@ -77,6 +85,7 @@ type Reconcile struct {
 // Reconciled lists what the agent must drop: done, cancelled or given away.
 type Reconciled struct {
 	Drop []Span `json:"drop"`
+	Turn Turn   `json:"turn,omitzero"`
 }
 
 // Lease is a span offered to a session, with what is common to its tasks.
@@ -127,17 +136,18 @@ type Loss struct {
 	Started bool        `json:"started"`
 	Code    yonder.Code `json:"code"`
 	Message string      `json:"message"`
+	Where   string      `json:"where,omitempty"` // it was: "host/worker", for people
 }
 
 // Report carries what happened to accepted spans. Column i is the payload of
 // Results[i]. The answer lists results that were refused as stale; the agent
 // forgets a result once it is answered, refused or not.
 type Report struct {
-	Epoch     int64   `json:"epoch"`
-	Started   []Span  `json:"started,omitempty"`
-	Results   []Entry `json:"results,omitempty"`
-	Lost      []Loss  `json:"lost,omitempty"`
-	Cancelled []Span  `json:"cancelled,omitempty"`
+	Epoch     int64     `json:"epoch"`
+	Started   []Span    `json:"started,omitempty"`
+	Results   []Entry   `json:"results,omitempty"`
+	Lost      []Loss    `json:"lost,omitempty"`
+	Cancelled []Stopped `json:"cancelled,omitempty"`
 }
 
 // Heartbeat renews the session.
@@ -150,6 +160,7 @@ type Heartbeat struct {
 // HeartbeatReply repeats what hints may have failed to bring.
 type HeartbeatReply struct {
 	Cancel []Span `json:"cancel,omitempty"`
+	Turn   Turn   `json:"turn,omitzero"`
 }
 
 // FunctionGet asks for the body of a function of a lease.

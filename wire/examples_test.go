@@ -42,7 +42,12 @@ var (
 	}
 	payloads = [][]byte{[]byte("Y1p\x00\x03\x0b\x00\x00a"), {}, {0, 0xff, 0x80}, []byte("Y1j\x00\x03\x0b\x00\x00[]"), []byte("chunk")}
 	mark     = wire.Mark{Attempt: 2, Output: 1 << 31, Values: 3, Calls: 4}
-	holding  = []wire.Holding{{Span: span, State: yonder.RangeAccepted}, {Span: span, State: yonder.RangeStarted}}
+	turn     = wire.Turn{Number: 3, Paused: &yonder.Pause{Drain: true, Exit: true, Reason: "Wartung für 1 h", Since: giveUp}}
+	taskView = wire.TaskView{
+		ID: 3, State: wire.ManagerRunning, Environment: "/usr/bin/python3", Worker: "w3", PID: 4712, Since: 1764720306000004,
+		Printed: 1764720306000005, Ahead: 2, Siblings: 7, Busy: 64, Slots: 64, Failures: 1, Trouble: "workers do not start",
+	}
+	holding = []wire.Holding{{Span: span, State: yonder.RangeAccepted}, {Span: span, State: yonder.RangeStarted}}
 )
 
 // examples fill every field once: what is empty here is not held together.
@@ -54,7 +59,7 @@ var examples = map[wire.Kind]example{
 		Blobs: map[int]wire.Blob{3: blob},
 	}, payloads[:4]},
 	wire.KindResult: {wire.ResultPage{Group: id(5), Cursor: 18, Entries: []wire.ResultEntry{
-		{Entry: entry, Cursor: 17, Endpoint: id(6), Submitted: 1764720300000000, Accepted: 1764720307000000, Offered: 1764720301000000},
+		{Entry: entry, Cursor: 17, Endpoint: id(6), Submitted: 1764720300000000, Accepted: 1764720307000000},
 		{Entry: chunkEntry, Cursor: 18, Skip: 2, Endpoint: id(6)},
 	}}, [][]byte{payloads[0], {}}},
 
@@ -71,7 +76,7 @@ var examples = map[wire.Kind]example{
 	}, nil},
 	wire.KindSessionOpened: {wire.SessionOpened{Epoch: 4, Owner: id(2), HeartbeatSeconds: 15, Wire: 1}, nil},
 	wire.KindReconcile:     {wire.Reconcile{Epoch: 4, Held: holding, Last: true}, nil},
-	wire.KindReconciled:    {wire.Reconciled{Drop: []wire.Span{span}}, nil},
+	wire.KindReconciled:    {wire.Reconciled{Drop: []wire.Span{span}, Turn: wire.Turn{Number: 2}}, nil},
 	wire.KindOffer:         {wire.Offer{Epoch: 4, Leases: []wire.Lease{lease, chunkLease}}, payloads},
 	wire.KindAccept: {wire.Accept{
 		Epoch: 4, Spans: []wire.Span{span}, Declined: []wire.Span{{Bundle: id(4), Attempt: 1, Lo: 0, Hi: 9}},
@@ -79,19 +84,35 @@ var examples = map[wire.Kind]example{
 	wire.KindSpans: {wire.Spans{Epoch: 4, Spans: []wire.Span{span}, Cause: "cancelled meanwhile"}, nil},
 	wire.KindReport: {wire.Report{
 		Epoch: 4, Started: []wire.Span{span}, Results: []wire.Entry{entry, chunkEntry},
-		Lost:      []wire.Loss{{Span: span, Started: true, Code: yonder.CodeWorkerFailed, Message: "killed by signal 11"}},
-		Cancelled: []wire.Span{span},
+		Lost:      []wire.Loss{{Span: span, Started: true, Code: yonder.CodeWorkerFailed, Message: "killed by signal 11", Where: "node7/w3"}},
+		Cancelled: []wire.Stopped{{Span: span, How: wire.StoppedKilled, Seconds: 5.25}},
 	}, [][]byte{payloads[0], {}}},
 	wire.KindHeartbeat: {wire.Heartbeat{
 		Epoch: 4, Capacity: wire.Capacity{Tasks: 10, Bytes: 1 << 20},
 		Status: wire.Status{Managers: 2, Blocks: 1, Slots: 128, Busy: 100, Held: 400, Trouble: "no interpreter 3.13"},
 	}, nil},
-	wire.KindHeartbeatReply: {wire.HeartbeatReply{Cancel: []wire.Span{span}}, nil},
+	wire.KindHeartbeatReply: {wire.HeartbeatReply{Cancel: []wire.Span{span}, Turn: turn}, nil},
 	wire.KindFunctionGet:    {wire.FunctionGet{Epoch: 4, Hash: hash}, nil},
 	wire.KindFunction:       {wire.FunctionBody{Hash: hash, Blob: &blob}, [][]byte{[]byte("def f(): pass\n")}},
 	wire.KindCancel:         {wire.Spans{Epoch: 4, Spans: []wire.Span{span}, Cause: "asked by its owner"}, nil},
 	wire.KindFence:          {wire.Fence{Epoch: 5}, nil},
 	wire.KindSessionClose:   {wire.Fence{Epoch: 4}, nil},
+	wire.KindTurn:           {turn, nil},
+	wire.KindLook:           {wire.Look{Task: new(id(1).Task(12)), Attempt: 2}, nil},
+	wire.KindView: {wire.View{
+		Status: wire.Status{Managers: 1, Blocks: 2, Slots: 64, Busy: 64, Held: 100}, Capacity: wire.Capacity{Tasks: 1000, Bytes: 1 << 20},
+		Pythons: []wire.Interpreter{python},
+		Blocks:  []wire.BlockView{{ID: "b2", Handle: "4711", State: yonder.BlockRequested, Since: 1764720306000001, Reason: "Priority"}},
+		Managers: []wire.ManagerView{{
+			ID: "m1", Block: "b1", Host: "knoten7", Slots: 64, Busy: 64, Given: 70, Pythons: []string{"3.11"}, Draining: true,
+			Lost: 1764720306000002, Trouble: "workers do not start",
+		}},
+		MaxBlocks: 4, Failures: 2, Failure: "invalid partition", Failed: 1764720306000003,
+		Task: &wire.AgentTask{
+			State: wire.AgentDispatched, Cancel: true, Python: "3.11", Waiting: 3, Manager: "m1", Host: "knoten7", Block: "b1",
+			Detail: &taskView, Silence: "it did not answer within 1s",
+		},
+	}, nil},
 
 	wire.KindTail: {wire.Tail{Seq: 7, Task: id(1).Task(12), After: mark, Wait: 10, Bytes: 65536, Output: true, Values: true}, nil},
 	wire.KindTailed: {wire.Tailed{
@@ -104,7 +125,7 @@ var examples = map[wire.Kind]example{
 
 	wire.KindManagerHello: {wire.ManagerHello{
 		WireOldest: 1, WireNewest: 1, Manager: "m1", Block: "b1", Secret: "s3cret", Epoch: 4, Hostname: "knoten7", PID: 4711,
-		Slots: 64, Pythons: []wire.Interpreter{python}, Kinds: []string{"python", "shell"}, Holds: holding,
+		Slots: 64, Pythons: []wire.Interpreter{python}, Kinds: []string{"python", "shell"}, Looks: true, Holds: holding,
 	}, nil},
 	wire.KindManagerWelcome: {wire.ManagerWelcome{
 		Wire: 1, Epoch: 4, BeatEvery: 2.5, InlineBytes: 1 << 16, Drop: []wire.Span{span},
@@ -113,7 +134,7 @@ var examples = map[wire.Kind]example{
 	wire.KindDone: {wire.Done{
 		Seq: 12, Results: []wire.Entry{entry, chunkEntry},
 		Lost:      []wire.Loss{{Span: span, Code: yonder.CodeNoInterpreter, Message: "no Python 3.13 here"}},
-		Cancelled: []wire.Span{span},
+		Cancelled: []wire.Stopped{{Span: span, How: wire.StoppedWaiting}},
 	}, [][]byte{payloads[0], {}}},
 	wire.KindDoneAck: {wire.DoneAck{Seq: 12}, nil},
 	wire.KindBeat:    {wire.Beat{Busy: 60, Free: 4, Workers: 62, Trouble: "workers of 3.11 crash"}, nil},
@@ -126,7 +147,9 @@ var examples = map[wire.Kind]example{
 	wire.KindBlobChunk: {wire.BlobChunk{
 		Blob: blob, Span: &span, Offset: 1 << 20, Last: true, Error: &yonder.Error{Code: yonder.CodeForbidden, Message: "not this task's"},
 	}, [][]byte{{1, 2, 3}}},
-	wire.KindBegun: {wire.Spans{Spans: []wire.Span{span}}, nil},
+	wire.KindBegun:    {wire.Spans{Spans: []wire.Span{span}}, nil},
+	wire.KindLookTask: {wire.LookTask{ID: 3, Task: id(1).Task(12), Attempt: 2}, nil},
+	wire.KindTaskView: {taskView, nil},
 
 	wire.KindWorkerHello: {wire.WorkerHello{Wire: 1, Role: "worker", Worker: "w3", PID: 4712, Python: "3.11.7"}, nil},
 	wire.KindFork: {wire.Fork{

@@ -26,6 +26,9 @@ const (
 	KindSessionClose   Kind = 35
 	KindTail           Kind = 40 // Tail; from service to agent and from agent to manager
 	KindTailed         Kind = 41 // Tailed: its answer; columns: one per piece
+	KindTurn           Kind = 42 // Turn
+	KindLook           Kind = 43 // Look: how things are at the endpoint
+	KindView           Kind = 44 // View: the answer to Look
 
 	KindManagerHello   Kind = 50
 	KindManagerWelcome Kind = 51
@@ -39,6 +42,8 @@ const (
 	KindBody           Kind = 59 // Body; column 0: the function's body
 	KindBlobChunk      Kind = 60 // BlobChunk; column 0: bytes
 	KindBegun          Kind = 61 // Spans a worker has begun
+	KindLookTask       Kind = 65 // LookTask: how a task is at the manager
+	KindTaskView       Kind = 66 // TaskView: the answer to LookTask
 
 	KindWorkerHello Kind = 80
 	KindFork        Kind = 81
@@ -65,10 +70,12 @@ var kindNames = map[Kind]string{
 	KindHeartbeat: "heartbeat", KindHeartbeatReply: "heartbeat reply",
 	KindFunctionGet: "function get", KindFunction: "function", KindCancel: "cancel",
 	KindFence: "fence", KindSessionClose: "session close",
+	KindTurn: "turn", KindLook: "look", KindView: "view",
 	KindManagerHello: "manager hello", KindManagerWelcome: "manager welcome",
 	KindWork: "work", KindDone: "done", KindDoneAck: "done ack", KindBeat: "beat",
 	KindStop: "stop", KindDrain: "drain", KindNeed: "need", KindBody: "body",
 	KindBlobChunk: "blob chunk", KindBegun: "begun",
+	KindLookTask: "look task", KindTaskView: "task view",
 	KindWorkerHello: "worker hello", KindFork: "fork", KindExited: "exited",
 	KindLoad: "load", KindRun: "run", KindRan: "ran",
 	KindTail: "tail", KindTailed: "tailed", KindYield: "yield",

@@ -16,6 +16,8 @@ type ManagerHello struct {
 	Slots      int           `json:"slots"`
 	Pythons    []Interpreter `json:"pythons"`
 	Kinds      []string      `json:"kinds,omitempty"` // of functions; none: python only
+	// Looks says that the manager answers LookTask.
+	Looks bool `json:"looks,omitempty"`
 	// Holds are the spans this manager has: waiting, running or finished and
 	// not yet acknowledged. Done frames for the finished ones follow.
 	Holds []Holding `json:"holds"`
@@ -41,10 +43,10 @@ type Work struct {
 // Done reports spans that ended on a manager; column i belongs to Results[i].
 // The manager keeps them until DoneAck.
 type Done struct {
-	Seq       int64   `json:"seq"`
-	Results   []Entry `json:"results,omitempty"`
-	Lost      []Loss  `json:"lost,omitempty"`
-	Cancelled []Span  `json:"cancelled,omitempty"`
+	Seq       int64     `json:"seq"`
+	Results   []Entry   `json:"results,omitempty"`
+	Lost      []Loss    `json:"lost,omitempty"`
+	Cancelled []Stopped `json:"cancelled,omitempty"`
 }
 
 // DoneAck says that Done frames up to and including Seq are journalled.

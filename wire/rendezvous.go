@@ -16,4 +16,7 @@ type Rendezvous struct {
 	Pythons []Interpreter `json:"pythons,omitempty"`
 	// Kinds of functions that may run; none: all that the manager knows.
 	Kinds []string `json:"kinds,omitempty"`
+	// CancelGrace is how many seconds a task has between SIGTERM and SIGKILL;
+	// 0: the manager's default.
+	CancelGrace float64 `json:"cancel_grace_s,omitempty"`
 }

@@ -94,13 +94,37 @@ type SubmittedBundle struct {
 	Group     yonder.ID `json:"group"`
 	Tasks     int       `json:"tasks"`
 	Duplicate bool      `json:"duplicate,omitempty" doc:"it was here already; nothing was added"`
+	// Paused is set if the endpoint takes no work now: the tasks wait.
+	Paused *yonder.Pause `json:"paused,omitempty" doc:"the endpoint is given no work now: the tasks wait until it is resumed"`
 }
 
-// Cancelled answers a cancel: what happened to each task asked for.
+// Cancel is the body of every cancel; all of it may be left out.
+type Cancel struct {
+	Reason string    `json:"reason,omitempty" maxLength:"500" doc:"stands in the tasks' records and errors"`
+	After  yonder.ID `json:"after,omitzero" required:"false" doc:"the next of the answer before, to go on"`
+}
+
+// Cancelled answers a cancel: what happened to each task asked for. What
+// became of those that are being stopped stands in their records later.
 type Cancelled struct {
-	Cancelled int `json:"cancelled" doc:"ended at once"`
-	Stopping  int `json:"stopping" doc:"given to the agent, which is asked to stop them"`
-	Done      int `json:"done" doc:"had ended before"`
+	Cancelled int       `json:"cancelled" doc:"ended at once"`
+	Stopping  int       `json:"stopping" doc:"given to the agent, which is asked to stop them"`
+	Done      int       `json:"done" doc:"had ended before; not counted for an endpoint or an owner"`
+	Next      yonder.ID `json:"next,omitzero" required:"false" doc:"there is more: ask again with this as after"`
+}
+
+// Add sums two answers; what is next comes from the later one.
+func (c Cancelled) Add(more Cancelled) Cancelled {
+	return Cancelled{
+		Cancelled: c.Cancelled + more.Cancelled, Stopping: c.Stopping + more.Stopping, Done: c.Done + more.Done, Next: more.Next,
+	}
+}
+
+// PauseEndpoint is the body of POST /v1/endpoints/{id}/pause and …/drain; all of it
+// may be left out.
+type PauseEndpoint struct {
+	Reason string `json:"reason,omitempty" maxLength:"500" doc:"shown to everybody whose tasks wait"`
+	Exit   bool   `json:"exit,omitempty" doc:"of a drain: the agent ends once it has nothing left"`
 }
 
 // Result is the JSON form of a result.

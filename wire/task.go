@@ -113,6 +113,21 @@ type Span struct {
 // Tasks is the number of tasks in the span.
 func (s Span) Tasks() int { return s.Hi - s.Lo }
 
+// How a cancelled span ended at its endpoint.
+const (
+	StoppedWaiting    = "waiting"    // no worker had begun it
+	StoppedTerminated = "terminated" // its worker ended after SIGTERM
+	StoppedKilled     = "killed"     // its worker ended after SIGKILL, when the grace period was over
+)
+
+// Stopped is a span that an agent was asked to stop, once it has ended.
+type Stopped struct {
+	Span
+
+	How     string  `json:"how,omitempty"`    // empty: an older peer does not say
+	Seconds float64 `json:"took_s,omitempty"` // from SIGTERM to the worker's end
+}
+
 // Spans lists spans; as an answer, those that were refused.
 type Spans struct {
 	Epoch int64  `json:"epoch,omitempty"`
@@ -137,5 +152,4 @@ type ResultEntry struct {
 	Endpoint  yonder.ID `json:"endpoint"`
 	Submitted int64     `json:"submitted_us,omitempty"` // Unix microseconds, service's clock
 	Accepted  int64     `json:"accepted_us,omitempty"`  // by the service
-	Offered   int64     `json:"offered_us,omitempty"`
 }

@@ -49,8 +49,6 @@ type Options struct {
 	Connect func() (*client.Client, error)
 	// Place is the id of the endpoint that commands would take.
 	Place func(ctx context.Context, c *client.Client, ref string) (yonder.ID, error)
-	// Explain says what a task that has no result is doing.
-	Explain func(t yonder.Task, e yonder.Endpoint) string
 	// Agent is the agent of the endpoint if it is of this machine: its state
 	// and state directory.
 	Agent func(id yonder.ID) (state, dir string, ok bool)

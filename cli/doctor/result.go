@@ -92,12 +92,10 @@ func (x *examination) tooLate(ctx context.Context, task yonder.ID) Finding {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	doing := "the service does not say what the task is doing"
-	if t, err := x.client.Task(ctx, task); err == nil {
-		if e, err := x.client.Endpoint(ctx, t.Endpoint); err == nil {
-			doing = x.Explain(t, e)
-		}
+	if e, err := x.client.Explain(ctx, "tasks", task); err == nil {
+		doing = e.Summary
 	}
 	_, _ = x.client.Cancel(ctx, "tasks", task) // it would only do nothing
-	return failed(yonder.CodeTimeout, "wait longer with --timeout, or look at it: yonder endpoint status "+x.endpoint.Name,
+	return failed(yonder.CodeTimeout, "wait longer with --timeout, or look at it: yonder endpoint explain "+x.endpoint.Name,
 		"a task had no result after %s: %s", x.Patience, doing)
 }

@@ -158,7 +158,7 @@ func (m *manager) end() {
 	s := m.span(i, attempt)
 	switch {
 	case m.stopped[i] && m.w.rng.IntN(2) == 0:
-		m.outbox = append(m.outbox, wire.Done{Cancelled: []wire.Span{s}})
+		m.outbox = append(m.outbox, wire.Done{Cancelled: []wire.Stopped{{Span: s, How: wire.StoppedTerminated}}})
 	case m.w.chance(5):
 		m.outbox = append(m.outbox, wire.Done{Lost: []wire.Loss{{Span: s, Started: true}}})
 	default:
@@ -186,7 +186,7 @@ func (m *manager) stop(spans []wire.Span) {
 		switch attempt {
 		case m.waiting[i]:
 			delete(m.waiting, i)
-			m.outbox = append(m.outbox, wire.Done{Cancelled: []wire.Span{m.span(i, attempt)}})
+			m.outbox = append(m.outbox, wire.Done{Cancelled: []wire.Stopped{{Span: m.span(i, attempt), How: wire.StoppedWaiting}}})
 		case m.running[i]:
 			m.stopped[i] = true
 		}
@@ -207,8 +207,7 @@ func (m *manager) deliver() {
 		return
 	}
 	m.outbox = m.outbox[1:]
-	forget := append(slices.Clone(done.Cancelled), spansOf(done)...)
-	each(forget, func(i, attempt int) { delete(m.held, [2]int{i, attempt}) })
+	each(spansOf(done), func(i, attempt int) { delete(m.held, [2]int{i, attempt}) })
 }
 
 func spansOf(done wire.Done) (spans []wire.Span) {
@@ -217,6 +216,9 @@ func spansOf(done wire.Done) (spans []wire.Span) {
 	}
 	for _, l := range done.Lost {
 		spans = append(spans, l.Span)
+	}
+	for _, s := range done.Cancelled {
+		spans = append(spans, s.Span)
 	}
 	return spans
 }

@@ -75,7 +75,7 @@ func (w *world) report(epoch int64, r wire.Report) {
 		w.end(w.bundle.Lose(epoch, l.Span, l.Started))
 	}
 	for _, s := range r.Cancelled {
-		w.end(w.bundle.Lose(epoch, s, true))
+		w.end(w.bundle.Lose(epoch, s.Span, true))
 	}
 	w.logf("report %+v, now %+v", r, w.bundle.Ranges)
 }

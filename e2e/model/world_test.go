@@ -47,7 +47,8 @@ type world struct {
 	live    bool  // reconciled
 	owner   *agent
 	results map[int]int
-	begun   map[[2]int]int // (task, attempt) → times a worker began
+	begun   map[[2]int]int  // (task, attempt) → times a worker began
+	spent   map[[2]int]bool // (task, attempt) that ended without a result
 }
 
 func TestNoInterleavingBreaksAPromise(t *testing.T) {
@@ -70,7 +71,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 1))
 	w := &world{
-		t: t, rng: rng, seed: seed, calm: 1 + rng.IntN(20), results: map[int]int{}, begun: map[[2]int]int{},
+		t: t, rng: rng, seed: seed, calm: 1 + rng.IntN(20), results: map[int]int{}, begun: map[[2]int]int{}, spent: map[[2]int]bool{},
 		bundle: lease.New(yonder.NewBundleID(), modelTasks, 1+rng.IntN(3), 0),
 	}
 	s := w.newSite()
@@ -205,6 +206,13 @@ func (w *world) count(s wire.Span) {
 func (w *world) end(e lease.Ended) {
 	for _, s := range append(e.Exhausted, e.Cancelled...) {
 		w.count(s)
+	}
+	for _, a := range e.Attempts {
+		for i := a.Lo; i < a.Hi; i++ {
+			key := [2]int{i, a.Span.Attempt}
+			require.False(w.t, w.spent[key], "seed %d: attempt %d of task %d ended twice\n%v", w.seed, a.Span.Attempt, i, w.trace)
+			w.spent[key] = true
+		}
 	}
 }
 

@@ -100,8 +100,12 @@ func (l *Ledger) Cancel(spans []wire.Span) Effects {
 	return fx
 }
 
+// howLost is how a part ended that was to be cancelled, if no manager says:
+// what was given to one that is lost may have run.
+var howLost = map[State]string{Offered: wire.StoppedWaiting, Accepted: wire.StoppedWaiting}
+
 func (l *Ledger) cancelled(k key, r run, fx *Effects) {
-	l.end(k, r, Item{Span: k.span(r), Cancel: true}, fx)
+	l.end(k, r, Item{Span: k.span(r), Cancel: &wire.Stopped{Span: k.span(r), How: howLost[r.state]}}, fx)
 }
 
 // lost ends a part without a result; if it was to be cancelled, that is how

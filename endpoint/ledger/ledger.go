@@ -134,12 +134,22 @@ func (l *Ledger) State(bundle yonder.ID, attempt, index int) State {
 	return 0
 }
 
-// At says how a held task stands under an attempt, and which manager has it.
-func (l *Ledger) At(task yonder.ID, attempt int) (state State, manager string) {
-	for _, r := range l.held[key{task.Bundle(), attempt}].within(task.Index(), task.Index()+1) {
-		return r.state, r.manager
+// Seen is where a task stands, for people who wait for it.
+type Seen struct {
+	State   State // 0: it is not held
+	Manager string
+	Cancel  bool
+	Lease   wire.Lease
+	Ended   bool // it is not held any more, and its end is being reported
+}
+
+// See looks for one task.
+func (l *Ledger) See(bundle yonder.ID, attempt, index int) Seen {
+	k := key{bundle, attempt}
+	for _, r := range l.held[k].within(index, index+1) {
+		return Seen{State: r.state, Manager: r.manager, Cancel: r.cancel, Lease: r.lease.Lease}
 	}
-	return 0, ""
+	return Seen{Ended: len(l.outbox.pending[k].within(index, index+1)) > 0}
 }
 
 // change gives a part of what is held another fate, or none with state 0.

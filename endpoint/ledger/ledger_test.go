@@ -83,7 +83,7 @@ func TestCancelInEveryState(t *testing.T) {
 		require.Equal(t, []wire.Lease{leaseOf(0, 2), leaseOf(4, 10)}, fx.Ready)
 		items := l.Batch(10, 1).Items
 		require.Len(t, items, 1)
-		require.True(t, items[0].Cancel)
+		require.NotNil(t, items[0].Cancel)
 	})
 	t.Run("accepted", func(t *testing.T) {
 		t.Parallel()
@@ -100,7 +100,7 @@ func TestCancelInEveryState(t *testing.T) {
 		l.Dispatch(span(0, 10), "m")
 		require.Equal(t, map[string][]wire.Span{"m": cancel}, l.Cancel(cancel).Stop)
 		require.True(t, l.Batch(10, 1).Empty(), "it ends when the manager says so")
-		fx := l.Done(sift(l, wire.Done{Cancelled: cancel}), nil, 2)
+		fx := l.Done(sift(l, wire.Done{Cancelled: stopped(cancel...)}), nil, 2)
 		require.Equal(t, map[string]int{"m": 2}, fx.Freed)
 		fx = l.Reported(l.Batch(10, 1))
 		require.Equal(t, []Record{2}, fx.Drop)
@@ -112,7 +112,7 @@ func TestCancelInEveryState(t *testing.T) {
 		l.Dispatch(span(2, 4), "m")
 		l.Cancel(cancel)
 		l.Lost("m", "gone")
-		require.True(t, l.Batch(10, 1).Items[0].Cancel)
+		require.NotNil(t, l.Batch(10, 1).Items[0].Cancel)
 	})
 	t.Run("ended", func(t *testing.T) {
 		t.Parallel()
@@ -145,7 +145,7 @@ func TestRecordsAreKeptAsLongAsTheyAreNeeded(t *testing.T) {
 func TestLateResultsAreStillReported(t *testing.T) {
 	t.Parallel()
 	l := New()
-	finished := sift(l, wire.Done{Results: []wire.Entry{entry(0, 1)}, Cancelled: []wire.Span{span(1, 2)}})
+	finished := sift(l, wire.Done{Results: []wire.Entry{entry(0, 1)}, Cancelled: stopped(span(1, 2))})
 	require.Empty(t, finished.Cancelled)
 	require.Empty(t, l.Done(finished, []int{1}, 7).Drop)
 	require.Len(t, l.Batch(10, 10).Items, 1)
@@ -240,10 +240,10 @@ func TestAManagerSpeaksForWhatItHas(t *testing.T) {
 	l := accepted(t)
 	l.Dispatch(span(0, 5), "m")
 	l.Dispatch(span(5, 8), "n")
-	said := wire.Done{Lost: []wire.Loss{{Span: span(3, 10)}}, Cancelled: []wire.Span{span(0, 6)}}
+	said := wire.Done{Lost: []wire.Loss{{Span: span(3, 10)}}, Cancelled: stopped(span(0, 6))}
 	finished, _ := l.Sift("n", said, nil)
 	require.Equal(t, []wire.Loss{{Span: span(5, 8)}}, finished.Lost, "0..5 is m's by now, 8..10 nobody's")
-	require.Equal(t, []wire.Span{span(5, 6)}, finished.Cancelled)
+	require.Equal(t, stopped(span(5, 6)), finished.Cancelled)
 }
 
 func TestLargeResultsGoAlone(t *testing.T) {
@@ -270,4 +270,12 @@ func TestBatchesAreBounded(t *testing.T) {
 	require.Len(t, l.Batch(1, 50).Items, 1)
 	require.Len(t, l.Batch(10, 50).Items, 1)
 	require.True(t, l.Batch(10, 50).Empty())
+}
+
+func stopped(spans ...wire.Span) []wire.Stopped {
+	var all []wire.Stopped
+	for _, s := range spans {
+		all = append(all, wire.Stopped{Span: s, How: wire.StoppedTerminated})
+	}
+	return all
 }

@@ -97,8 +97,10 @@ func (l *Ledger) Sift(manager string, done wire.Done, columns [][]byte) (Finishe
 			f.Lost = append(f.Lost, loss)
 		}
 	}
-	for _, s := range done.Cancelled {
-		f.Cancelled = append(f.Cancelled, l.given(manager, s)...)
+	for _, stopped := range done.Cancelled {
+		for _, stopped.Span = range l.given(manager, stopped.Span) {
+			f.Cancelled = append(f.Cancelled, stopped)
+		}
 	}
 	var kept [][]byte
 	for i, e := range done.Results {
@@ -158,8 +160,8 @@ func (f *Finished) items() []Item {
 	for i := range f.Lost {
 		items = append(items, Item{Span: f.Lost[i].Span, Loss: &f.Lost[i]})
 	}
-	for _, s := range f.Cancelled {
-		items = append(items, Item{Span: s, Cancel: true})
+	for i := range f.Cancelled {
+		items = append(items, Item{Span: f.Cancelled[i].Span, Cancel: &f.Cancelled[i]})
 	}
 	return items
 }
@@ -269,7 +271,7 @@ func (l *Ledger) strangers(manager string, s wire.Span) []wire.Span {
 // Lost ends all that the manager had: it will not come back.
 func (l *Ledger) Lost(manager, message string) Effects {
 	var fx Effects
-	loss := wire.Loss{Started: true, Code: yonder.CodeTaskLost, Message: message}
+	loss := wire.Loss{Started: true, Code: yonder.CodeTaskLost, Message: message, Where: manager}
 	for k, held := range l.held {
 		for _, r := range held.within(0, maxIndex) {
 			if r.manager == manager {

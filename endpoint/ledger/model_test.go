@@ -167,7 +167,7 @@ func (w *world) finish() {
 		case 1:
 			done.Lost = append(done.Lost, wire.Loss{Span: span(i, i+1), Started: true})
 		case 2:
-			done.Cancelled = append(done.Cancelled, span(i, i+1))
+			done.Cancelled = append(done.Cancelled, stopped(span(i, i+1))...)
 		default:
 			continue
 		}

@@ -11,7 +11,7 @@ type Item struct {
 	Span   wire.Span
 	Result *wire.Entry // one of these three
 	Loss   *wire.Loss
-	Cancel bool
+	Cancel *wire.Stopped
 	// Record and Column say where the journal keeps a result's payload of
 	// Size bytes; Record is zero for what the journal knows only as held.
 	Record Record
@@ -36,8 +36,10 @@ func (i *Item) Into(r *wire.Report) {
 		loss := *i.Loss
 		loss.Span = span
 		r.Lost = append(r.Lost, loss)
-	case i.Cancel:
-		r.Cancelled = append(r.Cancelled, span)
+	case i.Cancel != nil:
+		stopped := *i.Cancel
+		stopped.Span = span
+		r.Cancelled = append(r.Cancelled, stopped)
 	default:
 		r.Results = append(r.Results, *i.Result)
 	}

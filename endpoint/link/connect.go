@@ -162,7 +162,19 @@ func (l *Link) deliver(msg *nats.Msg) error {
 		if err := frame.Decode(wire.KindTail, &tail); err != nil {
 			return err
 		}
-		l.hints.Tail(tail, func(told wire.Tailed, columns [][]byte) { l.answer(msg, told, columns) })
+		l.hints.Tail(tail, func(told wire.Tailed, columns [][]byte) { l.answer(msg, wire.KindTailed, told, columns...) })
+	case wire.KindTurn:
+		var turn wire.Turn
+		if err := frame.Decode(wire.KindTurn, &turn); err != nil {
+			return err
+		}
+		l.hints.Turn(turn)
+	case wire.KindLook:
+		var look wire.Look
+		if err := frame.Decode(wire.KindLook, &look); err != nil {
+			return err
+		}
+		l.hints.Look(look, func(view wire.View) { l.answer(msg, wire.KindView, view) })
 	default:
 		return fmt.Errorf("a %v message is not a hint", frame.Kind)
 	}
@@ -170,8 +182,8 @@ func (l *Link) deliver(msg *nats.Msg) error {
 }
 
 // answer answers a question of the service, which asks again if it is lost.
-func (l *Link) answer(msg *nats.Msg, told wire.Tailed, columns [][]byte) {
-	frame, err := wire.NewFrame(wire.KindTailed, told, columns...)
+func (l *Link) answer(msg *nats.Msg, kind wire.Kind, told any, columns ...[]byte) {
+	frame, err := wire.NewFrame(kind, told, columns...)
 	if err == nil && frame.Size() > wire.MaxFabricFrame {
 		err = fmt.Errorf("it has %d bytes, the fabric takes %d", frame.Size(), wire.MaxFabricFrame)
 	}

@@ -48,6 +48,9 @@ type Hints interface {
 	Fence(fence wire.Fence)
 	// Tail is a question: answer is called once, at any time, or never.
 	Tail(tail wire.Tail, answer func(told wire.Tailed, columns [][]byte))
+	Turn(turn wire.Turn)
+	// Look is a question, which reply answers, now or later, at most once.
+	Look(look wire.Look, reply func(wire.View))
 }
 
 // Link connects for ever while it runs.

@@ -30,12 +30,18 @@ type hints struct {
 	offers  testsignal.Signal[wire.Offer]
 	cancels testsignal.Signal[wire.Spans]
 	fences  testsignal.Signal[wire.Fence]
+	turns   testsignal.Signal[wire.Turn]
 	columns [][]byte
 }
 
 func (h *hints) Offer(o wire.Offer, columns [][]byte) { h.columns = columns; h.offers.Fire(o) }
 func (h *hints) Cancel(s wire.Spans)                  { h.cancels.Fire(s) }
 func (h *hints) Fence(f wire.Fence)                   { h.fences.Fire(f) }
+func (h *hints) Turn(turn wire.Turn)                  { h.turns.Fire(turn) }
+
+func (h *hints) Look(look wire.Look, reply func(wire.View)) {
+	reply(wire.View{MaxBlocks: look.Attempt})
+}
 
 // Tail says back what was asked.
 func (h *hints) Tail(t wire.Tail, answer func(wire.Tailed, [][]byte)) {
@@ -57,6 +63,7 @@ func start(t *testing.T, s *servicetest.Service) (*link.Link, *hints) {
 	h.offers.Init()
 	h.cancels.Init()
 	h.fences.Init()
+	h.turns.Init()
 	l, err := link.New(config(t, s), h)
 	require.NoError(t, err)
 	l.Connects.Init()

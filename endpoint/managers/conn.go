@@ -185,6 +185,13 @@ func (c *conn) handle(desk Desk, serving *serving, manager string, frame wire.Fr
 		return with(frame, func(done wire.Done) error { return c.done(desk, manager, done, frame.Columns) })
 	case wire.KindTailed:
 		return with(frame, func(told wire.Tailed) error { return c.cfg.Tailed(manager, told, frame.Columns) })
+	case wire.KindTaskView:
+		return with(frame, func(view wire.TaskView) error {
+			if viewer, ok := desk.(Viewer); ok {
+				viewer.TaskView(manager, view)
+			}
+			return nil
+		})
 	case wire.KindNeed:
 		return with(frame, serving.need)
 	case wire.KindBlobChunk:

@@ -41,6 +41,11 @@ type Desk interface {
 	Gone(manager string, cause error)
 }
 
+// Viewer is a Desk that asks managers about tasks.
+type Viewer interface {
+	TaskView(manager string, view wire.TaskView)
+}
+
 // Config of a Server.
 type Config struct {
 	Listen    string // host:port
@@ -51,6 +56,8 @@ type Config struct {
 	Pythons   []wire.Interpreter
 	Kinds     []string // of functions
 	Beat      time.Duration
+	// CancelGrace is for the rendezvous file, as Slots and Pythons are.
+	CancelGrace time.Duration
 	// Tailed takes what a manager says of a running task that it was asked
 	// about. After an error its connection ends.
 	Tailed func(manager string, told wire.Tailed, columns [][]byte) error

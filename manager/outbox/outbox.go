@@ -29,7 +29,7 @@ type End struct {
 	Payload   []byte
 	File      string
 	Lost      *wire.Loss
-	Cancelled *wire.Span
+	Cancelled *wire.Stopped
 }
 
 // Span names the tasks.
@@ -40,7 +40,7 @@ func (e *End) Span() wire.Span {
 	case e.Lost != nil:
 		return e.Lost.Span
 	}
-	return *e.Cancelled
+	return e.Cancelled.Span
 }
 
 // parcel is a Done message that was sent or is being sent.
@@ -114,13 +114,17 @@ func (o *Outbox) Need(need wire.Need) {
 	o.nudge()
 }
 
-// Tell sends the agent of the moment an answer. Who asks waits for it before
-// asking again, which bounds how many there are.
+// maxAnswers bounds answers that wait to be sent: whoever asked does not wait long.
+const maxAnswers = 256
+
+// Tell sends the agent of the moment an answer.
 func (o *Outbox) Tell(answer wire.Frame) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.answers = append(o.answers, answer)
-	o.nudge()
+	if len(o.answers) < maxAnswers {
+		o.answers = append(o.answers, answer)
+		o.nudge()
+	}
 }
 
 // Rewind begins anew with all that is not acknowledged: the connection is new.

@@ -72,7 +72,7 @@ func TestWhatEndsTogetherTravelsTogether(t *testing.T) {
 	t.Parallel()
 	o := outbox.New()
 	require.True(t, o.Empty())
-	lost, cancelled := wire.Loss{Span: span(3)}, span(4)
+	lost, cancelled := wire.Loss{Span: span(3)}, wire.Stopped{Span: span(4)}
 	o.Add(result(1, "a"), result(2, "b"))
 	o.Add(outbox.End{Lost: &lost}, outbox.End{Cancelled: &cancelled})
 	<-o.Ready()

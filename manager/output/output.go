@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Buffer keeps at most Limit bytes: the first half and the last half. It is
@@ -17,6 +18,7 @@ type Buffer struct {
 	tail  []byte // a ring once it is full
 	at    int    // where the ring begins
 	total int64
+	last  time.Time
 }
 
 // NewBuffer returns an empty buffer.
@@ -27,11 +29,19 @@ func (b *Buffer) Write(data []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := len(data)
+	b.last = time.Now()
 	b.total += int64(n)
 	fits := min(b.limit/2-len(b.head), len(data))
 	b.head = append(b.head, data[:fits]...)
 	b.keep(data[fits:])
 	return n, nil
+}
+
+// Last is when something was written.
+func (b *Buffer) Last() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.last
 }
 
 // keep writes to the ring.

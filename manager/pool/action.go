@@ -1,6 +1,10 @@
 package pool
 
-import "github.com/yonder-run/yonder"
+import (
+	"time"
+
+	"github.com/yonder-run/yonder"
+)
 
 // Action is something to be done. Actions are carried out in order.
 type Action interface{ action() }
@@ -26,6 +30,9 @@ type Signal struct {
 	Kill   bool
 }
 
+// Look asks where a worker is in its run: At is to be called with it.
+type Look struct{ Worker string }
+
 // End tells how tasks ended that brought no result of their own.
 type End struct {
 	Job     JobID
@@ -33,6 +40,11 @@ type End struct {
 	How     How
 	Code    yonder.Code
 	Message string
+	// Worker had the tasks; empty: none had begun them. Took is the time from
+	// its first signal to its end, and Killed says that one was SIGKILL.
+	Worker string
+	Took   time.Duration
+	Killed bool
 }
 
 // Release says that no task of a job is left: its payloads are not needed any
@@ -46,6 +58,7 @@ type Retire struct{ Key Key }
 func (Fork) action()    {}
 func (Run) action()     {}
 func (Signal) action()  {}
+func (Look) action()    {}
 func (End) action()     {}
 func (Release) action() {}
 func (Retire) action()  {}

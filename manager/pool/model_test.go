@@ -59,6 +59,10 @@ func (m *model) act(actions []Action) {
 			for i := a.Lo; i < a.Hi; i++ {
 				m.end(a.Job, i)
 			}
+		case Look:
+			if w := m.workers[a.Worker]; w.run != nil && w.at >= 0 {
+				m.act(m.pool.At(m.now, a.Worker, w.run.Run, w.at))
+			}
 		case Release:
 			m.release(a.Job)
 		case Retire:

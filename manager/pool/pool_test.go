@@ -44,6 +44,8 @@ func show(actions []Action) string {
 			texts = append(texts, fmt.Sprintf("run %d:%d-%d on %s", a.Job, a.Lo, a.Hi, a.Worker))
 		case Signal:
 			texts = append(texts, map[bool]string{false: "term ", true: "kill "}[a.Kill]+a.Worker)
+		case Look:
+			texts = append(texts, "look "+a.Worker)
 		case End:
 			texts = append(texts, fmt.Sprintf("%s %d:%d-%d", a.How, a.Job, a.Lo, a.Hi))
 		case Release:
@@ -227,18 +229,21 @@ func TestCancel(t *testing.T) {
 		lo, hi   int
 		at       int // where the worker was when it ended
 		now, end string
+		stops    bool
 	}{
-		{"everything", 0, 21, 4, "cancelled 1:11-21, term w1", "cancelled 1:4-5, cancelled 1:5-11, release 1"},
-		{"the task it is at", 4, 5, 4, "term w1", "cancelled 1:4-5, fork w2 for alice"},
-		{"what it has not reached", 8, 10, 5, "", "lost 1:4-5, lost 1:5-6, cancelled 1:8-10, fork w2 for alice"},
-		{"what is over", 0, 4, 4, "", "lost 1:4-5, fork w2 for alice"},
-		{"what waits", 15, 18, 4, "cancelled 1:15-18", "lost 1:4-5, fork w2 for alice"},
+		{"everything", 0, 21, 4, "cancelled 1:11-21, look w1", "cancelled 1:4-5, cancelled 1:5-11, release 1", true},
+		{"the task it is at", 4, 5, 4, "look w1", "cancelled 1:4-5, fork w2 for alice", true},
+		{"one that it has reached in silence", 6, 7, 6, "look w1", "lost 1:4-6, cancelled 1:6-7, fork w2 for alice", true},
+		{"what it has not reached", 8, 10, 5, "look w1", "lost 1:4-5, lost 1:5-6, cancelled 1:8-10, fork w2 for alice", false},
+		{"what is over", 0, 4, 4, "", "lost 1:4-5, fork w2 for alice", false},
+		{"what waits", 15, 18, 4, "cancelled 1:15-18", "lost 1:4-5, fork w2 for alice", false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			b, r := sliced(t)
 			require.Equal(t, test.now, show(b.Cancel(b.now, span(test.lo, test.hi))))
+			require.Equal(t, map[bool]string{true: "term w1"}[test.stops], show(b.At(b.now, "w1", r.id, test.at)))
 			require.Equal(t, test.end, b.dies(r, test.at))
 		})
 	}
@@ -246,7 +251,12 @@ func TestCancel(t *testing.T) {
 	require.Empty(t, show(b.Cancel(b.now, wire.Span{Bundle: yonder.ID{1}, Attempt: 2, Hi: 21})), "another attempt")
 	b.Cancel(b.now, span(6, 11))
 	_, actions := b.Ran(b.now, Ran{Worker: "w1", Run: r.id, Lo: 4, Hi: 6})
-	require.Equal(t, "term w1", show(actions), "it has reached what was cancelled")
+	require.Equal(t, "look w1", show(actions), "it may have reached what was cancelled")
+	require.Empty(t, show(b.At(b.now, "w1", r.id-1, 6)), "it has not begun")
+	require.Equal(t, b.now.Add(lookEvery), b.Next(), "it is looked at again")
+	b.now = b.Next()
+	require.Equal(t, "look w1", show(b.Tick(b.now)))
+	require.Equal(t, "term w1", show(b.At(b.now, "w1", r.id, 6)), "it has reached what was cancelled")
 	_, actions = b.Ran(b.now, Ran{Worker: "w1", Run: r.id, Lo: 6, Hi: 7})
 	require.Empty(t, show(actions), "a result that comes meanwhile counts")
 	require.Equal(t, "cancelled 1:7-8, cancelled 1:8-11, fork w2 for alice", b.dies(r, 7))

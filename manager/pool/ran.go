@@ -38,8 +38,8 @@ func (p *Pool) Ran(now time.Time, report Ran) (bool, []Action) {
 	switch {
 	case report.Last:
 		p.finish(now, w)
-	case r.cancelled.Has(r.next):
-		p.stop(now, w, stopCancelled, "")
+	case len(r.cancelled.And(r.left())) > 0:
+		p.approach(now, w)
 	}
 	p.settle(r.job)
 	p.schedule(now)
@@ -121,6 +121,7 @@ func (p *Pool) partition(w *worker, exit Exit) {
 	if exit.Run == r.id {
 		at = min(max(exit.Index, at), r.Hi-1)
 	}
+	first := len(p.actions)
 	message := exit.Message
 	if w.detail != "" {
 		message = w.detail + "; " + message
@@ -134,7 +135,21 @@ func (p *Pool) partition(w *worker, exit Exit) {
 	} else if w.why == "" || w.why == stopBroken {
 		j.crashes++
 	}
+	p.sign(w, first)
 	p.giveBack(r, ranges.Range{Lo: max(at+1, r.next), Hi: r.Hi}, message)
+}
+
+// sign says of ends which worker had the tasks, and how it took being told to end.
+func (p *Pool) sign(w *worker, from int) {
+	for i, action := range p.actions[from:] {
+		if end, ok := action.(End); ok {
+			end.Worker, end.Killed = w.id, w.killed
+			if !w.told.IsZero() {
+				end.Took = w.since.Sub(w.told)
+			}
+			p.actions[from+i] = end
+		}
+	}
 }
 
 // verdict is how the task ended that the worker was at.

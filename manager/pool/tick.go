@@ -13,6 +13,9 @@ import (
 // itself: the time that the one it is at can have run is known to that much.
 const reportEvery = 200 * time.Millisecond
 
+// lookEvery is how often a worker is looked at that has cancelled tasks ahead.
+const lookEvery = 50 * time.Millisecond
+
 // keptKeys bounds, per slot, the keys that have no worker and may have one
 // soon again.
 const keptKeys = 2
@@ -29,15 +32,45 @@ func (p *Pool) Cancel(now time.Time, span wire.Span) []Action {
 	}
 	for _, w := range p.inOrder() {
 		if r := w.run; r != nil && r.job.Span.Bundle == span.Bundle && r.job.Span.Attempt == span.Attempt {
-			r.cancelled.Add(r.left().And(part))
-			// A worker that is at another task of its slice is left to it; it
-			// is looked at again when it reports.
-			if r.cancelled.Has(r.next) {
-				p.stop(now, w, stopCancelled, "")
+			if here := r.left().And(part); here.Len() > 0 {
+				r.cancelled.Add(here)
+				p.approach(now, w)
 			}
 		}
 	}
 	p.schedule(now)
+	return p.take()
+}
+
+// approach stops a worker that has reached a cancelled task. One that is at
+// another task of its slice is left to it; where it is, it tells only now and
+// then, so it is looked at.
+func (p *Pool) approach(now time.Time, w *worker) {
+	r := w.run
+	switch {
+	case w.state != yonder.WorkerBusy:
+	case r.left().Len() == 1 && r.cancelled.Has(r.next):
+		p.stop(now, w, stopCancelled, "")
+	default:
+		r.look = now.Add(lookEvery)
+		p.do(Look{w.id})
+	}
+}
+
+// At says which task of its run a worker has begun last. A run that is not
+// the worker's means that it has not begun.
+func (p *Pool) At(now time.Time, id string, run int64, index int) []Action {
+	w := p.workers[id]
+	if w == nil || w.state != yonder.WorkerBusy || w.run.id != run {
+		return nil
+	}
+	r := w.run
+	switch {
+	case r.cancelled.Has(max(index, r.next)):
+		p.stop(now, w, stopCancelled, "")
+	case len(r.cancelled.And(ranges.Range{Lo: index + 1, Hi: r.Hi})) == 0:
+		r.look = time.Time{} // all that was cancelled is behind it
+	}
 	return p.take()
 }
 
@@ -95,16 +128,23 @@ func (p *Pool) due(w *worker) (time.Time, bool) {
 	case yonder.WorkerKilling:
 		return w.asked.Add(p.cfg.Grace), true
 	case yonder.WorkerBusy:
-		if r := w.run; r.job.Walltime > 0 {
-			slack := reportEvery
-			if r.Len() == 1 {
-				slack = 0
-			}
-			return r.heard.Add(r.job.Walltime + slack), true
+		over, limited := w.run.over()
+		if look := w.run.look; !look.IsZero() && (!limited || look.Before(over)) {
+			return look, true
 		}
+		return over, limited
 	default: // dead: forgotten
 	}
 	return time.Time{}, false
+}
+
+// over is when the task that the worker is at has had its walltime.
+func (r *run) over() (time.Time, bool) {
+	slack := reportEvery
+	if r.Len() == 1 {
+		slack = 0
+	}
+	return r.heard.Add(r.job.Walltime + slack), r.job.Walltime > 0
 }
 
 func (p *Pool) overdue(now time.Time, w *worker) {
@@ -114,9 +154,13 @@ func (p *Pool) overdue(now time.Time, w *worker) {
 	case yonder.WorkerIdle:
 		p.stop(now, w, stopEvicted, "")
 	case yonder.WorkerBusy:
-		p.stop(now, w, stopWalltime, "")
+		if over, limited := w.run.over(); limited && !now.Before(over) {
+			p.stop(now, w, stopWalltime, "")
+			return
+		}
+		p.approach(now, w)
 	case yonder.WorkerKilling:
-		w.asked = now
+		w.asked, w.killed = now, true
 		p.do(Signal{Worker: w.id, Kill: true})
 	default: // dead: forgotten
 	}

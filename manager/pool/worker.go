@@ -28,6 +28,8 @@ type worker struct {
 	why    stopCause
 	detail string
 	asked  time.Time // of the last signal
+	told   time.Time // of the first
+	killed bool      // a signal was SIGKILL
 }
 
 // run is a slice on a worker. What is below next has been reported.
@@ -39,6 +41,7 @@ type run struct {
 	began     time.Time
 	heard     time.Time // when it last reported
 	cancelled ranges.Set
+	look      time.Time // when to look where it is; zero: nothing ahead is cancelled
 }
 
 func (r *run) left() ranges.Range { return ranges.Range{Lo: r.next, Hi: r.Hi} }
@@ -76,8 +79,9 @@ func (p *Pool) stop(now time.Time, w *worker, why stopCause, detail string) {
 		return
 	}
 	w.move(now, yonder.EventKill)
-	w.why, w.detail, w.asked = why, detail, now
-	p.do(Signal{Worker: w.id, Kill: why == stopBroken})
+	w.why, w.detail, w.asked, w.told = why, detail, now, now
+	w.killed = why == stopBroken
+	p.do(Signal{Worker: w.id, Kill: w.killed})
 }
 
 // Hello says that a worker is there.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/internal/startstop"
@@ -217,6 +218,30 @@ func (h *Host) Look(id string) (live.Place, *yonder.Progress) {
 	}
 	at := w.board.where()
 	return at, w.board.progress(at)
+}
+
+// Whereabouts is the run a worker is in and the task that it has begun last.
+func (h *Host) Whereabouts(id string) (run int64, index int) {
+	if w := h.worker(id); w != nil {
+		at := w.board.where()
+		return at.Run, at.Index
+	}
+	return 0, 0
+}
+
+// Process returns a worker's process and when it last wrote something.
+func (h *Host) Process(id string) (pid int, printed time.Time) {
+	w := h.worker(id)
+	if w == nil {
+		return 0, printed
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	printed = w.stdout.last()
+	if err := w.stderr.last(); err.After(printed) {
+		printed = err
+	}
+	return w.pid, printed
 }
 
 // Retire ends the zygote of a place that has no workers.

@@ -4,6 +4,7 @@ package workerproc
 
 import (
 	"errors"
+	"time"
 
 	"github.com/yonder-run/yonder/manager/live"
 )
@@ -17,6 +18,8 @@ func openPipe(string, int, tap) (*pipe, error) {
 
 func (*pipe) pump(func() live.Place) {}
 func (*pipe) take(live.Place) string { return "" }
+
+func (*pipe) last() time.Time { return time.Time{} }
 
 // Close does nothing.
 func (*pipe) Close() {}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/yonder-run/yonder/manager/live"
 	"github.com/yonder-run/yonder/manager/output"
@@ -64,6 +65,9 @@ func (p *pipe) take(at live.Place) string {
 	_ = p.raw.Control(func(fd uintptr) { p.pull(int(fd), func() live.Place { return at }) })
 	return p.buffer.Take()
 }
+
+// last is when something was written.
+func (p *pipe) last() time.Time { return p.buffer.Last() }
 
 // pull reads what is there.
 func (p *pipe) pull(fd int, where func() live.Place) {

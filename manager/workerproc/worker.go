@@ -28,6 +28,10 @@ const (
 	lastWords = time.Second
 	// lingering is how long a worker may live without its connection.
 	lingering = 2 * time.Second
+	// treeEvery is how often it is looked whether all that a worker has
+	// started is gone, treeLooks how often after SIGKILL.
+	treeEvery = 20 * time.Millisecond
+	treeLooks = 100
 	// queued frames for a worker: a function and a run.
 	queued = 2
 	// quoted is how much of its last output a message about a crash quotes.
@@ -53,6 +57,8 @@ type worker struct {
 	conn    net.Conn
 	pid     int
 	doomed  bool // to be killed as soon as it is there
+	killed  bool // a signal was SIGKILL
+	tree    tree // what it has started, once it was told to end
 	ended   bool // its number may be another's by now
 	loaded  string
 	problem string
@@ -67,7 +73,7 @@ func newWorker(z *zygote, id string) (*worker, error) {
 			Worker: id, Stdout: filepath.Join(dir, "stdout"), Stderr: filepath.Join(dir, "stderr"),
 			Dir: filepath.Join(dir, "work"), Progress: filepath.Join(dir, "progress"),
 		},
-		send: make(chan wire.Frame, queued), exited: make(chan string, 1), read: make(chan struct{}),
+		tree: tree{}, send: make(chan wire.Frame, queued), exited: make(chan string, 1), read: make(chan struct{}),
 	}
 	if err := w.prepare(); err != nil {
 		w.discard()
@@ -117,6 +123,7 @@ func (w *worker) run(_ context.Context, ready func()) error {
 	pumping.Go(func() { w.stdout.pump(w.board.where) })
 	pumping.Go(func() { w.stderr.pump(w.board.where) })
 	message := w.awaitExit()
+	w.awaitTree()
 	w.finish()
 	at := w.board.where()
 	exit := Exit{Run: at.Run, Index: at.Index}
@@ -142,6 +149,28 @@ func (w *worker) awaitExit() string {
 			read, late = nil, time.After(lingering)
 		case <-late:
 			w.signal(true)
+		}
+	}
+}
+
+// awaitTree waits, after a worker that was told to end, for what it has
+// started: it has the same time to end by itself as the worker.
+func (w *worker) awaitTree() {
+	look := time.NewTicker(treeEvery)
+	defer look.Stop()
+	for left := treeLooks; left > 0; <-look.C {
+		w.mu.Lock()
+		if w.doomed && w.pid != 0 {
+			w.tree.grow(w.pid)
+		}
+		if w.killed {
+			w.tree.signal(true, 0)
+			left-- // what does not even end then is beyond us
+		}
+		gone := len(w.tree) == 0
+		w.mu.Unlock()
+		if gone {
+			return
 		}
 	}
 }
@@ -343,10 +372,14 @@ func (w *worker) write(conn net.Conn, done <-chan struct{}) {
 func (w *worker) signal(kill bool) {
 	w.mu.Lock()
 	pid, ended := w.pid, w.ended
-	w.doomed = true
+	w.doomed, w.killed = true, w.killed || kill
+	if pid != 0 && !ended {
+		w.tree.grow(pid) // while parents live, who came of whom can be seen
+		w.tree.signal(kill, pid)
+	}
 	w.mu.Unlock()
 	switch {
-	case ended:
+	case ended: // awaitTree sees to the rest
 	case pid != 0:
 		if err := killGroup(pid, kill); err != nil {
 			w.log().Debug("could not signal a worker", slog.Any("error", err))

@@ -50,6 +50,10 @@ type Authenticator interface {
 type Dispatcher interface {
 	Submit(ctx context.Context, bundles []store.NewBundle) ([]wire.SubmittedBundle, error)
 	StopTasks(ctx context.Context, stops []store.Stop)
+	// Turn tells an endpoint's agent whether to work.
+	Turn(ctx context.Context, endpoint yonder.ID, turn wire.Turn)
+	// Look asks an endpoint's agent how things are, and waits briefly.
+	Look(ctx context.Context, endpoint yonder.ID, look wire.Look) (wire.View, error)
 	Fence(ctx context.Context, endpoint yonder.ID, epoch int64)
 }
 
@@ -99,7 +103,7 @@ func New(config Config) http.Handler {
 	a := &API{Config: config, mux: http.NewServeMux()}
 	a.huma = humago.New(a.mux, document())
 	for _, register := range []func(){
-		a.service, a.functions, a.endpoints, a.groups, a.bundles, a.tasks, a.results, a.logs,
+		a.service, a.functions, a.endpoints, a.groups, a.bundles, a.tasks, a.results, a.logs, a.cancels, a.pauses, a.explains,
 		a.blobs, a.tokens, a.identities, a.limits, a.agents, a.docs,
 	} {
 		register()

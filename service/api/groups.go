@@ -26,10 +26,6 @@ func (a *API) groups() {
 		id: "get-group", method: http.MethodGet, path: "/v1/groups/{id}", scope: yonder.ScopeRead, tag: tag,
 		summary: "A task group with its counts",
 	}, a.getGroup)
-	route(a, op{
-		id: "cancel-group", method: http.MethodPost, path: "/v1/groups/{id}/cancel", scope: yonder.ScopeSubmit, tag: tag,
-		summary: "Cancel all tasks of a group",
-	}, a.cancelGroup)
 }
 
 func (a *API) createGroup(ctx context.Context, p auth.Principal, in *struct{ Body wire.CreateGroup }) (yonder.Group, error) {
@@ -64,17 +60,4 @@ func (a *API) readableGroup(ctx context.Context, p auth.Principal, id yonder.ID)
 		return yonder.Group{}, auth.NotFound("group", id)
 	}
 	return g, err
-}
-
-func (a *API) cancelGroup(ctx context.Context, p auth.Principal, in *ByID) (wire.Cancelled, error) {
-	if _, err := a.readableGroup(ctx, p, in.ID); err != nil {
-		return wire.Cancelled{}, err
-	}
-	cancelled, stops, woken, err := a.Store.CancelGroup(ctx, in.ID)
-	if err != nil {
-		return wire.Cancelled{}, err
-	}
-	a.Dispatcher.StopTasks(ctx, stops)
-	a.Wake(woken)
-	return cancelled, nil
 }

@@ -20,10 +20,6 @@ func (a *API) tasks() {
 		id: "get-task", method: http.MethodGet, path: "/v1/tasks/{id}", scope: yonder.ScopeRead, tag: tag,
 		summary: "A task and its state",
 	}, a.getTask)
-	route(a, op{
-		id: "cancel-task", method: http.MethodPost, path: "/v1/tasks/{id}/cancel", scope: yonder.ScopeSubmit, tag: tag,
-		summary: "Cancel a task",
-	}, a.cancelTask)
 }
 
 func (a *API) listTasks(ctx context.Context, p auth.Principal, in *struct {
@@ -51,17 +47,4 @@ func (a *API) readableTask(ctx context.Context, p auth.Principal, id yonder.ID) 
 		return yonder.Task{}, auth.NotFound("task", id)
 	}
 	return t, err
-}
-
-func (a *API) cancelTask(ctx context.Context, p auth.Principal, in *ByID) (wire.Cancelled, error) {
-	if _, err := a.readableTask(ctx, p, in.ID); err != nil {
-		return wire.Cancelled{}, err
-	}
-	cancelled, stops, woken, err := a.Store.CancelTask(ctx, in.ID)
-	if err != nil {
-		return wire.Cancelled{}, err
-	}
-	a.Dispatcher.StopTasks(ctx, stops)
-	a.Wake(woken)
-	return cancelled, nil
 }

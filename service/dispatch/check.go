@@ -35,8 +35,13 @@ func checkReport(r *wire.Report, columns [][]byte) error {
 	if len(columns) != len(r.Results) {
 		return yonder.FieldErrorf(yonder.CodeMalformedFrame, "results", "%d results have %d payloads", len(r.Results), len(columns))
 	}
-	if err := checkSpans("started", r.Started, r.Cancelled); err != nil {
+	if err := checkSpans("started", r.Started); err != nil {
 		return err
+	}
+	for _, s := range r.Cancelled {
+		if err := checkSpan("cancelled", s.Span); err != nil {
+			return err
+		}
 	}
 	for _, l := range r.Lost {
 		if err := checkSpan("lost", l.Span); err != nil {

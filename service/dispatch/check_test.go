@@ -44,7 +44,7 @@ func TestCheckReport(t *testing.T) {
 		"blob and payload":  {entry(func(e *wire.Entry) { e.Blob = &wire.Blob{} }), one, false},
 		"started":           {wire.Report{Started: []wire.Span{span}}, nil, true},
 		"started nothing":   {wire.Report{Started: []wire.Span{{}}}, nil, false},
-		"cancelled nothing": {wire.Report{Cancelled: []wire.Span{{}}}, nil, false},
+		"cancelled nothing": {wire.Report{Cancelled: []wire.Stopped{{}}}, nil, false},
 		"lost":              {wire.Report{Lost: []wire.Loss{{Span: span}}}, nil, true},
 		"lost nothing":      {wire.Report{Lost: []wire.Loss{{}}}, nil, false},
 	} {

@@ -145,6 +145,12 @@ func (d *Dispatcher) Fence(ctx context.Context, endpoint yonder.ID, epoch int64)
 	d.hint(ctx, endpoint, "fence", wire.KindFence, wire.Fence{Epoch: epoch})
 }
 
+// Turn tells an agent whether its endpoint is to work; its next heartbeat
+// brings the same. Resend soon finds what has waited.
+func (d *Dispatcher) Turn(ctx context.Context, endpoint yonder.ID, turn wire.Turn) {
+	d.hint(ctx, endpoint, "turn", wire.KindTurn, turn)
+}
+
 func (d *Dispatcher) hint(ctx context.Context, endpoint yonder.ID, verb string, kind wire.Kind, header any) {
 	frame, err := wire.NewFrame(kind, header)
 	if err == nil {

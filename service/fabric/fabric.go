@@ -18,8 +18,9 @@ type Fabric interface {
 	// one replica to one endpoint arrive in order, or not at all.
 	Publish(endpoint yonder.ID, verb string, frame wire.Frame) error
 	// Ask sends a question to the endpoint's agent, at whichever replica it is
-	// connected, and waits for the answer. It fails with CodeUnavailable at
-	// once when no agent is connected, and with the context's cause.
+	// connected, and waits for the answer, which is to be distrusted. It fails
+	// with CodeUnavailable at once when no agent is connected, and with
+	// CodeTimeout if no answer comes before ctx ends.
 	Ask(ctx context.Context, endpoint yonder.ID, verb string, frame wire.Frame) (wire.Frame, error)
 	// Serve hands each request of any agent to one replica's handler until
 	// the returned function is called, which waits for handlers to return.

@@ -118,6 +118,16 @@ func (b *Bundle) Result(s wire.Span) (counted []wire.Span) {
 type Ended struct {
 	Exhausted []wire.Span // lost, and it was the last allowed attempt
 	Cancelled []wire.Span
+	Attempts  []Attempt // all that were spent by this, whatever follows
+}
+
+// Attempt is one that ended without a result, with what its tasks were doing
+// until then.
+type Attempt struct {
+	wire.Span
+
+	State yonder.State
+	Since int64
 }
 
 // Lose ends an attempt without a result: its worker, manager or node is gone,
@@ -134,14 +144,15 @@ func (b *Bundle) Lose(epoch int64, s wire.Span, started bool) Ended {
 }
 
 func (b *Bundle) lose(r *Range, started bool, ended *Ended) {
-	switch {
-	case r.State == yonder.RangeOffered:
+	if r.State == yonder.RangeOffered || !r.Cancel && !started && r.State == yonder.RangeAccepted {
 		b.step(r, yonder.EventReturn)
+		return
+	}
+	ended.Attempts = append(ended.Attempts, Attempt{Span: b.span(*r), State: r.State, Since: r.Since})
+	switch {
 	case r.Cancel:
 		ended.Cancelled = append(ended.Cancelled, b.span(*r))
 		b.step(r, yonder.EventCancelled)
-	case !started && r.State == yonder.RangeAccepted:
-		b.step(r, yonder.EventReturn)
 	case r.Attempt >= b.MaxAttempts:
 		ended.Exhausted = append(ended.Exhausted, b.span(*r))
 		b.step(r, yonder.EventExhaust)

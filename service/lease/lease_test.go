@@ -61,7 +61,9 @@ func TestALateResultCountsUntilANewerAttemptIsAccepted(t *testing.T) {
 	b := bundle(3, 2)
 	b.Offer(1, 1, 0, 3)
 	b.Accept(1, span(1, 0, 3))
-	require.Equal(t, lease.Ended{}, b.Lose(1, span(1, 0, 3), true))
+	require.Equal(t, lease.Ended{
+		Attempts: []lease.Attempt{{Span: span(1, 0, 3), State: yonder.RangeAccepted, Since: 1}},
+	}, b.Lose(1, span(1, 0, 3), true))
 	require.Equal(t, []wire.Span{span(1, 0, 1)}, b.Result(span(1, 0, 1)), "while queued again")
 	b.Offer(1, 1, 1, 3)
 	require.Equal(t, []wire.Span{span(1, 1, 2)}, b.Result(span(1, 1, 2)), "while offered again")

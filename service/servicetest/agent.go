@@ -23,6 +23,7 @@ type Agent struct {
 
 	Endpoint yonder.ID
 	Epoch    int64
+	Isolated bool           // its runtime keeps users apart, says Live
 	Hints    chan *nats.Msg // all that the service says unasked
 }
 
@@ -75,8 +76,10 @@ func (a *Agent) Live(tb testing.TB, tasks int) *Agent {
 	tb.Helper()
 	opened := Ask[wire.SessionOpened](tb, a, "open", wire.KindSessionOpen, wire.SessionOpen{
 		WireOldest: wire.Oldest, WireNewest: wire.Version, Journal: yonder.NewID(),
-		Capabilities: wire.Capabilities{Runtime: "process", Kinds: []string{"python"}, Pythons: []wire.Interpreter{{Version: "3.11.7"}}},
-		Capacity:     wire.Capacity{Tasks: tasks, Bytes: 1 << 30},
+		Capabilities: wire.Capabilities{
+			Runtime: "process", Isolated: a.Isolated, Kinds: []string{"python"}, Pythons: []wire.Interpreter{{Version: "3.11.7"}},
+		},
+		Capacity: wire.Capacity{Tasks: tasks, Bytes: 1 << 30},
 	}, wire.KindSessionOpened)
 	a.Epoch = opened.Epoch
 	Ask[wire.Reconciled](tb, a, "reconcile", wire.KindReconcile, wire.Reconcile{Epoch: a.Epoch, Last: true}, wire.KindReconciled)
@@ -103,6 +106,24 @@ func Ask[T any](tb testing.TB, a *Agent, verb string, kind wire.Kind, header any
 	require.Equal(tb, want, answer.Kind, "%s", answer.Header)
 	require.NoError(tb, answer.Decode(want, &out))
 	return out
+}
+
+// Answer answers the service's questions until the returned function is called.
+func (a *Agent) Answer(tb testing.TB, how func(wire.Look) wire.View) func() {
+	tb.Helper()
+	questions, err := a.Subscribe("ep."+a.Endpoint.String()+".look", func(m *nats.Msg) {
+		var look wire.Look
+		frame, err := wire.Parse(m.Data)
+		if err != nil || frame.Decode(wire.KindLook, &look) != nil {
+			return
+		}
+		if answer, err := wire.NewFrame(wire.KindView, how(look)); err == nil {
+			_ = m.Respond(answer.Bytes()) // as at the test's end
+		}
+	})
+	require.NoError(tb, err)
+	require.NoError(tb, a.Flush())
+	return func() { require.NoError(tb, questions.Unsubscribe()) }
 }
 
 // Refused sends a request that must fail with the code.

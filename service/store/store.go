@@ -139,6 +139,9 @@ type Endpoints interface {
 	Endpoint(ctx context.Context, id yonder.ID) (yonder.Endpoint, error)
 	ListEndpoints(ctx context.Context, filter EndpointFilter) ([]yonder.Endpoint, error)
 	ChangeEndpoint(ctx context.Context, id yonder.ID, change wire.ChangeEndpoint) (yonder.Endpoint, error)
+	// PauseEndpoint gives the endpoint no more work, or with nil gives it work
+	// again. What was offered and not accepted returns to the queue.
+	PauseEndpoint(ctx context.Context, id yonder.ID, pause *yonder.Pause, now time.Time) (wire.Turn, error)
 	// DeleteEndpoint fences its session, revokes its tokens and fails its
 	// tasks that have no result (CodeNotFound, "endpoint was deleted"), in
 	// several transactions if these are very many. After an error it may still
@@ -201,6 +204,7 @@ type Stop struct {
 
 // Tasks are submitted in bundles and looked at one by one.
 type Tasks interface {
+	Histories
 	// Submit accepts all bundles or none. A bundle whose ID is there already
 	// with the same owner is a duplicate and adds nothing; another owner's is
 	// a conflict. What a live session has credit for, and nothing older waits
@@ -211,11 +215,90 @@ type Tasks interface {
 	CreateGroup(ctx context.Context, group yonder.Group) error
 	Group(ctx context.Context, id yonder.ID) (yonder.Group, error)
 	ListGroups(ctx context.Context, owner yonder.ID, page Page) ([]yonder.Group, error)
-	// CancelTask and CancelGroup end what no agent has, and mark the rest,
-	// which the returned stops ask agents to end. A group of very many bundles
-	// takes several transactions: what came before an error is returned with it.
-	CancelTask(ctx context.Context, id yonder.ID) (wire.Cancelled, []Stop, Woken, error)
-	CancelGroup(ctx context.Context, id yonder.ID) (wire.Cancelled, []Stop, Woken, error)
+	// CancelTasks ends what no agent has, and marks the rest, which the
+	// returned stops ask agents to end. It deals with a bounded number of
+	// bundles in one transaction; the answer's Next says where to go on.
+	CancelTasks(ctx context.Context, c Cancel) (Cancelling, error)
+}
+
+// Cancel names tasks to be cancelled: one task, those of a bundle or of a
+// group, or the open ones of an endpoint, of an owner, or of both.
+type Cancel struct {
+	Task, Bundle, Group, Endpoint, Owner yonder.ID
+
+	Why   string    // for the tasks' records, a sentence; empty: that they were cancelled
+	After yonder.ID // bundle up to which an earlier call came
+}
+
+// Cancelling is what a cancel did, and who has to be told.
+type Cancelling struct {
+	wire.Cancelled
+
+	Stops []Stop
+	Woken Woken
+}
+
+// Histories say how tasks and endpoints came to be where they are. They are
+// for people: what could be much is counted up to a limit.
+type Histories interface {
+	ExplainTask(ctx context.Context, id yonder.ID) (TaskFacts, error)
+	ExplainEndpoint(ctx context.Context, id yonder.ID) (EndpointFacts, error)
+}
+
+// CountLimit is how many ranges of a queue are looked at to explain it.
+const CountLimit = 10_000
+
+// TaskFacts are all that the store has about a task.
+type TaskFacts struct {
+	Task        yonder.Task
+	Since       time.Time // in its state
+	MaxAttempts int
+	Walltime    time.Duration
+	GiveUpAt    *time.Time
+	Requires    wire.Requires
+	Ahead       Ahead            // while it is queued
+	Attempts    []yonder.Attempt // that ended without a result, the oldest first
+	CancelWhy   string           // while it is being stopped
+	CancelAsked *time.Time
+	Worker      string     // that gave the result
+	Accepted    *time.Time // the result, by the service
+	Endpoint    EndpointFacts
+}
+
+// Ahead is how many queued tasks of an endpoint come before one.
+type Ahead struct {
+	Own, Others int
+	More        bool // there are more than were counted
+}
+
+// EndpointFacts are all that the store has about an endpoint. Those of a task
+// have no Shares, Failures and Visits.
+type EndpointFacts struct {
+	yonder.Endpoint
+
+	Capacity wire.Capacity
+	Bytes    int64 // outstanding
+	Opened   time.Time
+	Shares   []Share
+	More     bool             // there are more ranges than were counted for Shares
+	Failures []yonder.Attempt // the last that ended without a result here, the newest first
+	Visits   []Visit          // the newest first
+}
+
+// Share is what an owner has at an endpoint, in tasks.
+type Share struct {
+	Owner         yonder.ID
+	Name          string
+	Queued, Given int
+}
+
+// Visit is a session of an endpoint, past or present.
+type Visit struct {
+	Epoch   int64
+	Opened  time.Time
+	Closed  *time.Time // by a goodbye
+	Host    string
+	Version string
 }
 
 // Sessions are the agents' side. Every method but OpenSession fails with

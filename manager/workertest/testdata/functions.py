@@ -85,6 +85,25 @@ def family(path):
     time.sleep(600)
 
 
+def scattered(path):
+    """Sleeps beside children that left its session or group, or take no SIGTERM."""
+    deaf = "trap '' TERM; echo ready; while :; do sleep 1; done"
+    kinds = [(deaf, {"start_new_session": True}), ("echo ready; exec sleep 600", {"start_new_session": True}), (deaf, {})]
+    if sys.version_info >= (3, 11):
+        kinds.append((deaf, {"process_group": 0}))
+    children = [subprocess.Popen(["sh", "-c", code], stdout=subprocess.PIPE, **how) for code, how in kinds]
+    for child in children:
+        child.stdout.readline()
+    announce(path, os.getpid(), *(child.pid for child in children))
+    time.sleep(600)
+
+
+def pass_or_stay(path):
+    if path:
+        announce(path, os.getpid())
+        time.sleep(600)
+
+
 def wait_for(path):
     while not os.path.exists(path):
         time.sleep(0.002)

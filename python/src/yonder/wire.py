@@ -84,6 +84,9 @@ class Kind(enum.IntEnum):
     SESSION_CLOSE = 35
     TAIL = 40
     TAILED = 41
+    TURN = 42
+    LOOK = 43
+    VIEW = 44
 
     MANAGER_HELLO = 50
     MANAGER_WELCOME = 51
@@ -97,6 +100,8 @@ class Kind(enum.IntEnum):
     BODY = 59
     BLOB_CHUNK = 60
     BEGUN = 61
+    LOOK_TASK = 65
+    TASK_VIEW = 66
 
     WORKER_HELLO = 80
     FORK = 81

@@ -154,7 +154,6 @@ class State:
                 "cursor": len(group.log) + 1,
                 "endpoint": bundle.header["endpoint"],
                 "submitted_us": 10,
-                "offered_us": 20,
                 "accepted_us": 50,
                 **more,
             }

@@ -3,6 +3,7 @@ package natsfabric
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -75,6 +76,9 @@ func (f *Fabric) Ask(ctx context.Context, endpoint yonder.ID, verb string, frame
 	case m := <-answer:
 		return read(m)
 	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return wire.Frame{}, yonder.Errorf(yonder.CodeTimeout, "the endpoint's agent did not answer in time")
+		}
 		return wire.Frame{}, context.Cause(ctx)
 	}
 }

@@ -194,7 +194,10 @@ func (r *replica) connect(t *testing.T, endpoint yonder.ID) *peer {
 			return
 		}
 		if err == nil {
-			p.hints <- fabrictest.Hint{Verb: m.Subject[strings.LastIndex(m.Subject, ".")+1:], Frame: frame}
+			p.hints <- fabrictest.Hint{
+				Verb: m.Subject[strings.LastIndex(m.Subject, ".")+1:], Frame: frame,
+				Answer: func(f wire.Frame) { _ = m.Respond(f.Bytes()) },
+			}
 		}
 	})
 	require.NoError(t, err)

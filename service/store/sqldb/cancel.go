@@ -19,98 +19,138 @@ const endBatch = 500
 // cancelled is the reason that readers of results are given.
 const cancelled = "the task was cancelled"
 
-// CancelTask ends the task, or asks its agent to.
-func (s *Store) CancelTask(ctx context.Context, id yonder.ID) (answer wire.Cancelled, stops []store.Stop, woken store.Woken, err error) {
+// CancelTasks ends the tasks, or asks their agents to.
+func (s *Store) CancelTasks(ctx context.Context, c store.Cancel) (answer store.Cancelling, err error) {
+	if c.Why == "" {
+		c.Why = cancelled
+	}
 	err = s.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
-		answer = wire.Cancelled{}
-		row, err := q.GetBundle(ctx, id.Bundle())
-		if err == nil && id.Index() >= int(row.Tasks) {
-			err = sql.ErrNoRows
+		answer = store.Cancelling{}
+		targets, err := findTargets(ctx, q, c, &answer.Cancelled)
+		if err != nil || len(targets) == 0 {
+			return err
 		}
-		if err != nil {
-			return found(err, "there is no task %s", id)
+		endpoints := make([]yonder.ID, len(targets))
+		for i, target := range targets {
+			endpoints[i] = target.endpoint
 		}
-		t, err := begin(ctx, q, time.Now(), row.Endpoint)
+		t, err := begin(ctx, q, time.Now(), endpoints...)
 		if err != nil {
 			return err
 		}
-		if err := t.cancel(ctx, row.Endpoint, row.ID, id.Index(), id.Index()+1, &answer); err != nil {
-			return err
+		for _, target := range targets {
+			if err := t.cancel(ctx, target, c.Why, &answer.Cancelled); err != nil {
+				return err
+			}
 		}
-		answer.Done = 1 - answer.Cancelled - answer.Stopping
-		stops, woken = t.stops(), t.woken()
+		answer.Stops, answer.Woken = t.stops(), t.woken()
 		return t.flush(ctx)
 	})
-	return answer, stops, woken, err
+	return answer, err
 }
 
-// CancelGroup ends the group's tasks, or asks their agents to.
-func (s *Store) CancelGroup(ctx context.Context, id yonder.ID) (answer wire.Cancelled, stops []store.Stop, woken store.Woken, err error) {
-	var group gen.Group
-	err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error {
-		group, err = q.GetGroup(ctx, id)
-		return found(err, "there is no group %s", id)
-	})
-	last := firstID // of the bundles dealt with
-	for more := true; more && err == nil; {
-		var batch cancelBatch
-		err = s.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
-			batch, err = cancelSome(ctx, q, id, last)
-			return err
-		})
-		more, last = batch.more, batch.last
-		answer.Cancelled += batch.answer.Cancelled
-		answer.Stopping += batch.answer.Stopping
-		stops = append(stops, batch.stops...)
-		if len(batch.woken) > 0 {
-			woken = batch.woken
-		}
-	}
-	answer.Done = int(group.Tasks) - answer.Cancelled - answer.Stopping
-	return answer, stops, woken, err
+// target is tasks of one bundle that a cancel names.
+type target struct {
+	endpoint, bundle yonder.ID
+	lo, hi           int
+	counted          bool // those that had ended before are to be counted
 }
 
-type cancelBatch struct {
-	answer wire.Cancelled
-	stops  []store.Stop
-	woken  store.Woken
-	last   yonder.ID
-	more   bool
-}
-
-func cancelSome(ctx context.Context, q *gen.Queries, group, after yonder.ID) (batch cancelBatch, err error) {
-	open, err := q.OpenBundlesOfGroup(ctx, group, after, endBatch)
-	if err != nil || len(open) == 0 {
-		return batch, err
+func findTargets(ctx context.Context, q *gen.Queries, c store.Cancel, answer *wire.Cancelled) ([]target, error) {
+	switch {
+	case !c.Task.IsZero():
+		return oneTarget(ctx, q, c.Task.Bundle(), c.Task.Index(), c.Task.Index()+1, "task", c.Task)
+	case !c.Bundle.IsZero():
+		return oneTarget(ctx, q, c.Bundle, 0, yonder.MaxBundleTasks, "bundle", c.Bundle)
 	}
-	endpoints := make([]yonder.ID, len(open))
-	for i, b := range open {
-		endpoints[i] = b.Endpoint
-	}
-	t, err := begin(ctx, q, time.Now(), endpoints...)
+	rows, err := scan(ctx, q, c, answer)
 	if err != nil {
-		return batch, err
+		return nil, err
 	}
-	for _, b := range open {
-		if err := t.cancel(ctx, b.Endpoint, b.ID, 0, yonder.MaxBundleTasks, &batch.answer); err != nil {
-			return batch, err
+	var targets []target
+	for _, row := range rows {
+		if len(targets) == endBatch {
+			return targets, nil
+		}
+		answer.Next = row.ID
+		if !row.Finished.Valid && (c.Owner.IsZero() || row.Owner == c.Owner) && (c.Endpoint.IsZero() || row.Endpoint == c.Endpoint) {
+			targets = append(targets, target{endpoint: row.Endpoint, bundle: row.ID, hi: yonder.MaxBundleTasks})
 		}
 	}
-	batch.last, batch.more = open[len(open)-1].ID, len(open) == endBatch
-	batch.stops, batch.woken = t.stops(), t.woken()
-	return batch, t.flush(ctx)
+	if len(rows) < scanBatch {
+		answer.Next = yonder.ID{}
+	}
+	return targets, nil
 }
 
-func (t *turn) cancel(ctx context.Context, endpoint, id yonder.ID, lo, hi int, answer *wire.Cancelled) error {
-	b, ok, err := t.load(ctx, endpoint, id)
+func oneTarget(ctx context.Context, q *gen.Queries, bundle yonder.ID, lo, hi int, noun string, id yonder.ID) ([]target, error) {
+	row, err := q.GetBundle(ctx, bundle)
+	if err == nil && lo >= int(row.Tasks) {
+		err = sql.ErrNoRows
+	}
+	if err != nil {
+		return nil, found(err, "there is no %s %s", noun, id)
+	}
+	return []target{{endpoint: row.Endpoint, bundle: row.ID, lo: lo, hi: hi, counted: true}}, nil
+}
+
+// scanBatch is the number of bundles that one transaction looks at: those of
+// a group or an owner may have ended long ago.
+const scanBatch = 4 * endBatch
+
+// scan lists the next bundles, the ones that have ended among them.
+func scan(ctx context.Context, q *gen.Queries, c store.Cancel, answer *wire.Cancelled) ([]gen.BundlesOfGroupAfterRow, error) {
+	after := c.After
+	if after.IsZero() {
+		after = firstID
+	}
+	switch {
+	case !c.Group.IsZero():
+		if c.After.IsZero() {
+			group, err := q.GetGroup(ctx, c.Group)
+			if err != nil {
+				return nil, found(err, "there is no group %s", c.Group)
+			}
+			answer.Done = int(group.Done)
+		}
+		return q.BundlesOfGroupAfter(ctx, c.Group, after, scanBatch)
+	case !c.Endpoint.IsZero():
+		rows, err := q.OpenBundlesOfEndpointAfter(ctx, c.Endpoint, after, scanBatch)
+		list := make([]gen.BundlesOfGroupAfterRow, len(rows))
+		for i, row := range rows {
+			list[i] = gen.BundlesOfGroupAfterRow(row)
+		}
+		return list, err
+	default:
+		rows, err := q.BundlesOfOwnerAfter(ctx, c.Owner, after, scanBatch)
+		list := make([]gen.BundlesOfGroupAfterRow, len(rows))
+		for i, row := range rows {
+			list[i] = gen.BundlesOfGroupAfterRow(row)
+		}
+		return list, err
+	}
+}
+
+func (t *turn) cancel(ctx context.Context, target target, why string, answer *wire.Cancelled) error {
+	b, ok, err := t.load(ctx, target.endpoint, target.bundle)
 	if !ok || err != nil {
 		return err
 	}
-	ended, marked, stop := b.lease.Cancel(lo, min(hi, b.lease.Tasks))
-	t.fail(b, ended, yonder.CodeTaskCancelled, cancelled)
+	hi := min(target.hi, b.lease.Tasks)
+	ended, marked, stop := b.lease.Cancel(target.lo, hi)
+	t.fail(b, ended, yonder.CodeTaskCancelled, why+"; no worker had begun it")
 	t.stop(b, stop)
 	answer.Cancelled += tasks(ended)
 	answer.Stopping += tasks(marked)
+	if target.counted {
+		answer.Done += hi - target.lo - tasks(ended) - tasks(marked)
+	}
+	for _, s := range marked {
+		err := t.q.InsertCancel(ctx, gen.InsertCancelParams{BundleID: b.ID, Lo: int64(s.Lo), Hi: int64(s.Hi), Why: text(why), Asked: t.now})
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

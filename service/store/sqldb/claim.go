@@ -54,7 +54,7 @@ func (s *Store) Claim(ctx context.Context, endpoint yonder.ID, maxBytes int, now
 		if !ok {
 			return yonder.Errorf(yonder.CodeNotFound, "there is no endpoint %s", endpoint)
 		}
-		if session.State != yonder.SessionLive || session.QueuedTasks == 0 {
+		if session.State != yonder.SessionLive || session.Paused != "" || session.QueuedTasks == 0 {
 			return nil
 		}
 		if offered, err = t.claim(ctx, session, &budget{left: maxBytes}); err != nil {

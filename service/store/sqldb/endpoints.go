@@ -111,5 +111,6 @@ func endpointOf(row gen.ListEndpointsRow) (yonder.Endpoint, error) {
 		parse(row.Endpoint.Functions, &e.Functions),
 		parse(session.Capabilities, &e.Capabilities),
 		parse(session.Status, &e.Status),
+		parse(session.Paused, &e.Paused),
 	)
 }

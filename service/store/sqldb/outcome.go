@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/yonder-run/yonder"
@@ -21,6 +22,7 @@ type outcome struct {
 	payload []byte
 	state   yonder.State
 	failure wire.TaskError
+	stopped *wire.Stopped // how an agent ended it, if it was cancelled there
 }
 
 // maxMessage bounds the copy of a failure's message that listings show.
@@ -59,12 +61,30 @@ func (t *turn) fail(b *bundle, spans []wire.Span, code yonder.Code, message stri
 	}
 }
 
+// cause is why attempts ended without a result, and where.
+type cause struct {
+	code           yonder.Code
+	message, place string
+	stopped        wire.Stopped // if it was on request
+}
+
 // ended tells what an operation left over, lost for the reason given.
 func (t *turn) ended(b *bundle, ended lease.Ended, code yonder.Code, message string) {
+	t.over(b, ended, cause{code: code, message: message})
+}
+
+func (t *turn) over(b *bundle, ended lease.Ended, why cause) {
 	for _, s := range ended.Exhausted {
-		t.fail(b, []wire.Span{s}, code, fmt.Sprintf("%s (attempt %d of %d)", message, s.Attempt, b.MaxAttempts))
+		t.fail(b, []wire.Span{s}, why.code, fmt.Sprintf("%s (attempt %d of %d)", why.message, s.Attempt, b.MaxAttempts))
 	}
+	first := len(t.outcomes)
 	t.fail(b, ended.Cancelled, yonder.CodeTaskCancelled, cancelled)
+	for i := range t.outcomes[first:] {
+		t.outcomes[first+i].stopped = &why.stopped
+	}
+	for _, a := range ended.Attempts {
+		t.attempts = append(t.attempts, attempt{Attempt: a, bundle: b, cause: why, cancelled: slices.Contains(ended.Cancelled, a.Span)})
+	}
 }
 
 // join is tasks that are new in a group.
@@ -99,7 +119,11 @@ func (t *turn) joinGroups(ctx context.Context) error {
 // become visible in their order.
 func (t *turn) writeOutcomes(ctx context.Context) error {
 	groups := map[yonder.ID][]outcome{}
-	for _, o := range t.outcomes {
+	for i := range t.outcomes {
+		if err := t.tellStopped(ctx, &t.outcomes[i]); err != nil {
+			return err
+		}
+		o := t.outcomes[i]
 		groups[o.bundle.GroupID] = append(groups[o.bundle.GroupID], o)
 	}
 	for _, id := range sortedKeys(groups) {

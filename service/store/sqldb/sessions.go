@@ -33,6 +33,9 @@ func (s *Store) OpenSession(ctx context.Context, endpoint yonder.ID, open wire.S
 		session.setCapacity(open.Capacity)
 		session.LastSeen = t.now
 		epoch = session.Epoch
+		if err := t.visit(ctx, session, open.Capabilities); err != nil {
+			return err
+		}
 		return t.flush(ctx)
 	})
 	return epoch, err
@@ -63,6 +66,9 @@ func (s *Store) Reconcile(
 		}
 		if r.Last {
 			if err := t.settle(ctx, session); err != nil {
+				return err
+			}
+			if answer.Turn, err = turnOf(&session.Session); err != nil {
 				return err
 			}
 		}
@@ -130,6 +136,9 @@ func (s *Store) Heartbeat(
 		}
 		session.LastSeen, session.Status = t.now, status
 		session.setCapacity(h.Capacity)
+		if reply.Turn, err = turnOf(&session.Session); err != nil {
+			return err
+		}
 		cancelled, err := q.CancelledRanges(ctx, endpoint, h.Epoch)
 		if err != nil {
 			return err
@@ -160,18 +169,8 @@ func (s *Store) CloseSession(ctx context.Context, endpoint yonder.ID, epoch int6
 		if err != nil {
 			return err
 		}
-		offered, err := q.OfferedBundles(ctx, endpoint, epoch)
-		if err != nil {
+		if err := t.takeBack(ctx, session); err != nil {
 			return err
-		}
-		for _, id := range offered {
-			b, ok, err := t.load(ctx, endpoint, id)
-			if err != nil {
-				return err
-			}
-			if ok {
-				b.lease.Release(epoch)
-			}
 		}
 		if session.State == yonder.SessionSilent {
 			if err := session.step(yonder.EventHeard); err != nil {
@@ -182,6 +181,27 @@ func (s *Store) CloseSession(ctx context.Context, endpoint yonder.ID, epoch int6
 		if err := session.step(yonder.EventClose); err != nil {
 			return err
 		}
+		if err := q.CloseVisit(ctx, endpoint, epoch, some(t.now)); err != nil {
+			return err
+		}
 		return t.flush(ctx)
 	})
+}
+
+// takeBack returns the session's offers to the queue.
+func (t *turn) takeBack(ctx context.Context, s *session) error {
+	offered, err := t.q.OfferedBundles(ctx, s.Endpoint, s.Epoch)
+	if err != nil {
+		return err
+	}
+	for _, id := range offered {
+		b, ok, err := t.load(ctx, s.Endpoint, id)
+		if err != nil {
+			return err
+		}
+		if ok {
+			b.lease.Release(s.Epoch)
+		}
+	}
+	return nil
 }

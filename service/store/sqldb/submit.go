@@ -21,6 +21,7 @@ type draft struct {
 	pages []page
 	data  [][]byte // of pages
 	isNew bool
+	pause *yonder.Pause // of its endpoint
 }
 
 func newDraft(b store.NewBundle) (*draft, error) {
@@ -68,7 +69,7 @@ func (s *Store) Submit(
 		return nil, nil, err
 	}
 	for _, d := range drafts {
-		submitted = append(submitted, wire.SubmittedBundle{ID: d.ID, Group: d.Group, Tasks: d.Tasks, Duplicate: !d.isNew})
+		submitted = append(submitted, wire.SubmittedBundle{ID: d.ID, Group: d.Group, Tasks: d.Tasks, Duplicate: !d.isNew, Paused: d.pause})
 	}
 	return submitted, offered, nil
 }
@@ -152,6 +153,10 @@ func (t *turn) enqueue(ctx context.Context, d *draft) ([]store.Offered, error) {
 	if !ok || s.State == yonder.SessionFenced {
 		return nil, yonder.FieldErrorf(yonder.CodeNotFound, "endpoint", "there is no endpoint %s", d.Endpoint)
 	}
+	var err error
+	if d.pause, err = pauseOf(&s.Session); err != nil {
+		return nil, err
+	}
 	for i, p := range d.pages {
 		err := t.q.InsertPage(ctx, gen.InsertPageParams{BundleID: d.ID, Lo: int64(p.lo), Hi: int64(p.hi), Data: filled(d.data[i])})
 		if err != nil {
@@ -170,7 +175,7 @@ func (t *turn) enqueue(ctx context.Context, d *draft) ([]store.Offered, error) {
 	j.asked = max(j.asked, d.Retention)
 
 	b := &bundle{Bundle: d.bundleRow(), lease: lease.New(d.ID, d.Tasks, int(d.row.MaxAttempts), micros(d.Submitted))}
-	idle := s.State == yonder.SessionLive && s.QueuedTasks == 0
+	idle := s.State == yonder.SessionLive && s.Paused == "" && s.QueuedTasks == 0
 	t.add(b)
 	t.recount(b)
 	t.queue(b).bounds = &d.Bounds

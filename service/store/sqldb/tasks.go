@@ -13,6 +13,7 @@ import (
 // segment is a run of tasks of one bundle that are alike: a range or a result.
 type segment struct {
 	lo, hi int
+	since  int64       // in the state
 	task   yonder.Task // but for its id
 }
 
@@ -37,7 +38,7 @@ func segments(ctx context.Context, q *gen.Queries, b *gen.Bundle, upto int, stat
 	}
 	list := make([]segment, 0, len(ranges)+len(results))
 	for _, r := range ranges {
-		s := segment{lo: int(r.Lo), hi: int(r.Hi), task: common}
+		s := segment{lo: int(r.Lo), hi: int(r.Hi), since: r.Since, task: common}
 		s.task.State, s.task.Attempt, s.task.Cancel = r.State, int(r.Attempt), r.Cancel
 		if r.State == yonder.RangeStarted {
 			s.task.Started = momentUnlessZero(r.Since)
@@ -45,7 +46,7 @@ func segments(ctx context.Context, q *gen.Queries, b *gen.Bundle, upto int, stat
 		list = append(list, s)
 	}
 	for _, r := range results {
-		s := segment{lo: int(r.Lo), hi: int(r.Hi), task: common}
+		s := segment{lo: int(r.Lo), hi: int(r.Hi), since: r.Accepted, task: common}
 		s.task.State, s.task.Attempt = r.State, int(r.Attempt)
 		s.task.Code, s.task.Message = yonder.Code(r.Code), r.Message
 		s.task.Started, s.task.Finished = momentUnlessZero(r.Started), momentUnlessZero(cmp.Or(r.Finished, r.Accepted))
@@ -62,18 +63,10 @@ func (s *Store) Task(ctx context.Context, id yonder.ID) (task yonder.Task, err e
 		if err != nil {
 			return found(err, "there is no task %s", id)
 		}
-		list, err := segments(ctx, q, &b, id.Index()+1, "", 1)
-		if err != nil {
-			return err
-		}
-		for _, seg := range list {
-			if id.Index() < seg.hi {
-				task = seg.task
-				task.ID = id
-				return nil
-			}
-		}
-		return yonder.Errorf(yonder.CodeNotFound, "there is no task %s: its bundle has %d tasks", id, b.Tasks)
+		seg, err := segmentOf(ctx, q, &b, id)
+		task = seg.task
+		task.ID = id
+		return err
 	})
 	return task, err
 }

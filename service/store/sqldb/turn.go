@@ -24,6 +24,7 @@ type turn struct {
 	bundles  map[yonder.ID]*bundle
 	loaded   []*bundle // in the order of loading, which fixes the order of writing
 	outcomes []outcome
+	attempts []attempt
 	joins    map[yonder.ID]*join
 	queues   map[queueKey]*queue
 }
@@ -208,6 +209,9 @@ func (t *turn) flush(ctx context.Context) error {
 		}
 	}
 	if err := t.writeQueues(ctx); err != nil {
+		return err
+	}
+	if err := t.writeAttempts(ctx); err != nil {
 		return err
 	}
 	if err := t.joinGroups(ctx); err != nil {

@@ -45,7 +45,7 @@ var accepts = []behaviour{
 		require.NoError(b, err)
 		b.same(spans, refused)
 		r, columns := successes(epoch, spans...)
-		r.Lost, r.Cancelled, r.Started = []wire.Loss{{Span: spans[0], Started: true}}, spans, spans
+		r.Lost, r.Cancelled, r.Started = []wire.Loss{{Span: spans[0], Started: true}}, stopped(spans...), spans
 		refused, _, err = b.Report(b.Context(), thief, r, columns, b.now)
 		require.NoError(b, err)
 		b.same(spans, refused)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -104,6 +105,90 @@ var cancels = []behaviour{
 		require.Equal(b, wire.Cancelled{Cancelled: 1002}, answer)
 		require.Equal(b, store.Woken{group}, woken)
 	}},
+	{"of a bundle reach all of its tasks", func(b *bench) {
+		epoch := b.live(b.endpoint, 4)
+		n := b.bundle(yonder.NewID(), 6)
+		spans := spansOf(b.submit(n))
+		b.accept(epoch, spans...)
+		done := spans[0]
+		done.Hi = 1
+		b.succeed(epoch, done)
+		c, err := b.CancelTasks(b.Context(), store.Cancel{Bundle: n.ID})
+		require.NoError(b, err)
+		require.Equal(b, wire.Cancelled{Cancelled: 2, Stopping: 3, Done: 1}, c.Cancelled)
+		_, err = b.CancelTasks(b.Context(), store.Cancel{Bundle: yonder.NewBundleID()})
+		requireCode(b, yonder.CodeNotFound, err)
+	}},
+	{"of an endpoint or an owner reach those tasks and no others", func(b *bench) {
+		elsewhere := b.newEndpoint("elsewhere")
+		submit := func(owner, endpoint yonder.ID) yonder.ID {
+			n := b.bundle(yonder.NewID(), 2)
+			n.Owner, n.Endpoint = owner, endpoint
+			b.submit(n)
+			return n.ID
+		}
+		for _, c := range []struct {
+			cancel store.Cancel
+			ends   []string
+		}{
+			{store.Cancel{Endpoint: b.endpoint}, []string{"mine here", "theirs here"}},
+			{store.Cancel{Owner: b.owner}, []string{"mine here", "mine there"}},
+			{store.Cancel{Endpoint: elsewhere, Owner: b.other}, []string{"theirs there"}},
+		} {
+			tasks := map[string]yonder.ID{
+				"mine here": submit(b.owner, b.endpoint), "mine there": submit(b.owner, elsewhere),
+				"theirs here": submit(b.other, b.endpoint), "theirs there": submit(b.other, elsewhere),
+			}
+			total, _, _, err := b.cancelAll(b.Context(), c.cancel)
+			require.NoError(b, err)
+			require.Equal(b, wire.Cancelled{Cancelled: 2 * len(c.ends)}, total)
+			var ended []string
+			for name, id := range tasks {
+				if b.task(id).State == yonder.TaskCancelled {
+					ended = append(ended, name)
+				}
+			}
+			require.ElementsMatch(b, c.ends, ended)
+			for _, owner := range []yonder.ID{b.owner, b.other} { // so that the next case begins anew
+				_, _, _, err = b.cancelAll(b.Context(), store.Cancel{Owner: owner})
+				require.NoError(b, err)
+			}
+		}
+	}},
+	{"tell in the task's record why, and what became of it", func(b *bench) {
+		epoch := b.live(b.endpoint, 4)
+		why := "the task was cancelled: wrong input"
+		spans := make([]wire.Span, 3)
+		for i := range spans {
+			spans[i] = b.started(epoch, yonder.NewID(), 1)
+		}
+		queued := b.bundle(yonder.NewID(), 4) // one of them is offered
+		b.submit(queued)
+		for _, span := range spans {
+			_, err := b.CancelTasks(b.Context(), store.Cancel{Task: span.Bundle.Task(0), Why: why})
+			require.NoError(b, err)
+		}
+		_, err := b.CancelTasks(b.Context(), store.Cancel{Task: queued.ID.Task(3), Why: why})
+		require.NoError(b, err)
+		b.report(wire.Report{Epoch: epoch, Cancelled: []wire.Stopped{
+			{Span: spans[0], How: wire.StoppedTerminated, Seconds: 0.34},
+			{Span: spans[1], How: wire.StoppedKilled, Seconds: 5.01},
+			{Span: spans[2]},
+		}})
+		for task, message := range map[yonder.ID]string{
+			spans[0].Bundle.Task(0): why + "; it ended 0.3 s after SIGTERM",
+			spans[1].Bundle.Task(0): why + "; it ignored SIGTERM and was killed 5 s later",
+			spans[2].Bundle.Task(0): why,
+			queued.ID.Task(3):       why + "; no worker had begun it",
+		} {
+			require.Equal(b, message, b.task(task).Message)
+			_, payload, err := b.TaskResult(b.Context(), task)
+			require.NoError(b, err)
+			var failure wire.TaskError
+			require.NoError(b, json.Unmarshal(payload, &failure))
+			require.Equal(b, wire.TaskError{Code: yonder.CodeTaskCancelled, Message: message}, failure)
+		}
+	}},
 	{"are repeated with heartbeats until the agent has stopped the task", func(b *bench) {
 		epoch := b.live(b.endpoint, 3)
 		span := b.started(epoch, yonder.NewID(), 1)
@@ -115,7 +200,7 @@ var cancels = []behaviour{
 			return reply.Cancel
 		}
 		b.same([]wire.Span{span}, beat())
-		b.report(wire.Report{Epoch: epoch, Cancelled: []wire.Span{span}})
+		b.report(wire.Report{Epoch: epoch, Cancelled: stopped(span)})
 		require.Empty(b, beat())
 		task := b.task(span.Bundle.Task(0))
 		require.Equal(b, yonder.TaskCancelled, task.State)

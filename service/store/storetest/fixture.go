@@ -3,6 +3,7 @@
 package storetest
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -233,6 +234,45 @@ func (b *bench) results(group yonder.ID) ([]wire.ResultEntry, [][]byte) {
 	require.NoError(b, err)
 	require.Len(b, columns, len(page.Entries))
 	return page.Entries, columns
+}
+
+// CancelTask cancels one task.
+func (b *bench) CancelTask(ctx context.Context, id yonder.ID) (wire.Cancelled, []store.Stop, store.Woken, error) {
+	c, err := b.CancelTasks(ctx, store.Cancel{Task: id})
+	return c.Cancelled, c.Stops, c.Woken, err
+}
+
+// CancelGroup cancels all of a group's tasks.
+func (b *bench) CancelGroup(ctx context.Context, id yonder.ID) (wire.Cancelled, []store.Stop, store.Woken, error) {
+	return b.cancelAll(ctx, store.Cancel{Group: id})
+}
+
+// cancelAll goes on until there is no more.
+func (b *bench) cancelAll(ctx context.Context, c store.Cancel) (total wire.Cancelled, stops []store.Stop, woken store.Woken, err error) {
+	for {
+		one, err := b.CancelTasks(ctx, c)
+		if err != nil {
+			return total, stops, woken, err
+		}
+		total, stops = total.Add(one.Cancelled), append(stops, one.Stops...)
+		for _, group := range one.Woken {
+			if !slices.Contains(woken, group) {
+				woken = append(woken, group)
+			}
+		}
+		if c.After = one.Next; c.After.IsZero() {
+			return total, stops, woken, nil
+		}
+	}
+}
+
+// stopped says of spans that they were stopped, and not how.
+func stopped(spans ...wire.Span) []wire.Stopped {
+	var all []wire.Stopped
+	for _, span := range spans {
+		all = append(all, wire.Stopped{Span: span})
+	}
+	return all
 }
 
 func requireCode(tb testing.TB, code yonder.Code, err error) {

@@ -166,7 +166,7 @@ func (w *world) submit(ctx context.Context, s store.Store, rng *rand.Rand) error
 		var err error
 		switch n := bundles[0]; rng.IntN(6) {
 		case 0:
-			_, _, _, err = s.CancelTask(ctx, n.ID.Task(rng.IntN(n.Tasks)))
+			_, err = s.CancelTasks(ctx, store.Cancel{Task: n.ID.Task(rng.IntN(n.Tasks))})
 		case 1:
 			_, _, err = s.Submit(ctx, bundles)
 		}
@@ -174,10 +174,8 @@ func (w *world) submit(ctx context.Context, s store.Store, rng *rand.Rand) error
 			return err
 		}
 	}
-	if _, _, _, err := s.CancelGroup(ctx, w.groups[0]); err != nil {
-		return err
-	}
-	return nil
+	_, err := s.CancelTasks(ctx, store.Cancel{Group: w.groups[0]})
+	return err
 }
 
 // agent works on an endpoint until stopped, beside other goroutines that do

@@ -207,7 +207,7 @@ var results = []behaviour{
 		require.Equal(b, []int{0, 3}, []int{entries[0].Lo, entries[0].Hi})
 		require.Equal(b, wire.OutcomeFailed, entries[0].Outcome)
 		require.Equal(b, wire.FormChunk, entries[0].Form)
-		require.JSONEq(b, `{"code":"task_cancelled","message":"the task was cancelled"}`, string(columns[0]))
+		require.JSONEq(b, `{"code":"task_cancelled","message":"the task was cancelled; no worker had begun it"}`, string(columns[0]))
 	}},
 }
 

@@ -53,6 +53,8 @@ func runAll(t *testing.T, open func(t *testing.T) (a, b store.Store)) {
 		{"report", reports},
 		{"sessions", sessions},
 		{"cancel", cancels},
+		{"pause", pauses},
+		{"history", histories},
 		{"tasks", tasks},
 		{"results", results},
 		{"blobs", blobs},

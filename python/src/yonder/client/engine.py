@@ -14,7 +14,7 @@ from yonder.client.functions import Functions
 from yonder.client.future import Future
 from yonder.client.http import Transport
 from yonder.client.inbox import Inbox
-from yonder.client.models import Limits
+from yonder.client.models import Explanation, Limits
 from yonder.client.running import Running
 from yonder.client.sender import Sender
 from yonder.client.sinks import Chunk, Sink
@@ -146,6 +146,14 @@ class Engine:
         places = map(ids.bundle_of, running)
         return any(place[0] == bundle and place[1] in missing for place in places)
 
+    def explain(self, future: Future[Any]) -> Explanation:
+        """What the service says; before it has the task, what is known here."""
+        task = future.task_id
+        if task is None or not future.accepted.done():
+            return Explanation(task=task or "", summary=self.waits_for(future))
+        path = f"/v1/tasks/{task}/explain"
+        return Explanation.from_json(self.transport.json("GET", path))
+
     def long_wait(self, future: Future[Any]) -> None:
         """Somebody has waited long for the future: say what for."""
         if future._place is None or not future.accepted.is_set():
@@ -173,7 +181,7 @@ class Engine:
         if ask:
             with contextlib.suppress(YonderError):
                 return self.waiting.reason(_first_task(future))
-        return f"the service has task {task} and no result yet: see `yonder task show {task}`"
+        return f"the service has task {task} and no result yet: `yonder explain {task}` says why"
 
     # -- the end ---------------------------------------------------------
 

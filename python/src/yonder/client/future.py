@@ -13,6 +13,7 @@ from typing import Any, Optional, Protocol, TypeVar
 
 from yonder.client import ids, live
 from yonder.client.http import Transport
+from yonder.client.models import Explanation
 from yonder.client.waiting import LONG_S
 from yonder.errors import Timeout, Unavailable
 
@@ -71,12 +72,11 @@ class Acceptance(concurrent.futures.Future[None]):
 class Timings:
     """When a task passed each stage, in microseconds of Unix time, None where unknown.
 
-    ``submitted``, ``offered`` and ``accepted`` (the result) are the service's
+    ``submitted`` and ``accepted`` (the result) are the service's
     clock, ``started`` and ``finished`` the worker's, ``received`` this machine's.
     """
 
     submitted: Optional[int] = None
-    offered: Optional[int] = None
     started: Optional[int] = None
     finished: Optional[int] = None
     accepted: Optional[int] = None
@@ -94,6 +94,9 @@ class Origin(Protocol):
 
     def is_running(self, future: Future[Any]) -> bool:
         """Whether a task of the future has started, as the service knows it."""
+
+    def explain(self, future: Future[Any]) -> Explanation:
+        """Ask the service why the future has no result, or how it came."""
 
     def long_wait(self, future: Future[Any]) -> None:
         """Somebody has waited long for the future: say what for."""
@@ -155,7 +158,7 @@ class Future(concurrent.futures.Future[T]):
     @property
     def timings(self) -> Timings:
         """When the task passed each stage."""
-        stages = ("submitted", "offered", "started", "finished", "accepted")
+        stages = ("submitted", "started", "finished", "accepted")
         known = {stage: self._entry.get(f"{stage}_us") for stage in stages}
         return Timings(**known, received=self._received)
 
@@ -253,6 +256,9 @@ class Future(concurrent.futures.Future[T]):
         if not self.done():
             self._origin.long_wait(self)
         return None if timeout is None else timeout - LONG_S
+    def explain(self) -> Explanation:
+        """Why there is no result yet, or how it came; asks the service."""
+        return self._origin.explain(self)
 
     def _too_late(self, timeout: Optional[float]) -> ResultTimeout:
         # Who asks with a timeout near nothing asks often.

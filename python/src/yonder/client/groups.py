@@ -43,9 +43,9 @@ class Group(Model):
     created: Optional[datetime] = field(default=None, metadata=AT)
     client: Optional[Client] = field(default=None, repr=False, compare=False)
 
-    def cancel(self) -> Cancelled:
+    def cancel(self, reason: str = "") -> Cancelled:
         """Cancel all tasks of the group that have no result."""
-        return self._client.cancel_group(self.id)
+        return self._client.cancel_group(self.id, reason)
 
     def refresh(self) -> Group:
         """The group as it is now."""

@@ -174,6 +174,16 @@ class EndpointStatus(Model):
 
 
 @dataclass(frozen=True)
+class Pause(Model):
+    """An endpoint is given no work; if ``drain``, its agent lets its nodes go, too."""
+
+    drain: bool = False
+    exit: bool = False
+    reason: str = ""
+    since: Optional[datetime] = field(default=None, metadata=AT)
+
+
+@dataclass(frozen=True)
 class Endpoint(Model):
     """A named place that runs functions."""
 
@@ -190,6 +200,7 @@ class Endpoint(Model):
     last_seen: Optional[datetime] = field(default=None, metadata=AT)
     capabilities: dict[str, Any] = field(default_factory=dict)
     status: Optional[EndpointStatus] = field(default=None, metadata=_read(EndpointStatus.from_json))
+    paused: Optional[Pause] = field(default=None, metadata=_read(Pause.from_json))
     queued: int = 0
     outstanding: int = 0
     created: Optional[datetime] = field(default=None, metadata=AT)
@@ -219,11 +230,57 @@ class Task(Model):
 
 @dataclass(frozen=True)
 class Cancelled(Model):
-    """What a cancel did: tasks ended at once, being stopped, and ended before."""
+    """What a cancel did: tasks ended at once, being stopped, and ended before.
+
+    What became of those that were being stopped stands in their records later.
+    """
 
     cancelled: int = 0
     stopping: int = 0
     done: int = 0
+    next: str = ""
+
+    def __add__(self, more: Cancelled) -> Cancelled:
+        return Cancelled(
+            self.cancelled + more.cancelled,
+            self.stopping + more.stopping,
+            self.done + more.done,
+            more.next,
+        )
+
+
+@dataclass(frozen=True)
+class Step(Model):
+    """One link of the chain from submission to result.
+
+    ``state`` is done, now, waiting or failed; ``data`` has the same as ``text`` for programs.
+    """
+
+    step: str = ""
+    state: str = ""
+    since: Optional[datetime] = field(default=None, metadata=AT)
+    until: Optional[datetime] = field(default=None, metadata=AT)
+    text: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Explanation(Model):
+    """Why a task or an endpoint is where it is: ``summary`` in a sentence, ``next`` what to do."""
+
+    task: str = ""
+    endpoint: str = ""
+    state: str = ""
+    summary: str = ""
+    next: str = ""
+    steps: list[Step] = field(
+        default_factory=list, metadata=_read(lambda values: [Step.from_json(v) for v in values])
+    )
+    asked: Optional[datetime] = field(default=None, metadata=AT)
+
+    def __str__(self) -> str:
+        lines = [self.summary, *(["next: " + self.next] if self.next else [])]
+        return "\n".join(lines + [f"  {s.state:<8}{s.step:<10}{s.text}" for s in self.steps])
 
 
 @dataclass(frozen=True)

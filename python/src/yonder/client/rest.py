@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from typing import Any, Optional, TypeVar
+from typing import Any, Optional, TypeVar, Union
 
-from yonder.client import blobs, ids, live
+from yonder.client import blobs, endpoints, ids, live, withdraw
 from yonder.client.border import bordered
 from yonder.client.http import Transport, with_query
 from yonder.client.models import (
     Blob,
     Cancelled,
     Endpoint,
+    Explanation,
     Function,
     Model,
     Sharing,
@@ -141,15 +142,73 @@ class Rest:
         """How far a running task is, if it says so with ``yonder.progress``."""
         return live.latest(live.now(self.transport, task, ["progress"]))
 
-    def cancel(self, task: str) -> Cancelled:
-        """Cancel a task; one that runs is stopped where it runs."""
-        path = f"/v1/tasks/{ids.check_id(task)}/cancel"
-        return Cancelled.from_json(self.transport.json("POST", path))
+    def cancel(self, task: str, reason: str = "") -> Cancelled:
+        """Cancel a task; one that runs is stopped where it runs, with all it has started.
 
-    def cancel_group(self, group: str) -> Cancelled:
+        The task's record and its error carry ``reason``, as with every cancel.
+        """
+        return self._cancel(f"/v1/tasks/{ids.check_id(task)}/cancel", reason)
+
+    def cancel_bundle(self, bundle: str, reason: str = "") -> Cancelled:
+        """Cancel all tasks of a bundle that have no result."""
+        return self._cancel(f"/v1/bundles/{ids.check_id(bundle)}/cancel", reason)
+
+    def cancel_group(self, group: str, reason: str = "") -> Cancelled:
         """Cancel all tasks of a group that have no result."""
-        path = f"/v1/groups/{ids.check_id(group)}/cancel"
-        return Cancelled.from_json(self.transport.json("POST", path))
+        return self._cancel(f"/v1/groups/{ids.check_id(group)}/cancel", reason)
+
+    def cancel_all(
+        self, endpoint: Union[str, Endpoint, None] = None, reason: str = ""
+    ) -> Cancelled:
+        """Cancel all your tasks, or those at an endpoint: everybody's if it is yours."""
+        if endpoint is None:
+            return self._cancel("/v1/tasks/cancel", reason)
+        return self._cancel(f"/v1/endpoints/{self._endpoint_id(endpoint)}/cancel", reason)
+
+    def _cancel(self, path: str, reason: str) -> Cancelled:
+        return withdraw.cancel(self.transport, path, reason)
+
+    # -- why -------------------------------------------------------------
+
+    def explain(self, task: str) -> Explanation:
+        """Why a task is where it is, and what to do about it."""
+        path = f"/v1/tasks/{ids.check_id(task)}/explain"
+        return Explanation.from_json(self.transport.json("GET", path))
+
+    def explain_endpoint(self, endpoint: Union[str, Endpoint]) -> Explanation:
+        """How an endpoint is, why it does or does not work, and what to do about it."""
+        path = f"/v1/endpoints/{self._endpoint_id(endpoint)}/explain"
+        return Explanation.from_json(self.transport.json("GET", path))
+
+    def pause_endpoint(self, endpoint: Union[str, Endpoint], reason: str = "") -> Endpoint:
+        """Give an endpoint of yours no more work; what is on its nodes goes on."""
+        return self._pause(endpoint, "pause", {"reason": reason})
+
+    def drain_endpoint(
+        self, endpoint: Union[str, Endpoint], reason: str = "", exit: bool = False
+    ) -> Endpoint:
+        """Give it no more work; its agent finishes what it has and lets its nodes go.
+
+        With ``exit`` the agent ends after that.
+        """
+        return self._pause(endpoint, "drain", {"reason": reason, "exit": exit})
+
+    def resume_endpoint(self, endpoint: Union[str, Endpoint]) -> Endpoint:
+        """Give it work again."""
+        return self._pause(endpoint, "resume", {})
+
+    def _pause(self, endpoint: Union[str, Endpoint], verb: str, body: dict[str, Any]) -> Endpoint:
+        path = f"/v1/endpoints/{self._endpoint_id(endpoint)}/{verb}"
+        return Endpoint.from_json(self.transport.json("POST", path, body))
+
+    def _endpoint_id(self, endpoint: Union[str, Endpoint]) -> str:
+        """The id of what is named by its id or its name."""
+        if isinstance(endpoint, Endpoint):
+            return endpoint.id
+        if ids.is_id(endpoint):
+            return endpoint.lower()
+        found = self.endpoints(limit=0)
+        return endpoints.by_name(endpoint, found, self.whoami().identity.id).id
 
     # -- blobs -----------------------------------------------------------
 

@@ -10,9 +10,20 @@ from typing import Optional
 
 from yonder.client.crew import Crew
 from yonder.client.http import Transport
+from yonder.client.models import Cancelled
 from yonder.errors import NotFound, YonderError
 
 log = logging.getLogger("yonder.client")
+
+
+def cancel(transport: Transport, path: str, reason: str = "") -> Cancelled:
+    """Cancel what the path names; very many tasks take several requests."""
+    total, body = Cancelled(), {"reason": reason} if reason else {}
+    while True:
+        total = total + Cancelled.from_json(transport.json("POST", path, body))
+        if not total.next:
+            return total
+        body["after"] = total.next
 
 
 class Withdrawals:
@@ -56,7 +67,7 @@ class Withdrawals:
                     return
                 path = self._paths.popleft()
             try:
-                self._transport.json("POST", path)
+                cancel(self._transport, path)
             except NotFound:
                 pass  # never accepted, or long gone
             except YonderError as error:

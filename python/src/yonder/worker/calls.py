@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import time
@@ -12,6 +13,7 @@ from yonder import codec, wire
 from yonder.context import CurrentTask
 from yonder.errors import UnpackError, YonderError
 from yonder.worker.advice import advise
+from yonder.worker.ending import telling
 from yonder.worker.report import CHUNK, EACH, EXCEPTION, FAILED, OK, STREAM, Report, failure
 from yonder.worker.teller import Teller
 from yonder.worker.yields import Yields
@@ -48,6 +50,7 @@ class Run:
         self.stretch: Optional[Stretch] = None
         self.lo: int = self.header["lo"]
         self.hi: int = self.header["hi"]
+        self.stretch: Optional[Stretch] = None
 
     def go(self, load: Callable[[], Any]) -> None:
         """Report an outcome for every task, whatever happens."""
@@ -57,7 +60,7 @@ class Run:
             self.refuse(error)
             return
         # Its modules stay in place for the whole run, packing included.
-        with function.active(), self.watched():
+        with function.active(), self.watched(), self.telling():
             if self.header["form"] == CHUNK:
                 self.chunk(function)
             else:
@@ -66,6 +69,19 @@ class Run:
     def watched(self) -> AbstractContextManager[None]:
         """What is gathered is told when a call is slow; a single one gathers nothing."""
         return self.teller.watching(self) if self.hi - self.lo > 1 else nullcontext()
+
+    def telling(self) -> AbstractContextManager[None]:
+        """Told to end at one of its tasks, a run still tells those that it has finished."""
+        if self.hi - self.lo == 1:
+            return nullcontext()
+        return telling(self.tell_all, Report.add, Report.flush, Stretch.add, Stretch.end)
+
+    def tell_all(self) -> None:
+        """Send all that is finished."""
+        with self.report.lock:
+            if self.stretch is not None:
+                self.stretch.end()
+            self.report.flush()
 
     def begin(self, index: int) -> float:
         """Note which task runs, for itself and for the manager after a crash."""

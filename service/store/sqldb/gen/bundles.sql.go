@@ -536,40 +536,6 @@ func (q *Queries) OpenBundlesOfEndpoint(ctx context.Context, endpoint yonder.ID,
 	return items, nil
 }
 
-const openBundlesOfGroup = `-- name: OpenBundlesOfGroup :many
-SELECT id, endpoint FROM bundles
-WHERE group_id = $1 AND id > $2 AND finished IS NULL
-ORDER BY id LIMIT $3
-`
-
-type OpenBundlesOfGroupRow struct {
-	ID       yonder.ID
-	Endpoint yonder.ID
-}
-
-func (q *Queries) OpenBundlesOfGroup(ctx context.Context, groupID yonder.ID, after yonder.ID, count int32) ([]OpenBundlesOfGroupRow, error) {
-	rows, err := q.query(ctx, q.openBundlesOfGroupStmt, openBundlesOfGroup, groupID, after, count)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []OpenBundlesOfGroupRow
-	for rows.Next() {
-		var i OpenBundlesOfGroupRow
-		if err := rows.Scan(&i.ID, &i.Endpoint); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const setBundleDone = `-- name: SetBundleDone :exec
 UPDATE bundles SET done = $2, remaining = $3, finished = $4 WHERE id = $1
 `

@@ -30,11 +30,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.advanceGroupStmt, err = db.PrepareContext(ctx, advanceGroup); err != nil {
 		return nil, fmt.Errorf("error preparing query AdvanceGroup: %w", err)
 	}
+	if q.attemptsOfStmt, err = db.PrepareContext(ctx, attemptsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query AttemptsOf: %w", err)
+	}
 	if q.bundleOwnerStmt, err = db.PrepareContext(ctx, bundleOwner); err != nil {
 		return nil, fmt.Errorf("error preparing query BundleOwner: %w", err)
 	}
 	if q.bundleWithRangeStmt, err = db.PrepareContext(ctx, bundleWithRange); err != nil {
 		return nil, fmt.Errorf("error preparing query BundleWithRange: %w", err)
+	}
+	if q.bundlesOfGroupAfterStmt, err = db.PrepareContext(ctx, bundlesOfGroupAfter); err != nil {
+		return nil, fmt.Errorf("error preparing query BundlesOfGroupAfter: %w", err)
+	}
+	if q.bundlesOfOwnerAfterStmt, err = db.PrepareContext(ctx, bundlesOfOwnerAfter); err != nil {
+		return nil, fmt.Errorf("error preparing query BundlesOfOwnerAfter: %w", err)
 	}
 	if q.cancelledRangesStmt, err = db.PrepareContext(ctx, cancelledRanges); err != nil {
 		return nil, fmt.Errorf("error preparing query CancelledRanges: %w", err)
@@ -44,6 +53,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.claimableSessionsStmt, err = db.PrepareContext(ctx, claimableSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimableSessions: %w", err)
+	}
+	if q.closeVisitStmt, err = db.PrepareContext(ctx, closeVisit); err != nil {
+		return nil, fmt.Errorf("error preparing query CloseVisit: %w", err)
 	}
 	if q.countDiskStmt, err = db.PrepareContext(ctx, countDisk); err != nil {
 		return nil, fmt.Errorf("error preparing query CountDisk: %w", err)
@@ -132,6 +144,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getBundleStmt, err = db.PrepareContext(ctx, getBundle); err != nil {
 		return nil, fmt.Errorf("error preparing query GetBundle: %w", err)
 	}
+	if q.getCancelStmt, err = db.PrepareContext(ctx, getCancel); err != nil {
+		return nil, fmt.Errorf("error preparing query GetCancel: %w", err)
+	}
 	if q.getEndpointStmt, err = db.PrepareContext(ctx, getEndpoint); err != nil {
 		return nil, fmt.Errorf("error preparing query GetEndpoint: %w", err)
 	}
@@ -159,6 +174,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.givenBundlesStmt, err = db.PrepareContext(ctx, givenBundles); err != nil {
 		return nil, fmt.Errorf("error preparing query GivenBundles: %w", err)
 	}
+	if q.givenHeadStmt, err = db.PrepareContext(ctx, givenHead); err != nil {
+		return nil, fmt.Errorf("error preparing query GivenHead: %w", err)
+	}
 	if q.givenUpBundlesStmt, err = db.PrepareContext(ctx, givenUpBundles); err != nil {
 		return nil, fmt.Errorf("error preparing query GivenUpBundles: %w", err)
 	}
@@ -174,11 +192,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.heldRangeStmt, err = db.PrepareContext(ctx, heldRange); err != nil {
 		return nil, fmt.Errorf("error preparing query HeldRange: %w", err)
 	}
+	if q.insertAttemptStmt, err = db.PrepareContext(ctx, insertAttempt); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertAttempt: %w", err)
+	}
 	if q.insertBlobStmt, err = db.PrepareContext(ctx, insertBlob); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertBlob: %w", err)
 	}
 	if q.insertBundleStmt, err = db.PrepareContext(ctx, insertBundle); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertBundle: %w", err)
+	}
+	if q.insertCancelStmt, err = db.PrepareContext(ctx, insertCancel); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertCancel: %w", err)
 	}
 	if q.insertEndpointStmt, err = db.PrepareContext(ctx, insertEndpoint); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEndpoint: %w", err)
@@ -210,8 +234,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertTokenStmt, err = db.PrepareContext(ctx, insertToken); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertToken: %w", err)
 	}
+	if q.insertVisitStmt, err = db.PrepareContext(ctx, insertVisit); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertVisit: %w", err)
+	}
 	if q.joinQueueStmt, err = db.PrepareContext(ctx, joinQueue); err != nil {
 		return nil, fmt.Errorf("error preparing query JoinQueue: %w", err)
+	}
+	if q.lastAttemptsStmt, err = db.PrepareContext(ctx, lastAttempts); err != nil {
+		return nil, fmt.Errorf("error preparing query LastAttempts: %w", err)
 	}
 	if q.latestFunctionBodyStmt, err = db.PrepareContext(ctx, latestFunctionBody); err != nil {
 		return nil, fmt.Errorf("error preparing query LatestFunctionBody: %w", err)
@@ -264,14 +294,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.openBundlesOfEndpointStmt, err = db.PrepareContext(ctx, openBundlesOfEndpoint); err != nil {
 		return nil, fmt.Errorf("error preparing query OpenBundlesOfEndpoint: %w", err)
 	}
-	if q.openBundlesOfGroupStmt, err = db.PrepareContext(ctx, openBundlesOfGroup); err != nil {
-		return nil, fmt.Errorf("error preparing query OpenBundlesOfGroup: %w", err)
+	if q.openBundlesOfEndpointAfterStmt, err = db.PrepareContext(ctx, openBundlesOfEndpointAfter); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenBundlesOfEndpointAfter: %w", err)
 	}
 	if q.orphanedBlobsStmt, err = db.PrepareContext(ctx, orphanedBlobs); err != nil {
 		return nil, fmt.Errorf("error preparing query OrphanedBlobs: %w", err)
 	}
 	if q.ownerUsageStmt, err = db.PrepareContext(ctx, ownerUsage); err != nil {
 		return nil, fmt.Errorf("error preparing query OwnerUsage: %w", err)
+	}
+	if q.pruneVisitsStmt, err = db.PrepareContext(ctx, pruneVisits); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneVisits: %w", err)
 	}
 	if q.putLimitsStmt, err = db.PrepareContext(ctx, putLimits); err != nil {
 		return nil, fmt.Errorf("error preparing query PutLimits: %w", err)
@@ -287,6 +320,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.queueGivenStmt, err = db.PrepareContext(ctx, queueGiven); err != nil {
 		return nil, fmt.Errorf("error preparing query QueueGiven: %w", err)
+	}
+	if q.queueHeadStmt, err = db.PrepareContext(ctx, queueHead); err != nil {
+		return nil, fmt.Errorf("error preparing query QueueHead: %w", err)
 	}
 	if q.queuedRangesStmt, err = db.PrepareContext(ctx, queuedRanges); err != nil {
 		return nil, fmt.Errorf("error preparing query QueuedRanges: %w", err)
@@ -336,6 +372,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setGroupKeptStmt, err = db.PrepareContext(ctx, setGroupKept); err != nil {
 		return nil, fmt.Errorf("error preparing query SetGroupKept: %w", err)
 	}
+	if q.setPausedStmt, err = db.PrepareContext(ctx, setPaused); err != nil {
+		return nil, fmt.Errorf("error preparing query SetPaused: %w", err)
+	}
 	if q.setWeightStmt, err = db.PrepareContext(ctx, setWeight); err != nil {
 		return nil, fmt.Errorf("error preparing query SetWeight: %w", err)
 	}
@@ -344,6 +383,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.takeDiskStmt, err = db.PrepareContext(ctx, takeDisk); err != nil {
 		return nil, fmt.Errorf("error preparing query TakeDisk: %w", err)
+	}
+	if q.taskEndStmt, err = db.PrepareContext(ctx, taskEnd); err != nil {
+		return nil, fmt.Errorf("error preparing query TaskEnd: %w", err)
 	}
 	if q.taskResultStmt, err = db.PrepareContext(ctx, taskResult); err != nil {
 		return nil, fmt.Errorf("error preparing query TaskResult: %w", err)
@@ -366,6 +408,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.upsertFunctionStmt, err = db.PrepareContext(ctx, upsertFunction); err != nil {
 		return nil, fmt.Errorf("error preparing query UpsertFunction: %w", err)
 	}
+	if q.visitsOfStmt, err = db.PrepareContext(ctx, visitsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query VisitsOf: %w", err)
+	}
 	return &q, nil
 }
 
@@ -381,6 +426,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing advanceGroupStmt: %w", cerr)
 		}
 	}
+	if q.attemptsOfStmt != nil {
+		if cerr := q.attemptsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing attemptsOfStmt: %w", cerr)
+		}
+	}
 	if q.bundleOwnerStmt != nil {
 		if cerr := q.bundleOwnerStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing bundleOwnerStmt: %w", cerr)
@@ -389,6 +439,16 @@ func (q *Queries) Close() error {
 	if q.bundleWithRangeStmt != nil {
 		if cerr := q.bundleWithRangeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing bundleWithRangeStmt: %w", cerr)
+		}
+	}
+	if q.bundlesOfGroupAfterStmt != nil {
+		if cerr := q.bundlesOfGroupAfterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bundlesOfGroupAfterStmt: %w", cerr)
+		}
+	}
+	if q.bundlesOfOwnerAfterStmt != nil {
+		if cerr := q.bundlesOfOwnerAfterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bundlesOfOwnerAfterStmt: %w", cerr)
 		}
 	}
 	if q.cancelledRangesStmt != nil {
@@ -404,6 +464,11 @@ func (q *Queries) Close() error {
 	if q.claimableSessionsStmt != nil {
 		if cerr := q.claimableSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing claimableSessionsStmt: %w", cerr)
+		}
+	}
+	if q.closeVisitStmt != nil {
+		if cerr := q.closeVisitStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing closeVisitStmt: %w", cerr)
 		}
 	}
 	if q.countDiskStmt != nil {
@@ -551,6 +616,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getBundleStmt: %w", cerr)
 		}
 	}
+	if q.getCancelStmt != nil {
+		if cerr := q.getCancelStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getCancelStmt: %w", cerr)
+		}
+	}
 	if q.getEndpointStmt != nil {
 		if cerr := q.getEndpointStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getEndpointStmt: %w", cerr)
@@ -596,6 +666,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing givenBundlesStmt: %w", cerr)
 		}
 	}
+	if q.givenHeadStmt != nil {
+		if cerr := q.givenHeadStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing givenHeadStmt: %w", cerr)
+		}
+	}
 	if q.givenUpBundlesStmt != nil {
 		if cerr := q.givenUpBundlesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing givenUpBundlesStmt: %w", cerr)
@@ -621,6 +696,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing heldRangeStmt: %w", cerr)
 		}
 	}
+	if q.insertAttemptStmt != nil {
+		if cerr := q.insertAttemptStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertAttemptStmt: %w", cerr)
+		}
+	}
 	if q.insertBlobStmt != nil {
 		if cerr := q.insertBlobStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertBlobStmt: %w", cerr)
@@ -629,6 +709,11 @@ func (q *Queries) Close() error {
 	if q.insertBundleStmt != nil {
 		if cerr := q.insertBundleStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertBundleStmt: %w", cerr)
+		}
+	}
+	if q.insertCancelStmt != nil {
+		if cerr := q.insertCancelStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertCancelStmt: %w", cerr)
 		}
 	}
 	if q.insertEndpointStmt != nil {
@@ -681,9 +766,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertTokenStmt: %w", cerr)
 		}
 	}
+	if q.insertVisitStmt != nil {
+		if cerr := q.insertVisitStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertVisitStmt: %w", cerr)
+		}
+	}
 	if q.joinQueueStmt != nil {
 		if cerr := q.joinQueueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing joinQueueStmt: %w", cerr)
+		}
+	}
+	if q.lastAttemptsStmt != nil {
+		if cerr := q.lastAttemptsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lastAttemptsStmt: %w", cerr)
 		}
 	}
 	if q.latestFunctionBodyStmt != nil {
@@ -771,9 +866,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing openBundlesOfEndpointStmt: %w", cerr)
 		}
 	}
-	if q.openBundlesOfGroupStmt != nil {
-		if cerr := q.openBundlesOfGroupStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing openBundlesOfGroupStmt: %w", cerr)
+	if q.openBundlesOfEndpointAfterStmt != nil {
+		if cerr := q.openBundlesOfEndpointAfterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openBundlesOfEndpointAfterStmt: %w", cerr)
 		}
 	}
 	if q.orphanedBlobsStmt != nil {
@@ -784,6 +879,11 @@ func (q *Queries) Close() error {
 	if q.ownerUsageStmt != nil {
 		if cerr := q.ownerUsageStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing ownerUsageStmt: %w", cerr)
+		}
+	}
+	if q.pruneVisitsStmt != nil {
+		if cerr := q.pruneVisitsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneVisitsStmt: %w", cerr)
 		}
 	}
 	if q.putLimitsStmt != nil {
@@ -809,6 +909,11 @@ func (q *Queries) Close() error {
 	if q.queueGivenStmt != nil {
 		if cerr := q.queueGivenStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing queueGivenStmt: %w", cerr)
+		}
+	}
+	if q.queueHeadStmt != nil {
+		if cerr := q.queueHeadStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing queueHeadStmt: %w", cerr)
 		}
 	}
 	if q.queuedRangesStmt != nil {
@@ -891,6 +996,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setGroupKeptStmt: %w", cerr)
 		}
 	}
+	if q.setPausedStmt != nil {
+		if cerr := q.setPausedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setPausedStmt: %w", cerr)
+		}
+	}
 	if q.setWeightStmt != nil {
 		if cerr := q.setWeightStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setWeightStmt: %w", cerr)
@@ -904,6 +1014,11 @@ func (q *Queries) Close() error {
 	if q.takeDiskStmt != nil {
 		if cerr := q.takeDiskStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing takeDiskStmt: %w", cerr)
+		}
+	}
+	if q.taskEndStmt != nil {
+		if cerr := q.taskEndStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing taskEndStmt: %w", cerr)
 		}
 	}
 	if q.taskResultStmt != nil {
@@ -939,6 +1054,11 @@ func (q *Queries) Close() error {
 	if q.upsertFunctionStmt != nil {
 		if cerr := q.upsertFunctionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing upsertFunctionStmt: %w", cerr)
+		}
+	}
+	if q.visitsOfStmt != nil {
+		if cerr := q.visitsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing visitsOfStmt: %w", cerr)
 		}
 	}
 	return err
@@ -978,241 +1098,271 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                        DBTX
-	tx                        *sql.Tx
-	addToGroupStmt            *sql.Stmt
-	advanceGroupStmt          *sql.Stmt
-	bundleOwnerStmt           *sql.Stmt
-	bundleWithRangeStmt       *sql.Stmt
-	cancelledRangesStmt       *sql.Stmt
-	changeQueueStmt           *sql.Stmt
-	claimableSessionsStmt     *sql.Stmt
-	countDiskStmt             *sql.Stmt
-	countGivenStmt            *sql.Stmt
-	countOwnedStmt            *sql.Stmt
-	countQueuedStmt           *sql.Stmt
-	countSessionStmt          *sql.Stmt
-	countSessionsStmt         *sql.Stmt
-	deleteEndpointStmt        *sql.Stmt
-	deleteFinishedBundleStmt  *sql.Stmt
-	deleteFunctionStmt        *sql.Stmt
-	deleteGroupStmt           *sql.Stmt
-	deleteIdentityStmt        *sql.Stmt
-	deleteMemberStmt          *sql.Stmt
-	deleteOldTokensStmt       *sql.Stmt
-	deleteOrphanedBlobStmt    *sql.Stmt
-	deletePagesStmt           *sql.Stmt
-	deleteQueuesStmt          *sql.Stmt
-	deleteRangeStmt           *sql.Stmt
-	deleteReplicaStmt         *sql.Stmt
-	deleteResultsStmt         *sql.Stmt
-	deleteSharesStmt          *sql.Stmt
-	diskOfStmt                *sql.Stmt
-	dueGroupsStmt             *sql.Stmt
-	endpointUsageStmt         *sql.Stmt
-	expireResultStmt          *sql.Stmt
-	findFunctionVersionStmt   *sql.Stmt
-	functionBodyStmt          *sql.Stmt
-	functionVersionsStmt      *sql.Stmt
-	getBlobStmt               *sql.Stmt
-	getBundleStmt             *sql.Stmt
-	getEndpointStmt           *sql.Stmt
-	getGroupStmt              *sql.Stmt
-	getIdentityStmt           *sql.Stmt
-	getIdentityByNameStmt     *sql.Stmt
-	getLimitsStmt             *sql.Stmt
-	getPageStmt               *sql.Stmt
-	getSettingStmt            *sql.Stmt
-	getTokenStmt              *sql.Stmt
-	givenBundlesStmt          *sql.Stmt
-	givenUpBundlesStmt        *sql.Stmt
-	groupHasBundlesStmt       *sql.Stmt
-	groupResultsStmt          *sql.Stmt
-	groupsOfStmt              *sql.Stmt
-	heldRangeStmt             *sql.Stmt
-	insertBlobStmt            *sql.Stmt
-	insertBundleStmt          *sql.Stmt
-	insertEndpointStmt        *sql.Stmt
-	insertFunctionVersionStmt *sql.Stmt
-	insertGroupStmt           *sql.Stmt
-	insertIdentityStmt        *sql.Stmt
-	insertMemberStmt          *sql.Stmt
-	insertPageStmt            *sql.Stmt
-	insertResultStmt          *sql.Stmt
-	insertSessionStmt         *sql.Stmt
-	insertShareStmt           *sql.Stmt
-	insertTokenStmt           *sql.Stmt
-	joinQueueStmt             *sql.Stmt
-	latestFunctionBodyStmt    *sql.Stmt
-	leasedFunctionBodyStmt    *sql.Stmt
-	listBundlesStmt           *sql.Stmt
-	listBundlesOfGroupStmt    *sql.Stmt
-	listBundlesOfOwnerStmt    *sql.Stmt
-	listEndpointsStmt         *sql.Stmt
-	listFunctionsStmt         *sql.Stmt
-	listGroupsStmt            *sql.Stmt
-	listIdentitiesStmt        *sql.Stmt
-	listReplicasStmt          *sql.Stmt
-	listTokensStmt            *sql.Stmt
-	lockGroupStmt             *sql.Stmt
-	lockSessionStmt           *sql.Stmt
-	membersOfStmt             *sql.Stmt
-	nextQueuesStmt            *sql.Stmt
-	offeredBundlesStmt        *sql.Stmt
-	openBundlesOfEndpointStmt *sql.Stmt
-	openBundlesOfGroupStmt    *sql.Stmt
-	orphanedBlobsStmt         *sql.Stmt
-	ownerUsageStmt            *sql.Stmt
-	putLimitsStmt             *sql.Stmt
-	putRangeStmt              *sql.Stmt
-	putReplicaStmt            *sql.Stmt
-	putSettingStmt            *sql.Stmt
-	queueGivenStmt            *sql.Stmt
-	queuedRangesStmt          *sql.Stmt
-	rangesBelowStmt           *sql.Stmt
-	rangesOfStmt              *sql.Stmt
-	referToBlobStmt           *sql.Stmt
-	releaseBlobStmt           *sql.Stmt
-	renewTokenStmt            *sql.Stmt
-	resultSizesStmt           *sql.Stmt
-	resultsAfterStmt          *sql.Stmt
-	resultsBelowStmt          *sql.Stmt
-	revokeEndpointTokensStmt  *sql.Stmt
-	revokeIdentityTokensStmt  *sql.Stmt
-	revokeTokenStmt           *sql.Stmt
-	setBundleDoneStmt         *sql.Stmt
-	setFunctionHeadStmt       *sql.Stmt
-	setFunctionSharingStmt    *sql.Stmt
-	setGroupKeptStmt          *sql.Stmt
-	setWeightStmt             *sql.Stmt
-	silenceSessionsStmt       *sql.Stmt
-	takeDiskStmt              *sql.Stmt
-	taskResultStmt            *sql.Stmt
-	touchTokenStmt            *sql.Stmt
-	unansweredStmt            *sql.Stmt
-	unsettledSessionsStmt     *sql.Stmt
-	updateEndpointStmt        *sql.Stmt
-	updateSessionStmt         *sql.Stmt
-	upsertFunctionStmt        *sql.Stmt
+	db                             DBTX
+	tx                             *sql.Tx
+	addToGroupStmt                 *sql.Stmt
+	advanceGroupStmt               *sql.Stmt
+	attemptsOfStmt                 *sql.Stmt
+	bundleOwnerStmt                *sql.Stmt
+	bundleWithRangeStmt            *sql.Stmt
+	bundlesOfGroupAfterStmt        *sql.Stmt
+	bundlesOfOwnerAfterStmt        *sql.Stmt
+	cancelledRangesStmt            *sql.Stmt
+	changeQueueStmt                *sql.Stmt
+	claimableSessionsStmt          *sql.Stmt
+	closeVisitStmt                 *sql.Stmt
+	countDiskStmt                  *sql.Stmt
+	countGivenStmt                 *sql.Stmt
+	countOwnedStmt                 *sql.Stmt
+	countQueuedStmt                *sql.Stmt
+	countSessionStmt               *sql.Stmt
+	countSessionsStmt              *sql.Stmt
+	deleteEndpointStmt             *sql.Stmt
+	deleteFinishedBundleStmt       *sql.Stmt
+	deleteFunctionStmt             *sql.Stmt
+	deleteGroupStmt                *sql.Stmt
+	deleteIdentityStmt             *sql.Stmt
+	deleteMemberStmt               *sql.Stmt
+	deleteOldTokensStmt            *sql.Stmt
+	deleteOrphanedBlobStmt         *sql.Stmt
+	deletePagesStmt                *sql.Stmt
+	deleteQueuesStmt               *sql.Stmt
+	deleteRangeStmt                *sql.Stmt
+	deleteReplicaStmt              *sql.Stmt
+	deleteResultsStmt              *sql.Stmt
+	deleteSharesStmt               *sql.Stmt
+	diskOfStmt                     *sql.Stmt
+	dueGroupsStmt                  *sql.Stmt
+	endpointUsageStmt              *sql.Stmt
+	expireResultStmt               *sql.Stmt
+	findFunctionVersionStmt        *sql.Stmt
+	functionBodyStmt               *sql.Stmt
+	functionVersionsStmt           *sql.Stmt
+	getBlobStmt                    *sql.Stmt
+	getBundleStmt                  *sql.Stmt
+	getCancelStmt                  *sql.Stmt
+	getEndpointStmt                *sql.Stmt
+	getGroupStmt                   *sql.Stmt
+	getIdentityStmt                *sql.Stmt
+	getIdentityByNameStmt          *sql.Stmt
+	getLimitsStmt                  *sql.Stmt
+	getPageStmt                    *sql.Stmt
+	getSettingStmt                 *sql.Stmt
+	getTokenStmt                   *sql.Stmt
+	givenBundlesStmt               *sql.Stmt
+	givenHeadStmt                  *sql.Stmt
+	givenUpBundlesStmt             *sql.Stmt
+	groupHasBundlesStmt            *sql.Stmt
+	groupResultsStmt               *sql.Stmt
+	groupsOfStmt                   *sql.Stmt
+	heldRangeStmt                  *sql.Stmt
+	insertAttemptStmt              *sql.Stmt
+	insertBlobStmt                 *sql.Stmt
+	insertBundleStmt               *sql.Stmt
+	insertCancelStmt               *sql.Stmt
+	insertEndpointStmt             *sql.Stmt
+	insertFunctionVersionStmt      *sql.Stmt
+	insertGroupStmt                *sql.Stmt
+	insertIdentityStmt             *sql.Stmt
+	insertMemberStmt               *sql.Stmt
+	insertPageStmt                 *sql.Stmt
+	insertResultStmt               *sql.Stmt
+	insertSessionStmt              *sql.Stmt
+	insertShareStmt                *sql.Stmt
+	insertTokenStmt                *sql.Stmt
+	insertVisitStmt                *sql.Stmt
+	joinQueueStmt                  *sql.Stmt
+	lastAttemptsStmt               *sql.Stmt
+	latestFunctionBodyStmt         *sql.Stmt
+	leasedFunctionBodyStmt         *sql.Stmt
+	listBundlesStmt                *sql.Stmt
+	listBundlesOfGroupStmt         *sql.Stmt
+	listBundlesOfOwnerStmt         *sql.Stmt
+	listEndpointsStmt              *sql.Stmt
+	listFunctionsStmt              *sql.Stmt
+	listGroupsStmt                 *sql.Stmt
+	listIdentitiesStmt             *sql.Stmt
+	listReplicasStmt               *sql.Stmt
+	listTokensStmt                 *sql.Stmt
+	lockGroupStmt                  *sql.Stmt
+	lockSessionStmt                *sql.Stmt
+	membersOfStmt                  *sql.Stmt
+	nextQueuesStmt                 *sql.Stmt
+	offeredBundlesStmt             *sql.Stmt
+	openBundlesOfEndpointStmt      *sql.Stmt
+	openBundlesOfEndpointAfterStmt *sql.Stmt
+	orphanedBlobsStmt              *sql.Stmt
+	ownerUsageStmt                 *sql.Stmt
+	pruneVisitsStmt                *sql.Stmt
+	putLimitsStmt                  *sql.Stmt
+	putRangeStmt                   *sql.Stmt
+	putReplicaStmt                 *sql.Stmt
+	putSettingStmt                 *sql.Stmt
+	queueGivenStmt                 *sql.Stmt
+	queueHeadStmt                  *sql.Stmt
+	queuedRangesStmt               *sql.Stmt
+	rangesBelowStmt                *sql.Stmt
+	rangesOfStmt                   *sql.Stmt
+	referToBlobStmt                *sql.Stmt
+	releaseBlobStmt                *sql.Stmt
+	renewTokenStmt                 *sql.Stmt
+	resultSizesStmt                *sql.Stmt
+	resultsAfterStmt               *sql.Stmt
+	resultsBelowStmt               *sql.Stmt
+	revokeEndpointTokensStmt       *sql.Stmt
+	revokeIdentityTokensStmt       *sql.Stmt
+	revokeTokenStmt                *sql.Stmt
+	setBundleDoneStmt              *sql.Stmt
+	setFunctionHeadStmt            *sql.Stmt
+	setFunctionSharingStmt         *sql.Stmt
+	setGroupKeptStmt               *sql.Stmt
+	setPausedStmt                  *sql.Stmt
+	setWeightStmt                  *sql.Stmt
+	silenceSessionsStmt            *sql.Stmt
+	takeDiskStmt                   *sql.Stmt
+	taskEndStmt                    *sql.Stmt
+	taskResultStmt                 *sql.Stmt
+	touchTokenStmt                 *sql.Stmt
+	unansweredStmt                 *sql.Stmt
+	unsettledSessionsStmt          *sql.Stmt
+	updateEndpointStmt             *sql.Stmt
+	updateSessionStmt              *sql.Stmt
+	upsertFunctionStmt             *sql.Stmt
+	visitsOfStmt                   *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                        tx,
-		tx:                        tx,
-		addToGroupStmt:            q.addToGroupStmt,
-		advanceGroupStmt:          q.advanceGroupStmt,
-		bundleOwnerStmt:           q.bundleOwnerStmt,
-		bundleWithRangeStmt:       q.bundleWithRangeStmt,
-		cancelledRangesStmt:       q.cancelledRangesStmt,
-		changeQueueStmt:           q.changeQueueStmt,
-		claimableSessionsStmt:     q.claimableSessionsStmt,
-		countDiskStmt:             q.countDiskStmt,
-		countGivenStmt:            q.countGivenStmt,
-		countOwnedStmt:            q.countOwnedStmt,
-		countQueuedStmt:           q.countQueuedStmt,
-		countSessionStmt:          q.countSessionStmt,
-		countSessionsStmt:         q.countSessionsStmt,
-		deleteEndpointStmt:        q.deleteEndpointStmt,
-		deleteFinishedBundleStmt:  q.deleteFinishedBundleStmt,
-		deleteFunctionStmt:        q.deleteFunctionStmt,
-		deleteGroupStmt:           q.deleteGroupStmt,
-		deleteIdentityStmt:        q.deleteIdentityStmt,
-		deleteMemberStmt:          q.deleteMemberStmt,
-		deleteOldTokensStmt:       q.deleteOldTokensStmt,
-		deleteOrphanedBlobStmt:    q.deleteOrphanedBlobStmt,
-		deletePagesStmt:           q.deletePagesStmt,
-		deleteQueuesStmt:          q.deleteQueuesStmt,
-		deleteRangeStmt:           q.deleteRangeStmt,
-		deleteReplicaStmt:         q.deleteReplicaStmt,
-		deleteResultsStmt:         q.deleteResultsStmt,
-		deleteSharesStmt:          q.deleteSharesStmt,
-		diskOfStmt:                q.diskOfStmt,
-		dueGroupsStmt:             q.dueGroupsStmt,
-		endpointUsageStmt:         q.endpointUsageStmt,
-		expireResultStmt:          q.expireResultStmt,
-		findFunctionVersionStmt:   q.findFunctionVersionStmt,
-		functionBodyStmt:          q.functionBodyStmt,
-		functionVersionsStmt:      q.functionVersionsStmt,
-		getBlobStmt:               q.getBlobStmt,
-		getBundleStmt:             q.getBundleStmt,
-		getEndpointStmt:           q.getEndpointStmt,
-		getGroupStmt:              q.getGroupStmt,
-		getIdentityStmt:           q.getIdentityStmt,
-		getIdentityByNameStmt:     q.getIdentityByNameStmt,
-		getLimitsStmt:             q.getLimitsStmt,
-		getPageStmt:               q.getPageStmt,
-		getSettingStmt:            q.getSettingStmt,
-		getTokenStmt:              q.getTokenStmt,
-		givenBundlesStmt:          q.givenBundlesStmt,
-		givenUpBundlesStmt:        q.givenUpBundlesStmt,
-		groupHasBundlesStmt:       q.groupHasBundlesStmt,
-		groupResultsStmt:          q.groupResultsStmt,
-		groupsOfStmt:              q.groupsOfStmt,
-		heldRangeStmt:             q.heldRangeStmt,
-		insertBlobStmt:            q.insertBlobStmt,
-		insertBundleStmt:          q.insertBundleStmt,
-		insertEndpointStmt:        q.insertEndpointStmt,
-		insertFunctionVersionStmt: q.insertFunctionVersionStmt,
-		insertGroupStmt:           q.insertGroupStmt,
-		insertIdentityStmt:        q.insertIdentityStmt,
-		insertMemberStmt:          q.insertMemberStmt,
-		insertPageStmt:            q.insertPageStmt,
-		insertResultStmt:          q.insertResultStmt,
-		insertSessionStmt:         q.insertSessionStmt,
-		insertShareStmt:           q.insertShareStmt,
-		insertTokenStmt:           q.insertTokenStmt,
-		joinQueueStmt:             q.joinQueueStmt,
-		latestFunctionBodyStmt:    q.latestFunctionBodyStmt,
-		leasedFunctionBodyStmt:    q.leasedFunctionBodyStmt,
-		listBundlesStmt:           q.listBundlesStmt,
-		listBundlesOfGroupStmt:    q.listBundlesOfGroupStmt,
-		listBundlesOfOwnerStmt:    q.listBundlesOfOwnerStmt,
-		listEndpointsStmt:         q.listEndpointsStmt,
-		listFunctionsStmt:         q.listFunctionsStmt,
-		listGroupsStmt:            q.listGroupsStmt,
-		listIdentitiesStmt:        q.listIdentitiesStmt,
-		listReplicasStmt:          q.listReplicasStmt,
-		listTokensStmt:            q.listTokensStmt,
-		lockGroupStmt:             q.lockGroupStmt,
-		lockSessionStmt:           q.lockSessionStmt,
-		membersOfStmt:             q.membersOfStmt,
-		nextQueuesStmt:            q.nextQueuesStmt,
-		offeredBundlesStmt:        q.offeredBundlesStmt,
-		openBundlesOfEndpointStmt: q.openBundlesOfEndpointStmt,
-		openBundlesOfGroupStmt:    q.openBundlesOfGroupStmt,
-		orphanedBlobsStmt:         q.orphanedBlobsStmt,
-		ownerUsageStmt:            q.ownerUsageStmt,
-		putLimitsStmt:             q.putLimitsStmt,
-		putRangeStmt:              q.putRangeStmt,
-		putReplicaStmt:            q.putReplicaStmt,
-		putSettingStmt:            q.putSettingStmt,
-		queueGivenStmt:            q.queueGivenStmt,
-		queuedRangesStmt:          q.queuedRangesStmt,
-		rangesBelowStmt:           q.rangesBelowStmt,
-		rangesOfStmt:              q.rangesOfStmt,
-		referToBlobStmt:           q.referToBlobStmt,
-		releaseBlobStmt:           q.releaseBlobStmt,
-		renewTokenStmt:            q.renewTokenStmt,
-		resultSizesStmt:           q.resultSizesStmt,
-		resultsAfterStmt:          q.resultsAfterStmt,
-		resultsBelowStmt:          q.resultsBelowStmt,
-		revokeEndpointTokensStmt:  q.revokeEndpointTokensStmt,
-		revokeIdentityTokensStmt:  q.revokeIdentityTokensStmt,
-		revokeTokenStmt:           q.revokeTokenStmt,
-		setBundleDoneStmt:         q.setBundleDoneStmt,
-		setFunctionHeadStmt:       q.setFunctionHeadStmt,
-		setFunctionSharingStmt:    q.setFunctionSharingStmt,
-		setGroupKeptStmt:          q.setGroupKeptStmt,
-		setWeightStmt:             q.setWeightStmt,
-		silenceSessionsStmt:       q.silenceSessionsStmt,
-		takeDiskStmt:              q.takeDiskStmt,
-		taskResultStmt:            q.taskResultStmt,
-		touchTokenStmt:            q.touchTokenStmt,
-		unansweredStmt:            q.unansweredStmt,
-		unsettledSessionsStmt:     q.unsettledSessionsStmt,
-		updateEndpointStmt:        q.updateEndpointStmt,
-		updateSessionStmt:         q.updateSessionStmt,
-		upsertFunctionStmt:        q.upsertFunctionStmt,
+		db:                             tx,
+		tx:                             tx,
+		addToGroupStmt:                 q.addToGroupStmt,
+		advanceGroupStmt:               q.advanceGroupStmt,
+		attemptsOfStmt:                 q.attemptsOfStmt,
+		bundleOwnerStmt:                q.bundleOwnerStmt,
+		bundleWithRangeStmt:            q.bundleWithRangeStmt,
+		bundlesOfGroupAfterStmt:        q.bundlesOfGroupAfterStmt,
+		bundlesOfOwnerAfterStmt:        q.bundlesOfOwnerAfterStmt,
+		cancelledRangesStmt:            q.cancelledRangesStmt,
+		changeQueueStmt:                q.changeQueueStmt,
+		claimableSessionsStmt:          q.claimableSessionsStmt,
+		closeVisitStmt:                 q.closeVisitStmt,
+		countDiskStmt:                  q.countDiskStmt,
+		countGivenStmt:                 q.countGivenStmt,
+		countOwnedStmt:                 q.countOwnedStmt,
+		countQueuedStmt:                q.countQueuedStmt,
+		countSessionStmt:               q.countSessionStmt,
+		countSessionsStmt:              q.countSessionsStmt,
+		deleteEndpointStmt:             q.deleteEndpointStmt,
+		deleteFinishedBundleStmt:       q.deleteFinishedBundleStmt,
+		deleteFunctionStmt:             q.deleteFunctionStmt,
+		deleteGroupStmt:                q.deleteGroupStmt,
+		deleteIdentityStmt:             q.deleteIdentityStmt,
+		deleteMemberStmt:               q.deleteMemberStmt,
+		deleteOldTokensStmt:            q.deleteOldTokensStmt,
+		deleteOrphanedBlobStmt:         q.deleteOrphanedBlobStmt,
+		deletePagesStmt:                q.deletePagesStmt,
+		deleteQueuesStmt:               q.deleteQueuesStmt,
+		deleteRangeStmt:                q.deleteRangeStmt,
+		deleteReplicaStmt:              q.deleteReplicaStmt,
+		deleteResultsStmt:              q.deleteResultsStmt,
+		deleteSharesStmt:               q.deleteSharesStmt,
+		diskOfStmt:                     q.diskOfStmt,
+		dueGroupsStmt:                  q.dueGroupsStmt,
+		endpointUsageStmt:              q.endpointUsageStmt,
+		expireResultStmt:               q.expireResultStmt,
+		findFunctionVersionStmt:        q.findFunctionVersionStmt,
+		functionBodyStmt:               q.functionBodyStmt,
+		functionVersionsStmt:           q.functionVersionsStmt,
+		getBlobStmt:                    q.getBlobStmt,
+		getBundleStmt:                  q.getBundleStmt,
+		getCancelStmt:                  q.getCancelStmt,
+		getEndpointStmt:                q.getEndpointStmt,
+		getGroupStmt:                   q.getGroupStmt,
+		getIdentityStmt:                q.getIdentityStmt,
+		getIdentityByNameStmt:          q.getIdentityByNameStmt,
+		getLimitsStmt:                  q.getLimitsStmt,
+		getPageStmt:                    q.getPageStmt,
+		getSettingStmt:                 q.getSettingStmt,
+		getTokenStmt:                   q.getTokenStmt,
+		givenBundlesStmt:               q.givenBundlesStmt,
+		givenHeadStmt:                  q.givenHeadStmt,
+		givenUpBundlesStmt:             q.givenUpBundlesStmt,
+		groupHasBundlesStmt:            q.groupHasBundlesStmt,
+		groupResultsStmt:               q.groupResultsStmt,
+		groupsOfStmt:                   q.groupsOfStmt,
+		heldRangeStmt:                  q.heldRangeStmt,
+		insertAttemptStmt:              q.insertAttemptStmt,
+		insertBlobStmt:                 q.insertBlobStmt,
+		insertBundleStmt:               q.insertBundleStmt,
+		insertCancelStmt:               q.insertCancelStmt,
+		insertEndpointStmt:             q.insertEndpointStmt,
+		insertFunctionVersionStmt:      q.insertFunctionVersionStmt,
+		insertGroupStmt:                q.insertGroupStmt,
+		insertIdentityStmt:             q.insertIdentityStmt,
+		insertMemberStmt:               q.insertMemberStmt,
+		insertPageStmt:                 q.insertPageStmt,
+		insertResultStmt:               q.insertResultStmt,
+		insertSessionStmt:              q.insertSessionStmt,
+		insertShareStmt:                q.insertShareStmt,
+		insertTokenStmt:                q.insertTokenStmt,
+		insertVisitStmt:                q.insertVisitStmt,
+		joinQueueStmt:                  q.joinQueueStmt,
+		lastAttemptsStmt:               q.lastAttemptsStmt,
+		latestFunctionBodyStmt:         q.latestFunctionBodyStmt,
+		leasedFunctionBodyStmt:         q.leasedFunctionBodyStmt,
+		listBundlesStmt:                q.listBundlesStmt,
+		listBundlesOfGroupStmt:         q.listBundlesOfGroupStmt,
+		listBundlesOfOwnerStmt:         q.listBundlesOfOwnerStmt,
+		listEndpointsStmt:              q.listEndpointsStmt,
+		listFunctionsStmt:              q.listFunctionsStmt,
+		listGroupsStmt:                 q.listGroupsStmt,
+		listIdentitiesStmt:             q.listIdentitiesStmt,
+		listReplicasStmt:               q.listReplicasStmt,
+		listTokensStmt:                 q.listTokensStmt,
+		lockGroupStmt:                  q.lockGroupStmt,
+		lockSessionStmt:                q.lockSessionStmt,
+		membersOfStmt:                  q.membersOfStmt,
+		nextQueuesStmt:                 q.nextQueuesStmt,
+		offeredBundlesStmt:             q.offeredBundlesStmt,
+		openBundlesOfEndpointStmt:      q.openBundlesOfEndpointStmt,
+		openBundlesOfEndpointAfterStmt: q.openBundlesOfEndpointAfterStmt,
+		orphanedBlobsStmt:              q.orphanedBlobsStmt,
+		ownerUsageStmt:                 q.ownerUsageStmt,
+		pruneVisitsStmt:                q.pruneVisitsStmt,
+		putLimitsStmt:                  q.putLimitsStmt,
+		putRangeStmt:                   q.putRangeStmt,
+		putReplicaStmt:                 q.putReplicaStmt,
+		putSettingStmt:                 q.putSettingStmt,
+		queueGivenStmt:                 q.queueGivenStmt,
+		queueHeadStmt:                  q.queueHeadStmt,
+		queuedRangesStmt:               q.queuedRangesStmt,
+		rangesBelowStmt:                q.rangesBelowStmt,
+		rangesOfStmt:                   q.rangesOfStmt,
+		referToBlobStmt:                q.referToBlobStmt,
+		releaseBlobStmt:                q.releaseBlobStmt,
+		renewTokenStmt:                 q.renewTokenStmt,
+		resultSizesStmt:                q.resultSizesStmt,
+		resultsAfterStmt:               q.resultsAfterStmt,
+		resultsBelowStmt:               q.resultsBelowStmt,
+		revokeEndpointTokensStmt:       q.revokeEndpointTokensStmt,
+		revokeIdentityTokensStmt:       q.revokeIdentityTokensStmt,
+		revokeTokenStmt:                q.revokeTokenStmt,
+		setBundleDoneStmt:              q.setBundleDoneStmt,
+		setFunctionHeadStmt:            q.setFunctionHeadStmt,
+		setFunctionSharingStmt:         q.setFunctionSharingStmt,
+		setGroupKeptStmt:               q.setGroupKeptStmt,
+		setPausedStmt:                  q.setPausedStmt,
+		setWeightStmt:                  q.setWeightStmt,
+		silenceSessionsStmt:            q.silenceSessionsStmt,
+		takeDiskStmt:                   q.takeDiskStmt,
+		taskEndStmt:                    q.taskEndStmt,
+		taskResultStmt:                 q.taskResultStmt,
+		touchTokenStmt:                 q.touchTokenStmt,
+		unansweredStmt:                 q.unansweredStmt,
+		unsettledSessionsStmt:          q.unsettledSessionsStmt,
+		updateEndpointStmt:             q.updateEndpointStmt,
+		updateSessionStmt:              q.updateSessionStmt,
+		upsertFunctionStmt:             q.upsertFunctionStmt,
+		visitsOfStmt:                   q.visitsOfStmt,
 	}
 }

@@ -10,6 +10,21 @@ import (
 	"github.com/yonder-run/yonder"
 )
 
+type Attempt struct {
+	BundleID yonder.ID
+	Attempt  int64
+	Lo       int64
+	Hi       int64
+	Endpoint yonder.ID
+	Epoch    int64
+	State    string
+	Since    int64
+	Ended    int64
+	Code     string
+	Message  string
+	Place    string
+}
+
 type Blob struct {
 	ID      yonder.ID
 	Owner   yonder.ID
@@ -139,6 +154,8 @@ type Session struct {
 	Status           string
 	QueuedBytes      int64
 	VirtualTime      int64
+	Paused           string
+	PauseTurn        int64
 	Grants           int64
 }
 

@@ -13,7 +13,7 @@ import (
 
 const claimableSessions = `-- name: ClaimableSessions :many
 SELECT endpoint FROM sessions
-WHERE state = 'live' AND queued_tasks > 0 AND outstanding_tasks < capacity_tasks
+WHERE state = 'live' AND paused = '' AND queued_tasks > 0 AND outstanding_tasks < capacity_tasks
   AND (outstanding_bytes < capacity_bytes OR outstanding_tasks = 0)
 ORDER BY endpoint LIMIT $1
 `
@@ -115,7 +115,7 @@ func (q *Queries) CountSessions(ctx context.Context) ([]CountSessionsRow, error)
 }
 
 const lockSession = `-- name: LockSession :one
-SELECT endpoint, epoch, state, instance, journal, opened, last_seen, capacity_tasks, capacity_bytes, outstanding_tasks, outstanding_bytes, queued_tasks, capabilities, status, queued_bytes, virtual_time, grants FROM sessions WHERE endpoint = $1
+SELECT endpoint, epoch, state, instance, journal, opened, last_seen, capacity_tasks, capacity_bytes, outstanding_tasks, outstanding_bytes, queued_tasks, capabilities, status, queued_bytes, virtual_time, paused, pause_turn, grants FROM sessions WHERE endpoint = $1
 `
 
 // Queries named Lock… lock the rows they read: see lockRows.
@@ -139,6 +139,8 @@ func (q *Queries) LockSession(ctx context.Context, endpoint yonder.ID) (Session,
 		&i.Status,
 		&i.QueuedBytes,
 		&i.VirtualTime,
+		&i.Paused,
+		&i.PauseTurn,
 		&i.Grants,
 	)
 	return i, err

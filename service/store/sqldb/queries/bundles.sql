@@ -27,11 +27,6 @@ INSERT INTO pages (bundle_id, lo, hi, data) VALUES ($1, $2, $3, $4);
 -- The page that has the payload of task lo.
 SELECT lo, hi, data FROM pages WHERE bundle_id = sqlc.arg(bundle_id) AND lo <= sqlc.arg(lo) ORDER BY lo DESC LIMIT 1;
 
--- name: OpenBundlesOfGroup :many
-SELECT id, endpoint FROM bundles
-WHERE group_id = sqlc.arg(group_id) AND id > sqlc.arg(after) AND finished IS NULL
-ORDER BY id LIMIT sqlc.arg(count);
-
 -- name: OpenBundlesOfEndpoint :many
 SELECT id FROM bundles WHERE endpoint = $1 AND finished IS NULL ORDER BY id LIMIT $2;
 

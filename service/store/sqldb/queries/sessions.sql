@@ -19,7 +19,7 @@ UPDATE sessions SET state = 'silent' WHERE state = 'live' AND last_seen < $1;
 
 -- name: ClaimableSessions :many
 SELECT endpoint FROM sessions
-WHERE state = 'live' AND queued_tasks > 0 AND outstanding_tasks < capacity_tasks
+WHERE state = 'live' AND paused = '' AND queued_tasks > 0 AND outstanding_tasks < capacity_tasks
   AND (outstanding_bytes < capacity_bytes OR outstanding_tasks = 0)
 ORDER BY endpoint LIMIT $1;
 

@@ -1,0 +1,104 @@
+package explain
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/service/store"
+	"github.com/yonder-run/yonder/wire"
+)
+
+// endpoint says whether the task's endpoint is there; false if that ends the
+// explanation.
+func (m *maker) endpoint(f Facts) bool {
+	e := f.Endpoint.Endpoint
+	queued := f.Task.State == yonder.RangeQueued
+	switch {
+	case e.Name == "":
+		m.addf(StepEndpoint, wire.StepFailed, nil, nil, nil, "the endpoint was deleted")
+		m.concludef("submit it to another endpoint", "its endpoint was deleted")
+		return false
+	case e.LastSeen == nil:
+		m.addf(StepEndpoint, wire.StepWaiting, nil, nil, data{"name": e.Name}, "the endpoint %s has never been online", e.Name)
+		m.concludef(startIt(e), "it waits because the endpoint %s has never been online", e.Name)
+	case !e.Online:
+		m.addf(StepEndpoint, wire.StepWaiting, e.LastSeen, nil, data{"name": e.Name, "session": e.Session},
+			"the endpoint %s is offline, last seen %s ago", e.Name, ago(m.now, *e.LastSeen))
+		if queued {
+			m.concludef(startIt(e), "it waits because the endpoint %s is offline, last seen %s ago", e.Name, ago(m.now, *e.LastSeen))
+		} else {
+			m.concludef(startIt(e), "its endpoint %s has it, and was not heard of for %s; what runs there goes on", e.Name, ago(m.now, *e.LastSeen))
+		}
+	case e.Paused != nil:
+		m.pause(e, queued)
+	default:
+		m.addf(StepEndpoint, wire.StepDone, &f.Endpoint.Opened, nil, data{"name": e.Name, "queued": e.Queued, "outstanding": e.Outstanding},
+			"the endpoint %s is online, with %s queued and %d given to its agent", e.Name, count(e.Queued, "task"), e.Outstanding)
+	}
+	return true
+}
+
+func (m *maker) pause(e yonder.Endpoint, queued bool) {
+	p := e.Paused
+	state := wire.StepDone
+	if queued {
+		state = wire.StepWaiting
+		m.concludef(`wait, or ask its owner, who ends it with "yonder endpoint resume"`,
+			"it waits because the endpoint %s is %s%s", e.Name, p.Word(), after(": ", p.Reason))
+	}
+	m.addf(StepEndpoint, state, &p.Since, nil, data{"name": e.Name, "paused": p},
+		"the endpoint %s is %s by its owner%s", e.Name, p.Word(), after(": ", p.Reason))
+}
+
+func startIt(e yonder.Endpoint) string {
+	return fmt.Sprintf(`start its agent where it is configured with "yonder endpoint start %s", or ask its owner`, e.Name)
+}
+
+func (m *maker) queue(f Facts) {
+	ahead, e := f.Ahead, f.Endpoint
+	d := data{"own": ahead.Own, "others": ahead.Others, "more": ahead.More, "capacity_tasks": e.Capacity.Tasks, "outstanding": e.Outstanding}
+	first := before(ahead)
+	m.addf(StepQueue, wire.StepWaiting, &f.Since, nil, d, "queued; %s", first)
+	trouble := ""
+	if e.Status != nil {
+		trouble = e.Status.Trouble
+	}
+	switch {
+	case e.Capacity.Tasks == 0 && trouble != "":
+		m.concludef(`"yonder endpoint explain" says more`, "it waits because the endpoint takes nothing now: %s", trouble)
+	case e.Capacity.Tasks == 0:
+		m.concludef("wait until its agent has restarted or has been resumed",
+			"it waits because the endpoint's agent takes nothing now: it is starting or ending")
+	case e.Outstanding >= e.Capacity.Tasks || e.Bytes >= e.Capacity.Bytes && e.Outstanding > 0:
+		m.concludef("wait, or use an endpoint with more room", "it waits because the endpoint has all it takes at once, %s; of those queued, %s",
+			count(e.Outstanding, "task"), first)
+	case ahead.Own+ahead.Others > 0 || ahead.More:
+		m.concludef("wait, or raise its priority when you submit", "it waits because %s", first)
+	default:
+		m.concludef("wait a moment", "it is next and is about to be offered to the endpoint")
+	}
+}
+
+// before says who comes first, without names.
+func before(a store.Ahead) string {
+	n := a.Own + a.Others
+	switch {
+	case a.More:
+		return fmt.Sprintf("more than %d tasks come first", n)
+	case n == 0:
+		return "no task comes first"
+	}
+	var parts []string
+	if a.Own > 0 {
+		parts = append(parts, fmt.Sprintf("%d of its owner", a.Own))
+	}
+	if a.Others > 0 {
+		parts = append(parts, fmt.Sprintf("%d of others", a.Others))
+	}
+	verb := "come"
+	if n == 1 {
+		verb = "comes"
+	}
+	return fmt.Sprintf("%s %s first (%s)", count(n, "task"), verb, strings.Join(parts, ", "))
+}

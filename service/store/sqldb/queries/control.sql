@@ -1,0 +1,73 @@
+-- name: SetPaused :exec
+UPDATE sessions SET paused = $2, pause_turn = pause_turn + 1 WHERE endpoint = $1;
+
+-- name: InsertCancel :exec
+INSERT INTO cancels (bundle_id, lo, hi, why, asked) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING;
+
+-- name: GetCancel :one
+-- The narrowest that was asked for the task.
+SELECT why, asked FROM cancels
+WHERE bundle_id = sqlc.arg(bundle_id) AND lo <= sqlc.arg(task) AND hi > sqlc.arg(task)
+ORDER BY lo DESC, hi LIMIT 1;
+
+-- name: InsertAttempt :exec
+INSERT INTO attempts (bundle_id, attempt, lo, hi, endpoint, epoch, state, since, ended, code, message, place)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT DO NOTHING;
+
+-- name: AttemptsOf :many
+SELECT * FROM attempts
+WHERE bundle_id = sqlc.arg(bundle_id) AND lo <= sqlc.arg(task) AND hi > sqlc.arg(task)
+ORDER BY attempt DESC, ended DESC LIMIT sqlc.arg(count);
+
+-- name: LastAttempts :many
+SELECT * FROM attempts WHERE endpoint = $1 ORDER BY ended DESC LIMIT $2;
+
+-- name: InsertVisit :exec
+INSERT INTO visits (endpoint, epoch, opened, host, version) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING;
+
+-- name: CloseVisit :exec
+UPDATE visits SET closed = $3 WHERE endpoint = $1 AND epoch = $2;
+
+-- name: PruneVisits :exec
+DELETE FROM visits WHERE endpoint = $1 AND epoch <= $2;
+
+-- name: VisitsOf :many
+SELECT epoch, opened, closed, host, version FROM visits WHERE endpoint = $1 ORDER BY epoch DESC LIMIT $2;
+
+-- name: BundlesOfGroupAfter :many
+-- Open ones and others: filtering here would read all rows of a large group at once.
+SELECT id, endpoint, owner, finished FROM bundles
+WHERE group_id = sqlc.arg(group_id) AND id > sqlc.arg(after)
+ORDER BY id LIMIT sqlc.arg(count);
+
+-- name: BundlesOfOwnerAfter :many
+SELECT id, endpoint, owner, finished FROM bundles
+WHERE owner = sqlc.arg(owner) AND id > sqlc.arg(after)
+ORDER BY id LIMIT sqlc.arg(count);
+
+-- name: OpenBundlesOfEndpointAfter :many
+SELECT id, endpoint, owner, finished FROM bundles
+WHERE endpoint = sqlc.arg(endpoint) AND id > sqlc.arg(after) AND finished IS NULL
+ORDER BY id LIMIT sqlc.arg(count);
+
+-- name: QueueHead :many
+-- Ranges in the order of the queue, at most so many.
+SELECT r.bundle_id, r.lo, r.hi, b.owner FROM (
+    SELECT q.bundle_id, q.lo, q.hi, q.priority, q.submitted FROM ranges q
+    WHERE q.endpoint = sqlc.arg(endpoint) AND q.state = 'queued'
+    ORDER BY q.priority DESC, q.submitted, q.bundle_id, q.lo LIMIT sqlc.arg(count)) r
+JOIN bundles b ON b.id = r.bundle_id
+ORDER BY r.priority DESC, r.submitted, r.bundle_id, r.lo;
+
+-- name: GivenHead :many
+-- Ranges that the endpoint has, at most so many.
+SELECT r.bundle_id, r.lo, r.hi, r.state, b.owner FROM (
+    SELECT g.bundle_id, g.lo, g.hi, g.state FROM ranges g
+    WHERE g.endpoint = sqlc.arg(endpoint) AND g.state <> 'queued' LIMIT sqlc.arg(count)) r
+JOIN bundles b ON b.id = r.bundle_id;
+
+-- name: TaskEnd :one
+SELECT worker, accepted FROM results
+WHERE bundle_id = sqlc.arg(bundle_id) AND lo <= sqlc.arg(task) AND hi > sqlc.arg(task)
+ORDER BY lo DESC LIMIT 1;

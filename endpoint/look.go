@@ -97,7 +97,8 @@ func (d *desk) view() wire.View {
 	}
 	for _, m := range d.managers {
 		shown := wire.ManagerView{
-			ID: m.id, Block: m.block, Host: m.host, Slots: m.slots, Busy: m.beat.Busy, Given: d.router.Given(m.id),
+			ID: m.id, Block: m.block, Host: m.host, Slots: m.slots,
+			Busy: max(m.beat.Busy, min(m.slots, d.router.Given(m.id))), Given: d.router.Given(m.id),
 			Pythons: m.environments, Draining: m.draining, Trouble: m.beat.Trouble,
 		}
 		if m.peer == nil {

@@ -28,7 +28,7 @@ func controlled(t *testing.T) *system.System {
 	file := filepath.Join(s.Home, "endpoints", "local", "endpoint.yaml")
 	config, err := os.ReadFile(file)
 	require.NoError(t, err)
-	changed := strings.Replace(string(config), "cancel_grace: 5s", "cancel_grace: 700ms", 1)
+	changed := strings.Replace(string(config), "cancel_grace: 5s", "cancel_grace: 3s", 1)
 	require.NotEqual(t, string(config), changed)
 	require.NoError(t, os.WriteFile(file, []byte(changed), 0o600))
 	t.Cleanup(func() { s.StopManagers("local") })

@@ -189,7 +189,7 @@ func TestADeathInAChunkConcernsItsTaskAlone(t *testing.T) {
 
 func TestCancelEndsTheGroup(t *testing.T) {
 	t.Parallel()
-	a, _ := connected(t, nil)
+	a, _ := connected(t, func(c *manager.Config) { c.Grace = time.Minute })
 	file := filepath.Join(t.TempDir(), "pids")
 	lease := a.work("family", []any{file})
 	a.recv(wire.KindBegun)
@@ -244,7 +244,7 @@ func TestNothingOutlivesAStoppedTask(t *testing.T) {
 // that it had not begun are run, and the one that is stopped ends.
 func TestCancelOfOneTaskOfAChunk(t *testing.T) {
 	t.Parallel()
-	a, _ := connected(t, func(c *manager.Config) { c.Slots = 1 })
+	a, _ := connected(t, func(c *manager.Config) { c.Slots, c.Grace = 1, time.Minute })
 	a.run("pass_or_stay", "") // so that it is known to be fast, and runs in slices
 	file := filepath.Join(t.TempDir(), "pids")
 	lease, columns := a.lease("pass_or_stay", []any{""}, []any{""}, []any{file}, []any{""})

@@ -209,8 +209,8 @@ func (w *world) end(e lease.Ended) {
 	}
 	for _, a := range e.Attempts {
 		for i := a.Lo; i < a.Hi; i++ {
-			key := [2]int{i, a.Span.Attempt}
-			require.False(w.t, w.spent[key], "seed %d: attempt %d of task %d ended twice\n%v", w.seed, a.Span.Attempt, i, w.trace)
+			key := [2]int{i, a.Attempt}
+			require.False(w.t, w.spent[key], "seed %d: attempt %d of task %d ended twice\n%v", w.seed, a.Attempt, i, w.trace)
 			w.spent[key] = true
 		}
 	}

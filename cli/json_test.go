@@ -14,15 +14,18 @@ import (
 // is looked at where they are tested.
 var (
 	reads = map[string][]string{
-		"completion": {"bash"}, "doctor": {"--no-run"}, "endpoint list": nil, "endpoint status": {"box"}, "function list": nil,
+		"completion": {"bash"}, "doctor": {"--no-run"}, "endpoint explain": {"box"}, "endpoint list": nil, "endpoint status": {"box"},
+		"explain": {"TASK"}, "function list": nil,
 		"function search": {"numbers"}, "function show": {"add"}, "group list": nil, "group results": {"GROUP"}, "group show": {"GROUP"},
 		"identity list": nil, "limits": nil, "task list": nil, "task show": {"TASK"}, "token list": nil, "version": nil, "whoami": nil,
 		"serve": {"--sample"},
 	}
 	changes = strings.Fields("down login logout up map run " +
-		"endpoint.configure endpoint.delete endpoint.logs endpoint.restart endpoint.share endpoint.start endpoint.stop " +
+		"endpoint.cancel endpoint.configure endpoint.delete endpoint.drain endpoint.logs endpoint.pause endpoint.restart " +
+		"endpoint.resume endpoint.share endpoint.start endpoint.stop " +
 		"function.delete function.register function.share group.cancel group.wait " +
-		"identity.add identity.create identity.delete identity.remove limits.set task.cancel task.logs task.result task.wait token.create token.revoke")
+		"identity.add identity.create identity.delete identity.remove limits.set " +
+		"task.cancel task.logs task.result task.wait token.create token.revoke")
 )
 
 func TestEveryCommandThatPrintsDataPrintsJSON(t *testing.T) {

@@ -2,7 +2,6 @@ package explain
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/service/store"
@@ -73,32 +72,29 @@ func (m *maker) queue(f Facts) {
 	case e.Outstanding >= e.Capacity.Tasks || e.Bytes >= e.Capacity.Bytes && e.Outstanding > 0:
 		m.concludef("wait, or use an endpoint with more room", "it waits because the endpoint has all it takes at once, %s; of those queued, %s",
 			count(e.Outstanding, "task"), first)
-	case ahead.Own+ahead.Others > 0 || ahead.More:
+	case ahead.Own > 0 || ahead.More:
 		m.concludef("wait, or raise its priority when you submit", "it waits because %s", first)
+	case ahead.Others > 0:
+		m.concludef("wait for its turn", "it waits because %s", first)
 	default:
 		m.concludef("wait a moment", "it is next and is about to be offered to the endpoint")
 	}
 }
 
-// before says who comes first, without names.
+// before says who comes first, without names. Owners have turns: only tasks of
+// the same one are really before a task.
 func before(a store.Ahead) string {
-	n := a.Own + a.Others
+	first := "no other task of its owner comes first"
 	switch {
 	case a.More:
-		return fmt.Sprintf("more than %d tasks come first", n)
-	case n == 0:
-		return "no task comes first"
-	}
-	var parts []string
-	if a.Own > 0 {
-		parts = append(parts, fmt.Sprintf("%d of its owner", a.Own))
+		first = fmt.Sprintf("more than %d tasks of its owner come first", a.Own)
+	case a.Own == 1:
+		first = "1 task of its owner comes first"
+	case a.Own > 1:
+		first = fmt.Sprintf("%d tasks of its owner come first", a.Own)
 	}
 	if a.Others > 0 {
-		parts = append(parts, fmt.Sprintf("%d of others", a.Others))
+		first += fmt.Sprintf("; %s of others wait too, and owners have turns", count(a.Others, "task"))
 	}
-	verb := "come"
-	if n == 1 {
-		verb = "comes"
-	}
-	return fmt.Sprintf("%s %s first (%s)", count(n, "task"), verb, strings.Join(parts, ", "))
+	return first
 }

@@ -277,31 +277,3 @@ func broadcasts(t *testing.T, r Replicas) {
 		require.Zero(t, got, "a replica does not hear itself")
 	}
 }
-
-func questions(t *testing.T, r Replicas) {
-	t.Helper()
-	endpoint, other := yonder.NewID(), yonder.NewID()
-	peer := r.Connect(t, 0, endpoint)
-	r.Connect(t, 0, other)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	var answering sync.WaitGroup
-	answering.Go(func() {
-		for range r.Fabrics {
-			hint := <-peer.Hear()
-			hint.Answer(hint.Frame)
-		}
-	})
-	for i, f := range r.Fabrics {
-		answer, err := f.Ask(ctx, endpoint, "look", frame(t, i))
-		require.NoError(t, err)
-		require.Equal(t, i, epoch(t, answer))
-	}
-	answering.Wait()
-	short, end := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer end()
-	_, err := r.Fabrics[0].Ask(short, other, "look", frame(t, 1))
-	require.Equal(t, yonder.CodeTimeout, yonder.CodeOf(err), "%v", err)
-	_, err = r.Fabrics[0].Ask(ctx, yonder.NewID(), "look", frame(t, 1))
-	require.Equal(t, yonder.CodeUnavailable, yonder.CodeOf(err), "%v", err)
-}

@@ -77,7 +77,7 @@ func (f *Fabric) Ask(ctx context.Context, endpoint yonder.ID, verb string, frame
 		return read(m)
 	case <-ctx.Done():
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return wire.Frame{}, yonder.Errorf(yonder.CodeTimeout, "the endpoint's agent did not answer in time")
+			return wire.Frame{}, yonder.Errorf(yonder.CodeTimeout, "the endpoint's agent did not answer in time: %w", context.Cause(ctx))
 		}
 		return wire.Frame{}, context.Cause(ctx)
 	}

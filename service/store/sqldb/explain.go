@@ -1,7 +1,6 @@
 package sqldb
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -87,33 +86,29 @@ func readPlace(ctx context.Context, q *gen.Queries, b *gen.Bundle, facts *store.
 	if facts.Endpoint, err = endpointFacts(row); err != nil || facts.Task.State != yonder.RangeQueued {
 		return err
 	}
-	queue, err := q.QueueHead(ctx, b.Endpoint, store.CountLimit)
-	if err != nil {
-		return err
-	}
-	facts.Ahead = ahead(queue, b.Owner, facts.Task.ID)
-	return nil
+	facts.Ahead, err = readAhead(ctx, q, b, facts.Task.ID)
+	facts.Ahead.Others += facts.Endpoint.Queued
+	return err
 }
 
-func ahead(queue []gen.QueueHeadRow, owner, task yonder.ID) store.Ahead {
-	var a store.Ahead
+// readAhead counts what comes before in the owner's own queue. Others is minus
+// what the owner has queued, to be taken off what the endpoint has.
+func readAhead(ctx context.Context, q *gen.Queries, b *gen.Bundle, task yonder.ID) (store.Ahead, error) {
+	mine, err := q.QueueOf(ctx, b.Endpoint, b.Owner)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return store.Ahead{}, err
+	}
+	queue, err := q.QueuedRanges(ctx, b.Endpoint, b.Owner, store.CountLimit)
+	a := store.Ahead{Others: -int(mine)}
 	for _, r := range queue {
-		n := int(r.Hi - r.Lo)
-		here := r.BundleID == task.Bundle() && int(r.Lo) <= task.Index() && task.Index() < int(r.Hi)
-		if here {
-			n = task.Index() - int(r.Lo)
+		if r.BundleID == task.Bundle() && int(r.Lo) <= task.Index() && task.Index() < int(r.Hi) {
+			a.Own += task.Index() - int(r.Lo)
+			return a, nil
 		}
-		if r.Owner == owner {
-			a.Own += n
-		} else {
-			a.Others += n
-		}
-		if here {
-			return a
-		}
+		a.Own += int(r.Hi - r.Lo)
 	}
 	a.More = true
-	return a
+	return a, err
 }
 
 func readCancel(ctx context.Context, q *gen.Queries, b *gen.Bundle, facts *store.TaskFacts) error {
@@ -172,43 +167,21 @@ func (s *Store) ExplainEndpoint(ctx context.Context, id yonder.ID) (facts store.
 	return facts, err
 }
 
-// readShares counts whose tasks wait and whose are at the endpoint.
+// readShares says whose tasks wait and whose are at the endpoint.
 func readShares(ctx context.Context, q *gen.Queries, id yonder.ID, facts *store.EndpointFacts) error {
-	queued, err := q.QueueHead(ctx, id, store.CountLimit)
+	rows, err := q.SharesOf(ctx, id, explainedOwners+1)
 	if err != nil {
 		return err
 	}
-	given, err := q.GivenHead(ctx, id, store.CountLimit)
-	if err != nil {
-		return err
-	}
-	shares := map[yonder.ID]*store.Share{}
-	of := func(owner yonder.ID) *store.Share {
-		if shares[owner] == nil {
-			shares[owner] = &store.Share{Owner: owner}
-		}
-		return shares[owner]
-	}
-	for _, r := range queued {
-		of(r.Owner).Queued += int(r.Hi - r.Lo)
-	}
-	for _, r := range given {
-		of(r.Owner).Given += int(r.Hi - r.Lo)
-	}
-	facts.More = len(queued) == store.CountLimit || len(given) == store.CountLimit || len(shares) > explainedOwners
-	for _, share := range shares {
-		facts.Shares = append(facts.Shares, *share)
-	}
-	slices.SortFunc(facts.Shares, func(a, b store.Share) int {
-		return cmp.Or(b.Queued+b.Given-a.Queued-a.Given, compareIDs(a.Owner, b.Owner))
-	})
-	facts.Shares = facts.Shares[:min(len(facts.Shares), explainedOwners)]
-	for i := range facts.Shares {
-		identity, err := q.GetIdentity(ctx, facts.Shares[i].Owner)
+	facts.More = len(rows) > explainedOwners
+	for _, row := range rows[:min(len(rows), explainedOwners)] {
+		identity, err := q.GetIdentity(ctx, row.Owner)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		facts.Shares[i].Name = identity.Name
+		facts.Shares = append(facts.Shares, store.Share{
+			Owner: row.Owner, Name: identity.Name, Queued: int(row.QueuedTasks), Given: int(row.GivenTasks),
+		})
 	}
 	return nil
 }

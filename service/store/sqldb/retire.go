@@ -156,13 +156,25 @@ func (r *retirement) forget(ctx context.Context, g *gen.Group) error {
 		return err
 	}
 	for _, id := range sortedKeys(bundles) {
-		if err := r.q.DeleteFinishedBundle(ctx, id); err != nil {
+		if err := r.deleteBundle(ctx, id); err != nil {
 			return err
 		}
 	}
 	g.Forgotten = upto
 	r.done.Records += int(n)
 	return nil
+}
+
+// deleteBundle deletes a finished bundle and its history, unless it has
+// results still.
+func (r *retirement) deleteBundle(ctx context.Context, id yonder.ID) error {
+	if err := r.q.DeleteFinishedBundle(ctx, id); err != nil {
+		return err
+	}
+	if err := r.q.DeleteAttempts(ctx, id); err != nil {
+		return err
+	}
+	return r.q.DeleteCancels(ctx, id)
 }
 
 // next is when to look at the group again: when its next result expires or

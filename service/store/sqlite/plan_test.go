@@ -25,8 +25,6 @@ var scans = map[string]string{
 	"CountGiven":        "what agents hold, by an index of just that",
 	"CountDisk":         "as many as identities",
 	"DeleteOldTokens":   "as many as tokens, four times a day",
-	"QueueHead":         "its own bounded part",
-	"GivenHead":         "its own bounded part",
 }
 
 // TestQueriesUseIndexes asks SQLite for the plan of every query. What scans a

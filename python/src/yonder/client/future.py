@@ -256,6 +256,7 @@ class Future(concurrent.futures.Future[T]):
         if not self.done():
             self._origin.long_wait(self)
         return None if timeout is None else timeout - LONG_S
+
     def explain(self) -> Explanation:
         """Why there is no result yet, or how it came; asks the service."""
         return self._origin.explain(self)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import time
@@ -50,7 +49,6 @@ class Run:
         self.stretch: Optional[Stretch] = None
         self.lo: int = self.header["lo"]
         self.hi: int = self.header["hi"]
-        self.stretch: Optional[Stretch] = None
 
     def go(self, load: Callable[[], Any]) -> None:
         """Report an outcome for every task, whatever happens."""

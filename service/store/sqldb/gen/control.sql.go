@@ -146,6 +146,27 @@ func (q *Queries) CloseVisit(ctx context.Context, endpoint yonder.ID, epoch int6
 	return err
 }
 
+const deleteAttempts = `-- name: DeleteAttempts :exec
+DELETE FROM attempts
+WHERE bundle_id = $1 AND NOT EXISTS (SELECT 1 FROM bundles b WHERE b.id = $1)
+`
+
+// Of a bundle that is gone.
+func (q *Queries) DeleteAttempts(ctx context.Context, bundleID yonder.ID) error {
+	_, err := q.exec(ctx, q.deleteAttemptsStmt, deleteAttempts, bundleID)
+	return err
+}
+
+const deleteCancels = `-- name: DeleteCancels :exec
+DELETE FROM cancels
+WHERE bundle_id = $1 AND NOT EXISTS (SELECT 1 FROM bundles b WHERE b.id = $1)
+`
+
+func (q *Queries) DeleteCancels(ctx context.Context, bundleID yonder.ID) error {
+	_, err := q.exec(ctx, q.deleteCancelsStmt, deleteCancels, bundleID)
+	return err
+}
+
 const getCancel = `-- name: GetCancel :one
 SELECT why, asked FROM cancels
 WHERE bundle_id = $1 AND lo <= $2 AND hi > $2
@@ -163,51 +184,6 @@ func (q *Queries) GetCancel(ctx context.Context, bundleID yonder.ID, task int64)
 	var i GetCancelRow
 	err := row.Scan(&i.Why, &i.Asked)
 	return i, err
-}
-
-const givenHead = `-- name: GivenHead :many
-SELECT r.bundle_id, r.lo, r.hi, r.state, b.owner FROM (
-    SELECT g.bundle_id, g.lo, g.hi, g.state FROM ranges g
-    WHERE g.endpoint = $1 AND g.state <> 'queued' LIMIT $2) r
-JOIN bundles b ON b.id = r.bundle_id
-`
-
-type GivenHeadRow struct {
-	BundleID yonder.ID
-	Lo       int64
-	Hi       int64
-	State    yonder.State
-	Owner    yonder.ID
-}
-
-// Ranges that the endpoint has, at most so many.
-func (q *Queries) GivenHead(ctx context.Context, endpoint yonder.ID, count int32) ([]GivenHeadRow, error) {
-	rows, err := q.query(ctx, q.givenHeadStmt, givenHead, endpoint, count)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []GivenHeadRow
-	for rows.Next() {
-		var i GivenHeadRow
-		if err := rows.Scan(
-			&i.BundleID,
-			&i.Lo,
-			&i.Hi,
-			&i.State,
-			&i.Owner,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const insertAttempt = `-- name: InsertAttempt :exec
@@ -385,38 +361,48 @@ func (q *Queries) PruneVisits(ctx context.Context, endpoint yonder.ID, epoch int
 	return err
 }
 
-const queueHead = `-- name: QueueHead :many
-SELECT r.bundle_id, r.lo, r.hi, b.owner FROM (
-    SELECT q.bundle_id, q.lo, q.hi, q.priority, q.submitted FROM ranges q
-    WHERE q.endpoint = $1 AND q.state = 'queued'
-    ORDER BY q.priority DESC, q.submitted, q.bundle_id, q.lo LIMIT $2) r
-JOIN bundles b ON b.id = r.bundle_id
-ORDER BY r.priority DESC, r.submitted, r.bundle_id, r.lo
+const queueOf = `-- name: QueueOf :one
+SELECT queued_tasks FROM queues WHERE endpoint = $1 AND owner = $2
 `
 
-type QueueHeadRow struct {
-	BundleID yonder.ID
-	Lo       int64
-	Hi       int64
-	Owner    yonder.ID
+func (q *Queries) QueueOf(ctx context.Context, endpoint yonder.ID, owner yonder.ID) (int64, error) {
+	row := q.queryRow(ctx, q.queueOfStmt, queueOf, endpoint, owner)
+	var queued_tasks int64
+	err := row.Scan(&queued_tasks)
+	return queued_tasks, err
 }
 
-// Ranges in the order of the queue, at most so many.
-func (q *Queries) QueueHead(ctx context.Context, endpoint yonder.ID, count int32) ([]QueueHeadRow, error) {
-	rows, err := q.query(ctx, q.queueHeadStmt, queueHead, endpoint, count)
+const setPaused = `-- name: SetPaused :exec
+UPDATE sessions SET paused = $2, pause_turn = pause_turn + 1 WHERE endpoint = $1
+`
+
+func (q *Queries) SetPaused(ctx context.Context, endpoint yonder.ID, paused string) error {
+	_, err := q.exec(ctx, q.setPausedStmt, setPaused, endpoint, paused)
+	return err
+}
+
+const sharesOf = `-- name: SharesOf :many
+SELECT owner, queued_tasks, given_tasks FROM queues
+WHERE endpoint = $1 AND bundles > 0
+ORDER BY queued_tasks + given_tasks DESC, owner LIMIT $2
+`
+
+type SharesOfRow struct {
+	Owner       yonder.ID
+	QueuedTasks int64
+	GivenTasks  int64
+}
+
+func (q *Queries) SharesOf(ctx context.Context, endpoint yonder.ID, limit int32) ([]SharesOfRow, error) {
+	rows, err := q.query(ctx, q.sharesOfStmt, sharesOf, endpoint, limit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []QueueHeadRow
+	var items []SharesOfRow
 	for rows.Next() {
-		var i QueueHeadRow
-		if err := rows.Scan(
-			&i.BundleID,
-			&i.Lo,
-			&i.Hi,
-			&i.Owner,
-		); err != nil {
+		var i SharesOfRow
+		if err := rows.Scan(&i.Owner, &i.QueuedTasks, &i.GivenTasks); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -428,15 +414,6 @@ func (q *Queries) QueueHead(ctx context.Context, endpoint yonder.ID, count int32
 		return nil, err
 	}
 	return items, nil
-}
-
-const setPaused = `-- name: SetPaused :exec
-UPDATE sessions SET paused = $2, pause_turn = pause_turn + 1 WHERE endpoint = $1
-`
-
-func (q *Queries) SetPaused(ctx context.Context, endpoint yonder.ID, paused string) error {
-	_, err := q.exec(ctx, q.setPausedStmt, setPaused, endpoint, paused)
-	return err
 }
 
 const taskEnd = `-- name: TaskEnd :one

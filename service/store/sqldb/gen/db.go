@@ -75,6 +75,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countSessionsStmt, err = db.PrepareContext(ctx, countSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query CountSessions: %w", err)
 	}
+	if q.deleteAttemptsStmt, err = db.PrepareContext(ctx, deleteAttempts); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAttempts: %w", err)
+	}
+	if q.deleteCancelsStmt, err = db.PrepareContext(ctx, deleteCancels); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteCancels: %w", err)
+	}
 	if q.deleteEndpointStmt, err = db.PrepareContext(ctx, deleteEndpoint); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteEndpoint: %w", err)
 	}
@@ -173,9 +179,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.givenBundlesStmt, err = db.PrepareContext(ctx, givenBundles); err != nil {
 		return nil, fmt.Errorf("error preparing query GivenBundles: %w", err)
-	}
-	if q.givenHeadStmt, err = db.PrepareContext(ctx, givenHead); err != nil {
-		return nil, fmt.Errorf("error preparing query GivenHead: %w", err)
 	}
 	if q.givenUpBundlesStmt, err = db.PrepareContext(ctx, givenUpBundles); err != nil {
 		return nil, fmt.Errorf("error preparing query GivenUpBundles: %w", err)
@@ -321,8 +324,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.queueGivenStmt, err = db.PrepareContext(ctx, queueGiven); err != nil {
 		return nil, fmt.Errorf("error preparing query QueueGiven: %w", err)
 	}
-	if q.queueHeadStmt, err = db.PrepareContext(ctx, queueHead); err != nil {
-		return nil, fmt.Errorf("error preparing query QueueHead: %w", err)
+	if q.queueOfStmt, err = db.PrepareContext(ctx, queueOf); err != nil {
+		return nil, fmt.Errorf("error preparing query QueueOf: %w", err)
 	}
 	if q.queuedRangesStmt, err = db.PrepareContext(ctx, queuedRanges); err != nil {
 		return nil, fmt.Errorf("error preparing query QueuedRanges: %w", err)
@@ -377,6 +380,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setWeightStmt, err = db.PrepareContext(ctx, setWeight); err != nil {
 		return nil, fmt.Errorf("error preparing query SetWeight: %w", err)
+	}
+	if q.sharesOfStmt, err = db.PrepareContext(ctx, sharesOf); err != nil {
+		return nil, fmt.Errorf("error preparing query SharesOf: %w", err)
 	}
 	if q.silenceSessionsStmt, err = db.PrepareContext(ctx, silenceSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query SilenceSessions: %w", err)
@@ -499,6 +505,16 @@ func (q *Queries) Close() error {
 	if q.countSessionsStmt != nil {
 		if cerr := q.countSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countSessionsStmt: %w", cerr)
+		}
+	}
+	if q.deleteAttemptsStmt != nil {
+		if cerr := q.deleteAttemptsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAttemptsStmt: %w", cerr)
+		}
+	}
+	if q.deleteCancelsStmt != nil {
+		if cerr := q.deleteCancelsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteCancelsStmt: %w", cerr)
 		}
 	}
 	if q.deleteEndpointStmt != nil {
@@ -664,11 +680,6 @@ func (q *Queries) Close() error {
 	if q.givenBundlesStmt != nil {
 		if cerr := q.givenBundlesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing givenBundlesStmt: %w", cerr)
-		}
-	}
-	if q.givenHeadStmt != nil {
-		if cerr := q.givenHeadStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing givenHeadStmt: %w", cerr)
 		}
 	}
 	if q.givenUpBundlesStmt != nil {
@@ -911,9 +922,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing queueGivenStmt: %w", cerr)
 		}
 	}
-	if q.queueHeadStmt != nil {
-		if cerr := q.queueHeadStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing queueHeadStmt: %w", cerr)
+	if q.queueOfStmt != nil {
+		if cerr := q.queueOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing queueOfStmt: %w", cerr)
 		}
 	}
 	if q.queuedRangesStmt != nil {
@@ -1004,6 +1015,11 @@ func (q *Queries) Close() error {
 	if q.setWeightStmt != nil {
 		if cerr := q.setWeightStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setWeightStmt: %w", cerr)
+		}
+	}
+	if q.sharesOfStmt != nil {
+		if cerr := q.sharesOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sharesOfStmt: %w", cerr)
 		}
 	}
 	if q.silenceSessionsStmt != nil {
@@ -1117,6 +1133,8 @@ type Queries struct {
 	countQueuedStmt                *sql.Stmt
 	countSessionStmt               *sql.Stmt
 	countSessionsStmt              *sql.Stmt
+	deleteAttemptsStmt             *sql.Stmt
+	deleteCancelsStmt              *sql.Stmt
 	deleteEndpointStmt             *sql.Stmt
 	deleteFinishedBundleStmt       *sql.Stmt
 	deleteFunctionStmt             *sql.Stmt
@@ -1150,7 +1168,6 @@ type Queries struct {
 	getSettingStmt                 *sql.Stmt
 	getTokenStmt                   *sql.Stmt
 	givenBundlesStmt               *sql.Stmt
-	givenHeadStmt                  *sql.Stmt
 	givenUpBundlesStmt             *sql.Stmt
 	groupHasBundlesStmt            *sql.Stmt
 	groupResultsStmt               *sql.Stmt
@@ -1199,7 +1216,7 @@ type Queries struct {
 	putReplicaStmt                 *sql.Stmt
 	putSettingStmt                 *sql.Stmt
 	queueGivenStmt                 *sql.Stmt
-	queueHeadStmt                  *sql.Stmt
+	queueOfStmt                    *sql.Stmt
 	queuedRangesStmt               *sql.Stmt
 	rangesBelowStmt                *sql.Stmt
 	rangesOfStmt                   *sql.Stmt
@@ -1218,6 +1235,7 @@ type Queries struct {
 	setGroupKeptStmt               *sql.Stmt
 	setPausedStmt                  *sql.Stmt
 	setWeightStmt                  *sql.Stmt
+	sharesOfStmt                   *sql.Stmt
 	silenceSessionsStmt            *sql.Stmt
 	takeDiskStmt                   *sql.Stmt
 	taskEndStmt                    *sql.Stmt
@@ -1252,6 +1270,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countQueuedStmt:                q.countQueuedStmt,
 		countSessionStmt:               q.countSessionStmt,
 		countSessionsStmt:              q.countSessionsStmt,
+		deleteAttemptsStmt:             q.deleteAttemptsStmt,
+		deleteCancelsStmt:              q.deleteCancelsStmt,
 		deleteEndpointStmt:             q.deleteEndpointStmt,
 		deleteFinishedBundleStmt:       q.deleteFinishedBundleStmt,
 		deleteFunctionStmt:             q.deleteFunctionStmt,
@@ -1285,7 +1305,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getSettingStmt:                 q.getSettingStmt,
 		getTokenStmt:                   q.getTokenStmt,
 		givenBundlesStmt:               q.givenBundlesStmt,
-		givenHeadStmt:                  q.givenHeadStmt,
 		givenUpBundlesStmt:             q.givenUpBundlesStmt,
 		groupHasBundlesStmt:            q.groupHasBundlesStmt,
 		groupResultsStmt:               q.groupResultsStmt,
@@ -1334,7 +1353,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putReplicaStmt:                 q.putReplicaStmt,
 		putSettingStmt:                 q.putSettingStmt,
 		queueGivenStmt:                 q.queueGivenStmt,
-		queueHeadStmt:                  q.queueHeadStmt,
+		queueOfStmt:                    q.queueOfStmt,
 		queuedRangesStmt:               q.queuedRangesStmt,
 		rangesBelowStmt:                q.rangesBelowStmt,
 		rangesOfStmt:                   q.rangesOfStmt,
@@ -1353,6 +1372,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setGroupKeptStmt:               q.setGroupKeptStmt,
 		setPausedStmt:                  q.setPausedStmt,
 		setWeightStmt:                  q.setWeightStmt,
+		sharesOfStmt:                   q.sharesOfStmt,
 		silenceSessionsStmt:            q.silenceSessionsStmt,
 		takeDiskStmt:                   q.takeDiskStmt,
 		taskEndStmt:                    q.taskEndStmt,

@@ -51,23 +51,24 @@ SELECT id, endpoint, owner, finished FROM bundles
 WHERE endpoint = sqlc.arg(endpoint) AND id > sqlc.arg(after) AND finished IS NULL
 ORDER BY id LIMIT sqlc.arg(count);
 
--- name: QueueHead :many
--- Ranges in the order of the queue, at most so many.
-SELECT r.bundle_id, r.lo, r.hi, b.owner FROM (
-    SELECT q.bundle_id, q.lo, q.hi, q.priority, q.submitted FROM ranges q
-    WHERE q.endpoint = sqlc.arg(endpoint) AND q.state = 'queued'
-    ORDER BY q.priority DESC, q.submitted, q.bundle_id, q.lo LIMIT sqlc.arg(count)) r
-JOIN bundles b ON b.id = r.bundle_id
-ORDER BY r.priority DESC, r.submitted, r.bundle_id, r.lo;
+-- name: QueueOf :one
+SELECT queued_tasks FROM queues WHERE endpoint = $1 AND owner = $2;
 
--- name: GivenHead :many
--- Ranges that the endpoint has, at most so many.
-SELECT r.bundle_id, r.lo, r.hi, r.state, b.owner FROM (
-    SELECT g.bundle_id, g.lo, g.hi, g.state FROM ranges g
-    WHERE g.endpoint = sqlc.arg(endpoint) AND g.state <> 'queued' LIMIT sqlc.arg(count)) r
-JOIN bundles b ON b.id = r.bundle_id;
+-- name: SharesOf :many
+SELECT owner, queued_tasks, given_tasks FROM queues
+WHERE endpoint = $1 AND bundles > 0
+ORDER BY queued_tasks + given_tasks DESC, owner LIMIT $2;
 
 -- name: TaskEnd :one
 SELECT worker, accepted FROM results
 WHERE bundle_id = sqlc.arg(bundle_id) AND lo <= sqlc.arg(task) AND hi > sqlc.arg(task)
 ORDER BY lo DESC LIMIT 1;
+
+-- name: DeleteAttempts :exec
+-- Of a bundle that is gone.
+DELETE FROM attempts
+WHERE bundle_id = sqlc.arg(bundle_id) AND NOT EXISTS (SELECT 1 FROM bundles b WHERE b.id = sqlc.arg(bundle_id));
+
+-- name: DeleteCancels :exec
+DELETE FROM cancels
+WHERE bundle_id = sqlc.arg(bundle_id) AND NOT EXISTS (SELECT 1 FROM bundles b WHERE b.id = sqlc.arg(bundle_id));

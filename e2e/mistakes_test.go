@@ -104,7 +104,7 @@ func TestMistakesWithFunctions(t *testing.T) {
 		},
 		"an endpoint that is offline": {
 			types("run", "add", "1", "-e", "box", "--timeout", "2s"), yonder.CodeTimeout,
-			[]string{"the endpoint box has never been online: the task waits for it", "no result within 2s; the task goes on: \"yonder task result "},
+			[]string{"it waits because the endpoint box has never been online", "no result within 2s; the task goes on: \"yonder task result "},
 		},
 		"an argument that cannot be packed": {
 			scripts("argument"), "", []string{

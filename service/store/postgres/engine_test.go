@@ -5,8 +5,11 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
@@ -93,6 +96,38 @@ func TestErrorsOfTheServerHaveCodes(t *testing.T) {
 		require.Equal(t, c.code, yonder.CodeOf(e.explain(c.err)), "%v", c.err)
 	}
 	require.ErrorContains(t, e.explain(fault(diskFull)), "db:5432/yonder")
+}
+
+// A server that was killed says nothing: what is left of it are ends of
+// connections, each with another error.
+func TestABrokenConnectionMeansUnavailable(t *testing.T) {
+	t.Parallel()
+	e := &engine{server: "db:5432/yonder"}
+	require.Equal(t, yonder.CodeUnavailable, yonder.CodeOf(e.explain(fmt.Errorf("reading: %w", io.ErrUnexpectedEOF))))
+
+	conn, err := pgx.Connect(t.Context(), pgtest.URL(t))
+	require.NoError(t, err)
+	require.NoError(t, conn.Close(t.Context()))
+	_, err = conn.Begin(t.Context())
+	require.ErrorContains(t, err, "conn closed")
+	require.Equal(t, yonder.CodeUnavailable, yonder.CodeOf(e.explain(err)))
+
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 1))
+			conn.Close()
+		}
+	}()
+	_, err = pgx.Connect(t.Context(), "postgres://someone@"+listener.Addr().String()+"/db?sslmode=disable")
+	require.Error(t, err)
+	require.Equal(t, yonder.CodeUnavailable, yonder.CodeOf(e.explain(err)))
 }
 
 func TestOnlyLockingQueriesLock(t *testing.T) {

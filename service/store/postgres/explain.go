@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"io"
 	"net"
 	"strings"
 
@@ -40,11 +41,19 @@ func (e *engine) explain(err error) error {
 		return err
 	case errors.As(err, &fault):
 		return e.explainFault(fault, err)
-	case errors.Is(err, driver.ErrBadConn) || errors.As(err, &network) || pgconn.Timeout(err):
+	case errors.As(err, &network) || brokenOff(err):
 		return yonder.Errorf(yonder.CodeUnavailable, "PostgreSQL at %s cannot be reached: %w", e.server, err)
 	default:
 		return err
 	}
+}
+
+// brokenOff says whether the connection could not be made, or ended: the
+// server was killed, or something on the way cut it.
+func brokenOff(err error) bool {
+	var connecting *pgconn.ConnectError
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.As(err, &connecting) || pgconn.Timeout(err) || pgconn.SafeToRetry(err)
 }
 
 func (e *engine) explainFault(fault *pgconn.PgError, err error) error {

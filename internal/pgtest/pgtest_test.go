@@ -135,3 +135,23 @@ func query(t *testing.T, url, statement string) string {
 	require.NoError(t, err)
 	return strings.Join(texts, ",")
 }
+
+// What was committed is there after a crash of the server.
+func TestAServerOfItsOwnCanBeRestarted(t *testing.T) {
+	t.Parallel()
+
+	if findBinaries() == "" {
+		t.Skip(installHint)
+	}
+	s, err := NewServer()
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	url := s.URL("postgres")
+	query(t, url, "CREATE TABLE mark (n int)")
+	began := query(t, url, "SELECT pg_postmaster_start_time()::text")
+	for _, crash := range []bool{true, false} {
+		require.NoError(t, s.Restart(t.Context(), crash))
+		require.Equal(t, "0", query(t, url, "SELECT count(*)::text FROM mark"))
+		require.NotEqual(t, began, query(t, url, "SELECT pg_postmaster_start_time()::text"))
+	}
+}

@@ -24,15 +24,23 @@ type server struct {
 	leash *os.File
 }
 
-// watchdog starts PostgreSQL ($1 its directory of programs, $2 our directory,
-// the rest its options) and takes it down, files included, when its standard
-// input ends. The test binary holds the only other end of that.
+// watchdog runs PostgreSQL ($1 its directory of programs, $2 our directory,
+// the rest its options). Every line of its standard input is a signal that
+// ends the server, which is then started again; the end of the input takes the
+// server down, files included. The test binary holds the only other end of it.
 const watchdog = `
 bin=$1 dir=$2; shift 2
-"$bin/postgres" -D "$dir/data" -k "$dir" "$@" </dev/null >>"$dir/log" 2>&1 &
-server=$!
 trap '' INT TERM HUP
-read -r _
+launch() {
+	"$bin/postgres" -D "$dir/data" -k "$dir" "$@" </dev/null >>"$dir/log" 2>&1 &
+	server=$!
+}
+launch "$@"
+while read -r signal; do
+	kill -"$signal" "$server"
+	wait "$server"
+	launch "$@"
+done
 kill -QUIT "$server"
 wait "$server"
 rm -rf "$dir"

@@ -1,9 +1,11 @@
 package manager
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/yonder-run/yonder/manager/outbox"
@@ -43,7 +45,7 @@ func (d *desk) act(actions []pool.Action) {
 		switch a := action.(type) {
 		case pool.Fork:
 			if err := d.host.Fork(d.place(a.Key), a.Worker); err != nil {
-				actions = append(actions, d.pool.Exited(time.Now(), pool.Exit{Worker: a.Worker, Message: err.Error()})...)
+				actions = append(actions, d.unborn(a.Worker, err)...)
 			}
 		case pool.Run:
 			d.start(a)
@@ -64,6 +66,23 @@ func (d *desk) act(actions []pool.Action) {
 			delete(d.places, a.Key)
 		}
 	}
+}
+
+// unborn tells the pool of a worker that could not be started.
+func (d *desk) unborn(worker string, err error) []pool.Action {
+	d.trouble = "workers do not start: " + err.Error()
+	d.log.Warn("a worker could not be started", slog.String("worker", worker), slog.Any("error", err))
+	return d.pool.Exited(time.Now(), pool.Exit{Worker: worker, Message: err.Error(), Short: short(err)})
+}
+
+// short says whether an error means that the node has no room just now.
+func short(err error) bool {
+	for _, lack := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM} {
+		if errors.Is(err, lack) {
+			return true
+		}
+	}
+	return false
 }
 
 // place is where workers of a key run. Its name is never used for another.

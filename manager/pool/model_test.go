@@ -275,7 +275,7 @@ func (m *model) drain() {
 			m.now = m.now.Add(time.Second)
 			m.act(m.pool.Tick(m.now))
 		case w.ended:
-			exit := Exit{Worker: id, Message: "ended"}
+			exit := Exit{Worker: id, Message: "ended", Short: rapid.Bool().Draw(m.t, "short")}
 			if w.run != nil {
 				exit.Run, exit.Index = w.run.Run, w.next
 			}

@@ -56,6 +56,7 @@ type Pool struct {
 	keys    map[Key]*keyState
 	speeds  speeds
 	closing bool
+	short   time.Time // until when no worker is started; zero: now
 	lastJob JobID
 	lastRun int64
 	lastWID int64
@@ -77,7 +78,11 @@ type keyState struct {
 	waiting  int // jobs in the queue
 	workers  int
 	failures int // workers in a row that never said hello
-	used     time.Time
+	// volley is the number of the last worker that was started before the last
+	// failure was known. What ends those may be what ended that one, such as
+	// the zygote that they had in common: together they are one failure.
+	volley int64
+	used   time.Time
 }
 
 // New returns an empty pool.

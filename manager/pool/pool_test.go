@@ -307,6 +307,30 @@ func TestWorkersThatDoNotStartFailTheirTasks(t *testing.T) {
 	require.Equal(t, "fork w4 for alice", b.add(b.job(alice, 1)), "the next are tried anew")
 }
 
+func TestWorkersThatEndTogetherAreOneFailure(t *testing.T) {
+	t.Parallel()
+	b := newBench(8)
+	b.add(b.job(alice, 8))
+	for i := range 8 {
+		b.exit(fmt.Sprintf("w%d", i+1)) // their zygote was killed
+	}
+	require.Equal(t, "run 1:0-1 on w9", b.hello("w9"))
+}
+
+func TestANodeWithoutRoomIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(1)
+	b.add(b.job(alice, 2))
+	for i := range 2 * startFailures {
+		worker := fmt.Sprintf("w%d", i+1)
+		require.Empty(t, show(b.Exited(b.now, Exit{Worker: worker, Message: "no space left on device", Short: true})))
+		require.Empty(t, b.add(b.job(bob, 1)), "nobody's worker has room")
+		require.Equal(t, b.now.Add(shortPause), b.Next())
+		require.Equal(t, fmt.Sprintf("fork w%d for alice", i+2), b.tick(shortPause))
+	}
+	require.Equal(t, "run 1:0-1 on w7", b.hello("w7"))
+}
+
 func TestIdleWorkersAndKeysGo(t *testing.T) {
 	t.Parallel()
 	b := newBench(1)

@@ -75,12 +75,18 @@ type Exit struct {
 	Run     int64
 	Index   int
 	Message string // how the process ended, for people
+	// Short says that the node has no room for another worker just now: its
+	// disk is full, or it has as many processes as it may. That mends itself
+	// or is mended; no task is to fail for it.
+	Short bool
 }
 
 const (
 	// startFailures is after how many workers in a row that never said hello
 	// a key's tasks are failed: something is wrong that waiting will not mend.
 	startFailures = 3
+	// shortPause is how long a node that has no room is left alone.
+	shortPause = time.Second
 	// jobCrashes is the same for workers that end with a job before they
 	// begin one of its tasks.
 	jobCrashes = 3
@@ -102,7 +108,12 @@ func (p *Pool) Exited(now time.Time, exit Exit) []Action {
 		p.partition(w, exit)
 		p.settle(w.run.job)
 	}
-	if never {
+	switch {
+	case !never:
+	case exit.Short:
+		p.short = now.Add(shortPause)
+	case w.number > key.volley:
+		key.volley = p.lastWID
 		if key.failures++; key.failures >= startFailures {
 			p.failKey(w.key, exit.Message)
 		}

@@ -71,6 +71,8 @@ func (p *Pool) startFor(now time.Time, j *job, s *supply) {
 		switch {
 		case s.starting[j.Key] > 0:
 			s.starting[j.Key]--
+		case now.Before(p.short):
+			return
 		case len(p.workers) < p.cfg.Slots:
 			p.fork(now, j.Key)
 		case s.ending > 0:

@@ -92,6 +92,9 @@ func (p *Pool) Tick(now time.Time) []Action {
 			p.overdue(now, w)
 		}
 	}
+	if !now.Before(p.short) {
+		p.short = time.Time{}
+	}
 	p.retire(now)
 	p.schedule(now)
 	return p.take()
@@ -104,6 +107,9 @@ func (p *Pool) Next() time.Time {
 		if next.IsZero() || t.Before(next) {
 			next = t
 		}
+	}
+	if !p.short.IsZero() {
+		earlier(p.short)
 	}
 	for _, w := range p.workers {
 		if due, ok := p.due(w); ok {

@@ -56,6 +56,10 @@ test: ## set up what is missing, then run the Go and the Python tests
 test-all: ## the same, with the slow tests against real schedulers and containers
 	tools/test --all
 
+.PHONY: chaos
+chaos: ## kill, cut off and fill up everything under load; CHAOS="--seed 7 --store sqlite"
+	tools/chaos $(CHAOS)
+
 .PHONY: lint
 lint: ## check style, types and imports of Go and Python
 	tools/lint

@@ -33,17 +33,23 @@ type System struct {
 	Env     []string
 }
 
+// Compile builds the program into a file.
+func Compile(file string, flags ...string) error {
+	args := append(append([]string{"build", "-o", file}, flags...), "github.com/yonder-run/yonder/cmd/yonder")
+	out, err := exec.Command("go", args...).CombinedOutput()
+	if err != nil {
+		return yonder.Errorf(yonder.CodeInternal, "building yonder: %w\n%s", err, out)
+	}
+	return nil
+}
+
 var build = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "yonder-e2e-bin")
 	if err != nil {
 		return "", err
 	}
 	path := filepath.Join(dir, "yonder")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/yonder-run/yonder/cmd/yonder").CombinedOutput()
-	if err != nil {
-		return "", yonder.Errorf(yonder.CodeInternal, "building yonder: %w\n%s", err, out)
-	}
-	return path, nil
+	return path, Compile(path)
 })
 
 // Clean removes what the tests of a package built; call it from TestMain.
@@ -81,11 +87,20 @@ func (s *System) Environ() []string { return s.environ() }
 // when asked; a service that restarts needs to find its old one again.
 func FreeAddress(tb testing.TB) string {
 	tb.Helper()
-	var config net.ListenConfig
-	listener, err := config.Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	address, err := Free(tb.Context())
 	require.NoError(tb, err)
+	return address
+}
+
+// Free is FreeAddress for a program that is no test.
+func Free(ctx context.Context) (string, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", yonder.Errorf(yonder.CodePortInUse, "looking for a free port: %w", err)
+	}
 	defer listener.Close()
-	return listener.Addr().String()
+	return listener.Addr().String(), nil
 }
 
 // URL is the service's address as clients use it.

@@ -16,6 +16,7 @@ import (
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/endpoint"
 	"github.com/yonder-run/yonder/endpoint/journal"
+	"github.com/yonder-run/yonder/endpoint/provider"
 	"github.com/yonder-run/yonder/internal/startstop/startstoptest"
 	"github.com/yonder-run/yonder/wire"
 )
@@ -158,6 +159,33 @@ func TestTasksOfADeadBlockAreTriedAgain(t *testing.T) {
 	require.Contains(t, loss.Message, "killed by the test")
 	b.pump(t, 4)
 	require.Equal(t, 2, b.results.Wait(t).Attempt)
+}
+
+// Neither a lost manager nor a block that ended while the agent was away waits
+// for the time at which the provider is asked anyhow.
+func TestALostManagerIsLookedForAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBrain(t, 4)
+	s := newSite(t, b)
+	s.opts.LookEvery = time.Hour
+	held := 2
+	s.provider.setup = func(m *fakeManager) { m.hold = held > 0; held-- }
+	a := s.start(t)
+	require.Eventually(t, func() bool { b.offer(4); return b.accepted() == 4 }, 20*time.Second, 20*time.Millisecond)
+	first := s.provider.made.Wait(t)
+	first.got.Wait(t)
+	s.provider.kill(provider.Handle(first.block))
+	require.True(t, b.lost.Wait(t).Started)
+
+	require.Eventually(t, func() bool { b.offer(4); return b.accepted() == 4 }, 20*time.Second, 20*time.Millisecond)
+	second := s.provider.made.Wait(t)
+	second.got.Wait(t)
+	a.Stop()
+	s.provider.kill(provider.Handle(second.block))
+	s.start(t)
+	require.True(t, b.lost.Wait(t).Started)
+	b.pump(t, 4)
+	require.Equal(t, 3, b.results.Wait(t).Attempt)
 }
 
 func TestCancel(t *testing.T) {

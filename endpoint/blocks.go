@@ -23,6 +23,7 @@ type blocks struct {
 	failures scaler.Failures
 	fresh    bool
 	trouble  string
+	suspect  bool // a manager was lost since the provider was asked
 }
 
 type block struct {
@@ -117,7 +118,12 @@ func (p *provision) run(ctx context.Context) error {
 	}
 	tick := time.NewTicker(p.every)
 	defer tick.Stop()
-	for {
+	for look := true; ; { // at first: blocks may have ended while no agent was here
+		if look {
+			if err := p.look(ctx); err != nil {
+				p.log.Warn("the provider did not answer", slog.Any("error", err))
+			}
+		}
 		p.giveUp(p.now())
 		if err := p.decide(ctx); err != nil {
 			return err
@@ -126,16 +132,28 @@ func (p *provision) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-tick.C:
-			if err := p.look(ctx); err != nil {
-				p.log.Warn("the provider did not answer", slog.Any("error", err))
-			}
+			look = true
 		case <-p.scale:
 			// Changes come in swarms; one look at all of them is enough.
-			if !pause(ctx, p.every/20) {
+			if !pause(ctx, min(p.every/20, swarm)) {
 				return context.Cause(ctx)
 			}
+			look = p.suspect()
 		}
 	}
+}
+
+// swarm is how long changes are gathered before they are looked at.
+const swarm = 100 * time.Millisecond
+
+// suspect says, once, that a manager was lost: its block may have ended, and
+// its tasks need not wait for the next look.
+func (p *provision) suspect() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	lost := p.blocks.suspect
+	p.blocks.suspect = false
+	return lost
 }
 
 // pause waits, or returns false because ctx ended.

@@ -111,6 +111,7 @@ func (d *desk) Gone(id string, cause error) {
 		return
 	}
 	m.peer, m.lost, m.beat = nil, d.now(), wire.Beat{}
+	d.blocks.suspect = true
 	d.router.Leave(id)
 	d.log.Info("manager lost", slog.String("manager", id), slog.Any("cause", cause),
 		slog.Int("tasks", d.ledger.Outstanding()[id]))

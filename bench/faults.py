@@ -2,6 +2,8 @@
 
 Manager: two managers with four workers each under a stream of 100 ms tasks at capacity, heartbeat 1 s, a manager that is
 not back after 2 s is given up; one is killed. ``recovery_s`` is from the kill until the last task that it had is done.
+Then one is stopped with its workers, as if its node had gone silent: ``silent_s`` is the same for that. A connection is
+given up after three heartbeats and a second without a word, and the manager after its grace.
 
 Endpoint: killed with all its managers, back after 40 s, with tasks submitted meanwhile. ``return_s`` is from the start of
 its agent until the backlog is done, less what the backlog takes at full rate.
@@ -27,6 +29,8 @@ NAME = "faults"
 MANAGERS, SLOTS = 2, 4
 TASK = 0.1
 THRESHOLD = 2.0
+# After so long without a word a connection is given up.
+SILENT = 4.0
 # Tasks a second that keep all workers but for a little busy.
 RATE = 0.9 * MANAGERS * SLOTS / TASK
 
@@ -113,6 +117,22 @@ class Stream:
         return sum(future.exception(timeout=120) is not None for future in self.futures)
 
 
+def silence() -> list[int]:
+    """Stop one manager and all below it, and return who that is."""
+    parents = {}
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    stopped = processes("manager")[:1]
+    for parent in stopped:  # grows
+        stopped += [pid for pid, other in parents.items() if other == parent]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    return stopped
+
+
 def warm(executor: yonder.Executor) -> None:
     """Every worker has run a task."""
     for _ in range(3):
@@ -120,25 +140,29 @@ def warm(executor: yonder.Executor) -> None:
             future.result(timeout=60)
 
 
-def manager_lost(executor: yonder.Executor) -> dict[str, float]:
-    stream, killed = Stream(executor), 0.0
-    for at in stream.steps(RATE, 8):
-        if not killed and at >= 2:
-            kill("manager", 1)
-            killed = stream.now()
+def manager_lost(executor: yonder.Executor, silent: bool) -> dict[str, float]:
+    warm(executor)
+    stream, lost_at, stopped = Stream(executor), 0.0, []
+    for at in stream.steps(RATE / 2 if silent else RATE, 8):
+        if not lost_at and at >= 2:
+            stopped = silence() if silent else []
+            if not silent:
+                kill("manager", 1)
+            lost_at = stream.now()
     lost = stream.lost()
-    latency = [stream.done[n] - sent for n, sent in enumerate(stream.sent)]
-    # What was sent before the kill and done unusually late after it had been with the manager or behind it.
-    before = [n for n, sent in enumerate(stream.sent) if sent < killed]
+    for pid in reversed(stopped):
+        os.kill(pid, signal.SIGKILL)
+    before = [n for n, sent in enumerate(stream.sent) if sent < lost_at]
     return {
-        "recovery_s": round(max(stream.done[n] for n in before) - killed, 3),
-        "baseline_ms": round(1e3 * statistics.median(latency[n] for n in before), 1),
+        "recovery_s": round(max(stream.done[n] for n in before) - lost_at, 3),
+        "baseline_ms": round(1e3 * statistics.median(stream.done[n] - stream.sent[n] for n in before), 1),
         "lost": lost,
-        "tasks": len(latency),
+        "tasks": len(stream.sent),
     }
 
 
 def endpoint_away(executor: yonder.Executor, away: float) -> dict[str, float]:
+    warm(executor)
     stream = Stream(executor)
     kill("agent")
     kill("manager")
@@ -167,8 +191,8 @@ def main() -> int:
     command("endpoint", "start", NAME)
     try:
         with yonder.Executor(NAME, max_attempts=3) as executor:
-            warm(executor)
-            manager = manager_lost(executor)
+            manager = manager_lost(executor, silent=False)
+            silent = manager_lost(executor, silent=True)
             endpoint = endpoint_away(executor, options.away)
     finally:
         command("endpoint", "stop", NAME)
@@ -176,9 +200,12 @@ def main() -> int:
         "bench": "faults",
         "recovery_s": manager["recovery_s"],
         "recovery_bound_s": THRESHOLD + 0.5,
+        "silent_s": silent["recovery_s"],
+        "silent_bound_s": SILENT + THRESHOLD + 0.5,
         "return_s": endpoint["return_s"],
-        "lost": manager["lost"] + endpoint["lost"],
+        "lost": manager["lost"] + silent["lost"] + endpoint["lost"],
         "manager": manager,
+        "silent": silent,
         "endpoint": endpoint,
         "nproc": os.cpu_count(),
         "load": round(os.getloadavg()[0], 2),
@@ -186,6 +213,7 @@ def main() -> int:
     }
     if not options.json:
         print(f"a manager lost: its tasks done again after {result['recovery_s']} s (funcX: 2.1 s with the same threshold)")
+        print(f"a manager silent: {result['silent_s']} s, with {SILENT + THRESHOLD:g} s until it is given up")
         print(f"the endpoint away for {options.away:g} s: {result['return_s']} s until it is back at full rate")
     print(json.dumps(result))
     return 0

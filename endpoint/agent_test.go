@@ -188,6 +188,24 @@ func TestALostManagerIsLookedForAtOnce(t *testing.T) {
 	require.Equal(t, 3, b.results.Wait(t).Attempt)
 }
 
+// A manager that says nothing any more, on a block that goes on, has its grace
+// and not a moment longer.
+func TestASilentManagerIsGivenUpInTime(t *testing.T) {
+	t.Parallel()
+	b := newBrain(t, 4)
+	s := newSite(t, b)
+	s.opts.LookEvery, s.cfg.Managers.Grace = time.Hour, 300*time.Millisecond
+	s.provider.setup = func(m *fakeManager) { m.hold = true }
+	s.start(t)
+	require.Eventually(t, func() bool { b.offer(4); return b.accepted() == 4 }, 20*time.Second, 20*time.Millisecond)
+	m := s.provider.made.Wait(t)
+	m.got.Wait(t)
+	m.Stop()
+	loss := b.lost.Wait(t)
+	require.True(t, loss.Started)
+	require.Contains(t, loss.Message, "not heard of")
+}
+
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	b := newBrain(t, 60)

@@ -133,6 +133,8 @@ func (p *provision) run(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-tick.C:
 			look = true
+		case <-time.After(p.untilGivenUp()):
+			look = false
 		case <-p.scale:
 			// Changes come in swarms; one look at all of them is enough.
 			if !pause(ctx, min(p.every/20, swarm)) {

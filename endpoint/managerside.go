@@ -126,6 +126,19 @@ func (d *desk) drainManager(m *manager, reason string) {
 	}
 }
 
+// untilGivenUp is how long the first of the lost managers may still take.
+func (d *desk) untilGivenUp() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	wait := time.Hour
+	for _, m := range d.managers {
+		if m.peer == nil {
+			wait = min(wait, m.lost.Add(d.cfg.Managers.Grace).Sub(d.now()))
+		}
+	}
+	return max(wait, 0)
+}
+
 // giveUp ends the tasks of managers that do not come back: their block is
 // over, or they have been away for longer than the grace period.
 func (d *desk) giveUp(now time.Time) {

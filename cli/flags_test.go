@@ -37,5 +37,5 @@ func TestFlagsAreCheckedEarly(t *testing.T) {
 	} {
 		require.Contains(t, p.fails(yonder.CodeInvalidRequest, args...).err, says)
 	}
-	require.Empty(t, p.leftovers())
+	p.nothingLeft()
 }

@@ -66,6 +66,13 @@ func (p *person) leftovers() []string {
 	return found
 }
 
+// nothingLeft waits until all processes are gone: a node's may take a moment
+// after those that answer for it.
+func (p *person) nothingLeft() {
+	p.t.Helper()
+	require.Eventually(p.t, func() bool { return len(p.leftovers()) == 0 }, patience, 20*time.Millisecond, "processes are left: %v", p.leftovers())
+}
+
 func TestUpFromNothingToAResultAndDown(t *testing.T) {
 	t.Parallel()
 	pythonWithPackage(t)
@@ -102,7 +109,7 @@ func TestUpFromNothingToAResultAndDown(t *testing.T) {
 
 	require.Equal(t, "Yonder is down.\n", p.ok("down").out)
 	p.fails(yonder.CodeNotRunning, "down")
-	require.Empty(t, p.leftovers())
+	p.nothingLeft()
 }
 
 func (p *person) mapLines() {
@@ -177,7 +184,7 @@ func TestUpInTheForegroundEndsWithASignal(t *testing.T) {
 		case <-time.After(patience):
 			t.Fatal("it does not end")
 		}
-		require.Empty(t, p.leftovers())
+		p.nothingLeft()
 		require.NoFileExists(t, filepath.Join(p.home, "up.json"))
 	}
 }
@@ -206,7 +213,7 @@ func TestUpSaysWhatIsInTheWay(t *testing.T) {
 	kept, err := home.Home(p.home).ReadLogin()
 	require.NoError(t, err)
 	require.Equal(t, login, kept)
-	require.Empty(t, p.leftovers())
+	p.nothingLeft()
 }
 
 func TestAnEndpointIsStartedRestartedAndStopped(t *testing.T) {

@@ -90,7 +90,7 @@ func TestDownSaysWhatItWaitsForAndWhatGoesOn(t *testing.T) {
 	stopped := p.ok("down", "--all", "--json")
 	require.Contains(t, stopped.out, `"left": []`)
 	require.Contains(t, stopped.out, `"name": "box"`)
-	require.Empty(t, p.leftovers())
+	p.nothingLeft()
 }
 
 // An agent that the service will not have is no agent that was started.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/yonder-run/yonder/manager"
 	"github.com/yonder-run/yonder/manager/workertest"
+	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/wire"
 )
 
@@ -78,10 +79,11 @@ func TestOutputAndProgressCanBeFollowed(t *testing.T) {
 	for step := range 3 {
 		touch(t, dir, "a.", step)
 		want := fmt.Sprintf("a says %d\n", step)
-		for r.text != want || r.last.Progress == nil {
+		var progress *yonder.Progress // may come before what is printed, or after
+		for r.text != want || progress == nil {
 			a := r.ask()
 			if a.Progress != nil {
-				r.last.Progress = a.Progress
+				progress = a.Progress
 			}
 			if a.State == wire.TailEnded {
 				break
@@ -90,9 +92,9 @@ func TestOutputAndProgressCanBeFollowed(t *testing.T) {
 		require.Equal(t, want, r.text)
 		r.text = ""
 		if r.last.State == wire.TailRunning {
-			require.InDelta(t, step+1, r.last.Progress.Done, 0)
-			require.InDelta(t, 3, r.last.Progress.Total, 0)
-			require.Equal(t, fmt.Sprintf("a größer %d", step), r.last.Progress.Message)
+			require.InDelta(t, step+1, progress.Done, 0)
+			require.InDelta(t, 3, progress.Total, 0)
+			require.Equal(t, fmt.Sprintf("a größer %d", step), progress.Message)
 		}
 	}
 	r.until(wire.TailEnded)

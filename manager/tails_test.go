@@ -8,9 +8,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/manager"
 	"github.com/yonder-run/yonder/manager/workertest"
-	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/wire"
 )
 

@@ -73,6 +73,10 @@ generate: ## make the generated code again
 check-generated: ## fail if generate would change anything
 	tools/check-generated
 
+.PHONY: docs
+docs: ## build the documentation site into dist/docs
+	tools/docs/build
+
 .PHONY: bench
 bench: build ## run all benchmarks
 	bench/run all

@@ -41,19 +41,19 @@ class ShellFunction:
 
     Parameters take their order from the command, those with a default last.
 
-    params: types of parameters that are no text: int, float, bool, list (a word for
-        each item), dict (anything, as JSON), or their names in the protocol.
-    defaults: values of parameters that a call may leave out.
-    outputs: patterns of files, relative to the working directory, that come back with
-        the result; ``**`` matches directories.
-    env: variables to set. stdin: what the command reads. In these and in ``outputs``
-        an argument stands as it is.
-    success: return codes that are one. check: raise ShellError for any other.
-    keep: leave the working directory where it is: "failed" or "always".
-    dir: absolute path where working directories are made.
-    walltime: seconds after which a task is stopped, unless it is submitted with another.
-    limits: ``tail_lines`` and ``tail_bytes`` of stdout and stderr that the result holds,
-        ``output_files`` and ``output_bytes`` that it may have.
+    - ``params``: types of parameters that are no text: int, float, bool, list (a word for
+      each item), dict (anything, as JSON), or their names in the protocol.
+    - ``defaults``: values of parameters that a call may leave out.
+    - ``outputs``: patterns of files, relative to the working directory, that come back with
+      the result; ``**`` matches directories.
+    - ``env``: variables to set; ``stdin``: what the command reads. In these and in ``outputs``
+      an argument stands as it is.
+    - ``success``: return codes that are one; ``check``: raise ShellError for any other.
+    - ``keep``: leave the working directory where it is: "failed" or "always".
+    - ``dir``: absolute path where working directories are made.
+    - ``walltime``: seconds after which a task is stopped, unless it is submitted with another.
+    - ``limits``: ``tail_lines`` and ``tail_bytes`` of stdout and stderr that the result holds,
+      ``output_files`` and ``output_bytes`` that it may have.
 
     Raises InvalidRequest for a command that cannot be read.
     """

@@ -60,5 +60,6 @@ type Function struct {
 	Signature    *Signature   `json:"signature,omitempty"`
 	Requirements Requirements `json:"requirements"`
 	Sharing      Sharing      `json:"sharing"`
+	Retry        Retry        `json:"retry,omitzero" doc:"for tasks that do not say otherwise"`
 	Created      time.Time    `json:"created"`
 }

@@ -23,6 +23,7 @@ type Task struct {
 	Priority  int        `json:"priority,omitempty"`
 	Submitted time.Time  `json:"submitted"`
 	Started   *time.Time `json:"started,omitempty"`
+	NotBefore *time.Time `json:"not_before,omitempty" doc:"when its next attempt may begin, while it rests after a lost one"`
 	Finished  *time.Time `json:"finished,omitempty"`
 	Code      Code       `json:"code,omitempty" doc:"why it failed"`
 	Message   string     `json:"message,omitempty"`

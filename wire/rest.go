@@ -18,6 +18,8 @@ type RegisterFunction struct {
 	Signature    *yonder.Signature   `json:"signature,omitempty"`
 	Requirements yonder.Requirements `json:"requirements,omitzero" required:"false"`
 	Sharing      yonder.Sharing      `json:"sharing,omitzero" required:"false"`
+	// Retry replaces the function's if it says anything; it is of all versions.
+	Retry yonder.Retry `json:"retry,omitzero" required:"false"`
 }
 
 // RegisterEndpoint is the body of POST /v1/endpoints. An ID made by the client

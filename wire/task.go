@@ -32,11 +32,9 @@ type Shape struct {
 	Keywords   []string `json:"keywords,omitempty"`
 }
 
-// Retry says when a lost attempt is tried again. A function's own exception
-// is a result and is never retried.
-type Retry struct {
-	MaxAttempts int `json:"max_attempts,omitempty"` // 0: the service's default
-}
+// Retry says when a lost attempt is tried again. What is not set is the
+// function's, or else the service's default.
+type Retry = yonder.Retry
 
 // Bundle is the submission of N tasks of one function to one endpoint.
 type Bundle struct {

@@ -8,6 +8,7 @@ import (
 // offer is any replica claiming, and offering again what nobody answered. Its
 // hint may be lost like every message.
 func (w *world) offer() {
+	w.bundle.Wake()
 	if !w.live {
 		return
 	}
@@ -72,10 +73,10 @@ func (w *world) report(epoch int64, r wire.Report) {
 		}
 	}
 	for _, l := range r.Lost {
-		w.end(w.bundle.Lose(epoch, l.Span, l.Started))
+		w.end(w.bundle.Lose(epoch, l.Span, l.Started, l.Code))
 	}
 	for _, s := range r.Cancelled {
-		w.end(w.bundle.Lose(epoch, s.Span, true))
+		w.end(w.bundle.Lose(epoch, s.Span, true, yonder.CodeTaskLost))
 	}
 	w.logf("report %+v, now %+v", r, w.bundle.Ranges)
 }

@@ -26,6 +26,8 @@ const (
 	modelRuns   = 4000 // 25 times as many with YONDER_TEST_ALL
 	modelSteps  = 250
 	healedSteps = 8000
+	// stepTakes is in microseconds: a lost task rests for some tens of steps.
+	stepTakes = 100_000
 )
 
 // world is everything, and the invariants over it.
@@ -74,6 +76,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		t: t, rng: rng, seed: seed, calm: 1 + rng.IntN(20), results: map[int]int{}, begun: map[[2]int]int{}, spent: map[[2]int]bool{},
 		bundle: lease.New(yonder.NewBundleID(), modelTasks, 1+rng.IntN(3), 0),
 	}
+	w.bundle.Retry.Backoff = float64(rng.IntN(3)) // seconds
 	s := w.newSite()
 	w.spawn(s, s.journal, true)
 	return w
@@ -109,6 +112,7 @@ func (w *world) deliver() {
 
 // step does one random thing.
 func (w *world) step() {
+	w.bundle.Now += stepTakes
 	a := w.agents[w.rng.IntN(len(w.agents))]
 	s := w.sites[w.rng.IntN(len(w.sites))]
 	if w.healed { // the others are dead

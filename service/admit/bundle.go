@@ -78,8 +78,6 @@ func policy(b wire.Bundle, l Limits) error {
 	switch {
 	case b.Priority < -maxPriority || b.Priority > maxPriority:
 		return invalid("priority", "a priority is between %d and %d", -maxPriority, maxPriority)
-	case b.Retry.MaxAttempts < 0 || b.Retry.MaxAttempts > l.MaxAttempts:
-		return invalid("retry.max_attempts", "a task has between 1 and %d attempts", l.MaxAttempts)
 	case b.Walltime < 0 || b.Walltime > maxWalltime:
 		return invalid("walltime_s", "the walltime is a number of seconds up to ten years, 0 for no limit")
 	case b.Retention < 0 || b.Retention > int64(l.Retention/time.Second):
@@ -87,7 +85,7 @@ func policy(b wire.Bundle, l Limits) error {
 	case b.Version < 0:
 		return invalid("version", "versions count from 1; 0 is the newest")
 	}
-	return nil
+	return b.Retry.Check(l.MaxAttempts)
 }
 
 func columns(b wire.Bundle, payloads [][]byte, l Limits) error {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,10 +69,6 @@ func (adm *admission) bundle(ctx context.Context, s submission) (store.NewBundle
 	}
 	b := store.NewBundle{
 		Bundle: s.Bundle, Owner: adm.principal.ID(), Payloads: s.payloads, Submitted: a.Now(),
-		MaxAttempts: s.Retry.MaxAttempts,
-	}
-	if b.MaxAttempts == 0 {
-		b.MaxAttempts = a.MaxAttempts
 	}
 	err := adm.check(ctx, &b)
 	if err != nil && adm.repeated(ctx, b) {
@@ -118,6 +115,8 @@ func (adm *admission) check(ctx context.Context, b *store.NewBundle) error {
 	if b.Walltime == 0 {
 		b.Walltime = f.Requirements.Walltime
 	}
+	b.Retry = b.Retry.Or(f.Retry)
+	b.MaxAttempts = min(cmp.Or(b.Retry.MaxAttempts, adm.api.MaxAttempts), adm.api.Limits.MaxAttempts)
 	b.Requires = wire.Requires{Python: f.Requirements.Python, Packages: f.Requirements.Packages}
 	return adm.blobs(ctx, b)
 }

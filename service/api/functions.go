@@ -74,11 +74,15 @@ func (a *API) registerFunction(ctx context.Context, p auth.Principal, in *struct
 	if err := complete(&in.Body); err != nil {
 		return yonder.Function{}, err
 	}
+	if err := in.Body.Retry.Check(a.Limits.MaxAttempts); err != nil {
+		return yonder.Function{}, err
+	}
 	hash := sha256.Sum256(body)
 	f := yonder.Function{
 		ID: yonder.NewID(), Name: in.Body.Name, Kind: in.Body.Kind, Hash: hex.EncodeToString(hash[:]),
 		Owner: p.ID(), OwnerName: p.Name, Description: in.Body.Description, Docstring: in.Body.Docstring,
-		Signature: in.Body.Signature, Requirements: in.Body.Requirements, Sharing: in.Body.Sharing, Created: a.Now(),
+		Signature: in.Body.Signature, Requirements: in.Body.Requirements, Sharing: in.Body.Sharing, Retry: in.Body.Retry,
+		Created: a.Now(),
 	}
 	return a.Store.PutFunction(ctx, f, body)
 }

@@ -27,6 +27,9 @@ type Range struct {
 	Epoch   int64 // of the session that has it; 0 while queued
 	Grant   int64 // number of the offer; stays when a later session adopts it
 	Cancel  bool  // an agent has been asked to stop it
+	// NotBefore is until when a queued range rests after a lost attempt, in
+	// Unix microseconds; 0: it does not. Wake ends the rest.
+	NotBefore int64
 	// Since is when the state was entered, in Unix microseconds, by the clock
 	// of whoever applied the operation. No decision depends on it.
 	Since int64
@@ -37,6 +40,7 @@ type Bundle struct {
 	ID          yonder.ID
 	Tasks       int
 	MaxAttempts int
+	Retry       yonder.Retry // which causes are tried again, and when; MaxAttempts counts
 	Done        Bitmap
 	Ranges      []Range // sorted, apart from each other, covering what is not done
 	Now         int64   // Unix microseconds, given to ranges that change state
@@ -54,7 +58,7 @@ func New(id yonder.ID, tasks, maxAttempts int, now int64) *Bundle {
 func (b *Bundle) Offer(epoch, grant int64, lo, hi int) []wire.Span {
 	var offered []wire.Span
 	b.each(lo, hi, func(r *Range) {
-		if r.State == yonder.RangeQueued {
+		if r.State == yonder.RangeQueued && r.NotBefore == 0 {
 			b.step(r, yonder.EventOffer)
 			r.Epoch, r.Grant = epoch, grant
 			offered = append(offered, b.span(*r))
@@ -82,7 +86,7 @@ func (b *Bundle) Decline(epoch int64, s wire.Span) Ended {
 	var ended Ended
 	b.each(s.Lo, s.Hi, func(r *Range) {
 		if given(r, epoch, s) && r.State != yonder.RangeStarted {
-			b.lose(r, false, &ended)
+			b.lose(r, false, yonder.CodeTaskLost, &ended)
 		}
 	}, nil)
 	return ended
@@ -116,7 +120,7 @@ func (b *Bundle) Result(s wire.Span) (counted []wire.Span) {
 // Ended is what an operation without a result leaves to be told: tasks that
 // are over, and why.
 type Ended struct {
-	Exhausted []wire.Span // lost, and it was the last allowed attempt
+	Exhausted []wire.Span // lost, and no other attempt is allowed
 	Cancelled []wire.Span
 	Attempts  []Attempt // all that were spent by this, whatever follows
 }
@@ -132,18 +136,19 @@ type Attempt struct {
 
 // Lose ends an attempt without a result: its worker, manager or node is gone,
 // or the agent stopped it because it was asked to. If no worker can have begun
-// (started is false), no attempt is spent.
-func (b *Bundle) Lose(epoch int64, s wire.Span, started bool) Ended {
+// (started is false), no attempt is spent. Whether another one follows, and
+// when, depends on the cause.
+func (b *Bundle) Lose(epoch int64, s wire.Span, started bool, cause yonder.Code) Ended {
 	var ended Ended
 	b.each(s.Lo, s.Hi, func(r *Range) {
 		if given(r, epoch, s) {
-			b.lose(r, started, &ended)
+			b.lose(r, started, cause, &ended)
 		}
 	}, nil)
 	return ended
 }
 
-func (b *Bundle) lose(r *Range, started bool, ended *Ended) {
+func (b *Bundle) lose(r *Range, started bool, cause yonder.Code, ended *Ended) {
 	if r.State == yonder.RangeOffered || !r.Cancel && !started && r.State == yonder.RangeAccepted {
 		b.step(r, yonder.EventReturn)
 		return
@@ -153,11 +158,14 @@ func (b *Bundle) lose(r *Range, started bool, ended *Ended) {
 	case r.Cancel:
 		ended.Cancelled = append(ended.Cancelled, b.span(*r))
 		b.step(r, yonder.EventCancelled)
-	case r.Attempt >= b.MaxAttempts:
+	case r.Attempt >= b.MaxAttempts || !b.Retry.Retries(cause):
 		ended.Exhausted = append(ended.Exhausted, b.span(*r))
 		b.step(r, yonder.EventExhaust)
 	default:
 		b.step(r, yonder.EventLose)
+		if wait := b.Retry.Wait(r.Attempt).Microseconds(); wait > 0 {
+			r.NotBefore = b.Now + wait
+		}
 		r.Attempt++
 	}
 }
@@ -221,7 +229,7 @@ func (b *Bundle) Orphan(epoch int64) Ended {
 	var ended Ended
 	b.each(0, b.Tasks, func(r *Range) {
 		if r.State != yonder.RangeQueued && r.Epoch < epoch {
-			b.lose(r, true, &ended)
+			b.lose(r, true, yonder.CodeTaskLost, &ended)
 		}
 	}, nil)
 	return ended
@@ -232,6 +240,16 @@ func (b *Bundle) Release(epoch int64) {
 	b.each(0, b.Tasks, func(r *Range) {
 		if r.State == yonder.RangeOffered && r.Epoch == epoch {
 			b.step(r, yonder.EventReturn)
+		}
+	}, nil)
+}
+
+// Wake ends the rest of ranges whose time has come, and of those that went to
+// rest in the future: the clock was set back, and nobody shall wait for that.
+func (b *Bundle) Wake() {
+	b.each(0, b.Tasks, func(r *Range) {
+		if r.NotBefore != 0 && (r.NotBefore <= b.Now || r.Since > b.Now) {
+			r.NotBefore = 0
 		}
 	}, nil)
 }
@@ -264,6 +282,9 @@ func (b *Bundle) Check() error {
 		if r.Lo < next || r.Hi <= r.Lo || r.Hi > b.Tasks {
 			return fmt.Errorf("bundle %s: range %d..%d out of place", b.ID, r.Lo, r.Hi)
 		}
+		if r.NotBefore != 0 && r.State != yonder.RangeQueued {
+			return fmt.Errorf("bundle %s: range %d..%d is %s and rests", b.ID, r.Lo, r.Hi, r.State)
+		}
 		if r.Attempt < 1 || r.Attempt > max(b.MaxAttempts, 1) {
 			return fmt.Errorf("bundle %s: attempt %d of %d", b.ID, r.Attempt, b.MaxAttempts)
 		}
@@ -291,7 +312,7 @@ func (b *Bundle) step(r *Range, event yonder.Event) {
 	if err != nil {
 		panic(err)
 	}
-	r.State, r.Since = next, b.Now
+	r.State, r.Since, r.NotBefore = next, b.Now, 0
 	if next == yonder.RangeQueued {
 		r.Epoch, r.Grant, r.Cancel = 0, 0, false
 	}

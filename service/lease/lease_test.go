@@ -63,7 +63,7 @@ func TestALateResultCountsUntilANewerAttemptIsAccepted(t *testing.T) {
 	b.Accept(1, span(1, 0, 3))
 	require.Equal(t, lease.Ended{
 		Attempts: []lease.Attempt{{Span: span(1, 0, 3), State: yonder.RangeAccepted, Since: 1}},
-	}, b.Lose(1, span(1, 0, 3), true))
+	}, b.Lose(1, span(1, 0, 3), true, yonder.CodeTaskLost))
 	require.Equal(t, []wire.Span{span(1, 0, 1)}, b.Result(span(1, 0, 1)), "while queued again")
 	b.Offer(1, 1, 1, 3)
 	require.Equal(t, []wire.Span{span(1, 1, 2)}, b.Result(span(1, 1, 2)), "while offered again")
@@ -77,8 +77,8 @@ func TestTheLastAttemptExhausts(t *testing.T) {
 	b := bundle(2, 1)
 	b.Offer(1, 1, 0, 2)
 	b.Accept(1, span(1, 0, 2))
-	require.Equal(t, lease.Ended{}, b.Lose(1, span(1, 0, 1), false), "it never started: no attempt is spent")
-	require.Equal(t, []wire.Span{span(1, 1, 2)}, b.Lose(1, span(1, 1, 2), true).Exhausted)
+	require.Equal(t, lease.Ended{}, b.Lose(1, span(1, 0, 1), false, yonder.CodeTaskLost), "it never started: no attempt is spent")
+	require.Equal(t, []wire.Span{span(1, 1, 2)}, b.Lose(1, span(1, 1, 2), true, yonder.CodeTaskLost).Exhausted)
 	require.Equal(t, map[yonder.State]int{yonder.RangeQueued: 1}, states(b))
 }
 
@@ -94,7 +94,7 @@ func TestCancelInEveryState(t *testing.T) {
 	require.Equal(t, []wire.Span{span(1, 1, 2), span(1, 2, 3), span(1, 3, 4)}, stop)
 	require.Equal(t, []wire.Span{span(1, 1, 2)}, b.Accept(1, span(1, 1, 2)), "an offer that was cancelled")
 
-	require.Equal(t, []wire.Span{span(1, 2, 3)}, b.Lose(1, span(1, 2, 3), true).Cancelled)
+	require.Equal(t, []wire.Span{span(1, 2, 3)}, b.Lose(1, span(1, 2, 3), true, yonder.CodeTaskLost).Cancelled)
 	require.Equal(t, []wire.Span{span(1, 3, 4)}, b.Result(span(1, 3, 4)), "it finished first")
 }
 
@@ -137,7 +137,7 @@ func TestEndedSpansCarryTheirAttempt(t *testing.T) {
 	b := bundle(1, 3)
 	b.Offer(1, 1, 0, 1)
 	b.Accept(1, span(1, 0, 1))
-	b.Lose(1, span(1, 0, 1), true)
+	b.Lose(1, span(1, 0, 1), true, yonder.CodeTaskLost)
 	ended, _, _ := b.Cancel(0, 1)
 	require.Equal(t, []wire.Span{unheld(2, 0, 1)}, ended)
 }
@@ -149,13 +149,13 @@ func TestNewsOfAnEarlierOfferAreOld(t *testing.T) {
 	second.Grant = 2
 	b.Offer(1, 1, 0, 1)
 	require.Empty(t, b.Accept(1, first))
-	b.Lose(1, first, false)
+	b.Lose(1, first, false, yonder.CodeTaskLost)
 	require.Equal(t, []wire.Span{second}, b.Offer(1, 2, 0, 1), "the same attempt, to the same session")
 
 	require.Equal(t, []wire.Span{first}, b.Accept(1, first), "a late accept")
 	require.Equal(t, map[yonder.State]int{yonder.RangeOffered: 1}, states(b))
 	require.Empty(t, b.Accept(1, second))
-	b.Lose(1, first, false)
+	b.Lose(1, first, false, yonder.CodeTaskLost)
 	b.Decline(1, first)
 	b.Start(1, first)
 	require.Equal(t, map[yonder.State]int{yonder.RangeAccepted: 1}, states(b))

@@ -159,7 +159,7 @@ type NewBundle struct {
 	Hash        string // of the function's body
 	Kind        string
 	Requires    wire.Requires
-	MaxAttempts int
+	MaxAttempts int      // Retry.MaxAttempts, or what holds in its place
 	Payloads    [][]byte // columns, as FormEach or FormChunk say
 	Submitted   time.Time
 	Bounds      Bounds

@@ -51,6 +51,10 @@ type Upkeep interface {
 	// ExpireTasks ends tasks whose submitter gave up before now, and returns
 	// agents to be stopped.
 	ExpireTasks(ctx context.Context, now time.Time, limit int) (int, []Stop, Woken, error)
+	// WakeTasks puts tasks of at most limit bundles that have rested long
+	// enough after a lost attempt back into the queue, and returns how many
+	// bundles that were.
+	WakeTasks(ctx context.Context, now time.Time, limit int) (int, error)
 	// Orphans lists blobs made before the time that nothing refers to.
 	Orphans(ctx context.Context, before time.Time, limit int) ([]BlobRecord, error)
 	// DeleteBlob forgets an orphan; CodeConflict if something refers to it by

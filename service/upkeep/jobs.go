@@ -27,6 +27,7 @@ type Store interface {
 	Retire(ctx context.Context, now time.Time, records time.Duration, limit int) (store.Retired, error)
 	DeleteOldTokens(ctx context.Context, before time.Time, limit int) (int, error)
 	Tidy(ctx context.Context) (more bool, err error)
+	WakeTasks(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
 // Blobs sweeps uploads that nothing refers to.
@@ -89,8 +90,13 @@ func (c Config) expire(ctx context.Context) (bool, error) {
 	return n >= expireLimit, nil
 }
 
+// resend looks after what is to be offered: first among it what has rested.
 func (c Config) resend(ctx context.Context) (bool, error) {
-	return false, c.Dispatcher.Resend(ctx)
+	n, err := c.Store.WakeTasks(ctx, c.Now(), expireLimit)
+	if err != nil {
+		return false, err
+	}
+	return n >= expireLimit, c.Dispatcher.Resend(ctx)
 }
 
 func (c Config) orphans(ctx context.Context) (bool, error) {

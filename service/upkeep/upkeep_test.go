@@ -54,6 +54,7 @@ type world struct {
 	retire, tokens         time.Time
 	records                time.Duration
 	retired                store.Retired
+	wake                   time.Time
 	stops                  []store.Stop
 	woken                  store.Woken
 	resent                 int
@@ -68,6 +69,11 @@ func (w *world) Silence(_ context.Context, before time.Time) (int, error) {
 func (w *world) ExpireTasks(_ context.Context, now time.Time, _ int) (int, []store.Stop, store.Woken, error) {
 	w.expire = now
 	return w.expired, []store.Stop{{Epoch: 7}}, store.Woken{{1}}, nil
+}
+
+func (w *world) WakeTasks(_ context.Context, now time.Time, _ int) (int, error) {
+	w.wake = now
+	return 0, nil
 }
 
 func (w *world) Sweep(_ context.Context, before time.Time, _ int) (int, error) {
@@ -121,6 +127,7 @@ func TestJobs(t *testing.T) {
 	require.Equal(t, now.Add(-orphanAge), w.sweep)
 	require.False(t, do("resend"))
 	require.Equal(t, 1, w.resent)
+	require.Equal(t, now, w.wake, "what has rested is offered with the rest")
 	require.Equal(t, 3*time.Second, jobs["silence"].Every)
 	require.True(t, do("retire"))
 	require.Equal(t, now, w.retire)

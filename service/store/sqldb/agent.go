@@ -121,7 +121,7 @@ func (t *turn) report(ctx context.Context, endpoint yonder.ID, r wire.Report, co
 	for _, loss := range r.Lost {
 		code, message := cmp.Or(loss.Code, yonder.CodeTaskLost), cmp.Or(loss.Message, "the task was lost")
 		err := t.each(ctx, endpoint, []wire.Span{loss.Span}, func(b *bundle, span wire.Span) {
-			t.over(b, b.lease.Lose(r.Epoch, span, loss.Started), cause{code: code, message: message, place: loss.Where})
+			t.over(b, b.lease.Lose(r.Epoch, span, loss.Started, code), cause{code: code, message: message, place: loss.Where})
 		})
 		if err != nil {
 			return nil, err
@@ -129,7 +129,7 @@ func (t *turn) report(ctx context.Context, endpoint yonder.ID, r wire.Report, co
 	}
 	for _, stopped := range r.Cancelled {
 		err := t.each(ctx, endpoint, []wire.Span{stopped.Span}, func(b *bundle, span wire.Span) {
-			t.over(b, b.lease.Lose(r.Epoch, span, true),
+			t.over(b, b.lease.Lose(r.Epoch, span, true, yonder.CodeTaskLost),
 				cause{code: yonder.CodeTaskLost, message: "the agent stopped the task", stopped: stopped})
 		})
 		if err != nil {

@@ -54,7 +54,7 @@ func (s *Store) Claim(ctx context.Context, endpoint yonder.ID, maxBytes int, now
 		if !ok {
 			return yonder.Errorf(yonder.CodeNotFound, "there is no endpoint %s", endpoint)
 		}
-		if session.State != yonder.SessionLive || session.Paused != "" || session.QueuedTasks == 0 {
+		if session.State != yonder.SessionLive || session.Paused != "" || session.QueuedTasks == session.RestingTasks {
 			return nil
 		}
 		if offered, err = t.claim(ctx, session, &budget{left: maxBytes}); err != nil {
@@ -76,7 +76,7 @@ func (t *turn) claim(ctx context.Context, s *session, left *budget) ([]store.Off
 	queues := make([]fair.Queue, len(rows))
 	for i, r := range rows {
 		queues[i] = fair.Queue{
-			Owner: r.Owner, Queued: r.QueuedTasks, Out: r.GivenTasks, Most: r.MostGiven, Weight: r.Weight, Served: r.Served,
+			Owner: r.Owner, Queued: r.QueuedTasks - r.RestingTasks, Out: r.GivenTasks, Most: r.MostGiven, Weight: r.Weight, Served: r.Served,
 		}
 	}
 	free := s.CapacityTasks - s.OutstandingTasks

@@ -75,6 +75,14 @@ func document(v any) string {
 	return string(data)
 }
 
+// policy encodes a retry policy; one that says nothing is empty.
+func policy(r yonder.Retry) string {
+	if r.IsZero() {
+		return ""
+	}
+	return document(r)
+}
+
 // parse reads a stored document into v; an empty one leaves v alone.
 func parse(doc string, v any) error {
 	if doc == "" {

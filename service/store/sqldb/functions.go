@@ -13,7 +13,7 @@ import (
 )
 
 // PutFunction stores the body as a version of the owner's function of that
-// name. Sharing that is not empty replaces the function's.
+// name. Sharing and a retry policy that are not empty replace the function's.
 func (s *Store) PutFunction(ctx context.Context, f yonder.Function, body []byte) (put yonder.Function, err error) {
 	err = s.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
 		head, err := q.UpsertFunction(ctx, gen.UpsertFunctionParams{
@@ -24,6 +24,11 @@ func (s *Store) PutFunction(ctx context.Context, f yonder.Function, body []byte)
 		}
 		if head.Latest == 0 || !unshared(f.Sharing) {
 			if err := shareFunction(ctx, q, head.ID, f.Sharing); err != nil {
+				return err
+			}
+		}
+		if !f.Retry.IsZero() {
+			if err := q.SetFunctionRetry(ctx, head.ID, policy(f.Retry)); err != nil {
 				return err
 			}
 		}
@@ -164,6 +169,7 @@ func functionOf(row gen.ListFunctionsRow) (yonder.Function, error) {
 		parse(row.Signature, &f.Signature),
 		parse(row.Requirements, &f.Requirements),
 		parse(row.Sharing, &f.Sharing),
+		parse(row.Retry, &f.Retry),
 	)
 }
 

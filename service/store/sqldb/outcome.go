@@ -75,7 +75,11 @@ func (t *turn) ended(b *bundle, ended lease.Ended, code yonder.Code, message str
 
 func (t *turn) over(b *bundle, ended lease.Ended, why cause) {
 	for _, s := range ended.Exhausted {
-		t.fail(b, []wire.Span{s}, why.code, fmt.Sprintf("%s (attempt %d of %d)", why.message, s.Attempt, b.MaxAttempts))
+		end := fmt.Sprintf("attempt %d of %d", s.Attempt, b.MaxAttempts)
+		if s.Attempt < int(b.MaxAttempts) {
+			end += fmt.Sprintf("; its retry policy does not try again after %s", why.code)
+		}
+		t.fail(b, []wire.Span{s}, why.code, fmt.Sprintf("%s (%s)", why.message, end))
 	}
 	first := len(t.outcomes)
 	t.fail(b, ended.Cancelled, yonder.CodeTaskCancelled, cancelled)

@@ -50,8 +50,8 @@ func (t *turn) writeQueues(ctx context.Context) error {
 			err = t.joinQueue(ctx, c)
 		case c.change != tally{} || c.bytes != 0 || c.served != 0:
 			err = t.q.ChangeQueue(ctx, gen.ChangeQueueParams{
-				Endpoint: c.endpoint, Owner: c.owner, QueuedTasks: c.change.queued, QueuedBytes: c.bytes,
-				GivenTasks: c.change.given, Bundles: c.change.open, Served: c.served,
+				Endpoint: c.endpoint, Owner: c.owner, QueuedTasks: c.change.queued, RestingTasks: c.change.resting,
+				QueuedBytes: c.bytes, GivenTasks: c.change.given, Bundles: c.change.open, Served: c.served,
 			})
 		}
 		if err != nil {

@@ -42,6 +42,7 @@ func newDraft(b store.NewBundle) (*draft, error) {
 		Tasks: int64(b.Tasks), TaskBytes: int64(math.Ceil(float64(payloadBytes(b.Payloads)) / float64(b.Tasks))),
 		MaxAttempts: int64(max(b.MaxAttempts, 1)), Priority: int64(b.Priority), Walltime: b.Walltime, Blobs: blobs,
 		Submitted: micros(b.Submitted), GiveUpAt: maybeMicros(b.GiveUpAt), Remaining: int64(b.Tasks), Done: lease.NewBitmap(b.Tasks),
+		Retry: policy(b.Retry),
 	}
 	return d, nil
 }
@@ -175,7 +176,8 @@ func (t *turn) enqueue(ctx context.Context, d *draft) ([]store.Offered, error) {
 	j.asked = max(j.asked, d.Retention)
 
 	b := &bundle{Bundle: d.bundleRow(), lease: lease.New(d.ID, d.Tasks, int(d.row.MaxAttempts), micros(d.Submitted))}
-	idle := s.State == yonder.SessionLive && s.Paused == "" && s.QueuedTasks == 0
+	b.lease.Retry = d.Retry
+	idle := s.State == yonder.SessionLive && s.Paused == "" && s.QueuedTasks == s.RestingTasks
 	t.add(b)
 	t.recount(b)
 	t.queue(b).bounds = &d.Bounds
@@ -218,6 +220,6 @@ func (d *draft) bundleRow() gen.Bundle {
 		ID: r.ID, GroupID: r.GroupID, Owner: r.Owner, Endpoint: r.Endpoint, FunctionID: r.FunctionID, Version: r.Version,
 		Hash: r.Hash, Kind: r.Kind, Requires: r.Requires, Form: r.Form, Codec: r.Codec, Label: r.Label,
 		Tasks: r.Tasks, TaskBytes: r.TaskBytes, MaxAttempts: r.MaxAttempts, Priority: r.Priority, Walltime: r.Walltime,
-		Blobs: r.Blobs, Submitted: r.Submitted, GiveUpAt: r.GiveUpAt, Remaining: r.Remaining, Done: r.Done,
+		Blobs: r.Blobs, Submitted: r.Submitted, GiveUpAt: r.GiveUpAt, Remaining: r.Remaining, Done: r.Done, Retry: r.Retry,
 	}
 }

@@ -40,6 +40,7 @@ func segments(ctx context.Context, q *gen.Queries, b *gen.Bundle, upto int, stat
 	for _, r := range ranges {
 		s := segment{lo: int(r.Lo), hi: int(r.Hi), since: r.Since, task: common}
 		s.task.State, s.task.Attempt, s.task.Cancel = r.State, int(r.Attempt), r.Cancel
+		s.task.NotBefore = momentUnlessZero(r.NotBefore)
 		if r.State == yonder.RangeStarted {
 			s.task.Started = momentUnlessZero(r.Since)
 		}

@@ -47,7 +47,7 @@ type bundle struct {
 }
 
 // tally is what a bundle adds to the counters of its session and its queue.
-type tally struct{ queued, given, open int64 }
+type tally struct{ queued, resting, given, open int64 }
 
 // begin locks the endpoints' sessions. A deleted endpoint has none.
 func begin(ctx context.Context, q *gen.Queries, now time.Time, endpoints ...yonder.ID) (*turn, error) {
@@ -105,6 +105,9 @@ func (t *turn) load(ctx context.Context, endpoint, id yonder.ID) (*bundle, bool,
 		ID: id, Tasks: int(row.Tasks), MaxAttempts: int(row.MaxAttempts),
 		Done: slices.Clone(row.Done), Ranges: slices.Clone(b.was), Now: t.now,
 	}
+	if err := parse(row.Retry, &b.lease.Retry); err != nil {
+		return nil, false, err
+	}
 	b.counted = count(b.lease.Ranges)
 	t.add(b)
 	return b, true, nil
@@ -129,6 +132,7 @@ func (t *turn) read(ctx context.Context, id yonder.ID) (gen.Bundle, []lease.Rang
 	return r.Bundle, []lease.Range{{
 		Lo: int(r.Lo.Int64), Hi: int(r.Hi.Int64), State: yonder.State(r.State), Attempt: int(r.Attempt.Int64),
 		Epoch: r.Epoch.Int64, Grant: r.GrantNo.Int64, Cancel: r.Cancel.Bool, Since: r.Since.Int64,
+		NotBefore: r.NotBefore.Int64,
 	}}, nil
 }
 
@@ -138,7 +142,7 @@ func (t *turn) ranges(ctx context.Context, id yonder.ID) ([]lease.Range, error) 
 	for i, r := range rows {
 		ranges[i] = lease.Range{
 			Lo: int(r.Lo), Hi: int(r.Hi), State: r.State, Attempt: int(r.Attempt),
-			Epoch: r.Epoch, Grant: r.GrantNo, Cancel: r.Cancel, Since: r.Since,
+			Epoch: r.Epoch, Grant: r.GrantNo, Cancel: r.Cancel, Since: r.Since, NotBefore: r.NotBefore,
 		}
 	}
 	return ranges, err
@@ -163,6 +167,9 @@ func count(ranges []lease.Range) tally {
 	for _, r := range ranges {
 		if r.State == yonder.RangeQueued {
 			n.queued += int64(r.Hi - r.Lo)
+			if r.NotBefore != 0 {
+				n.resting += int64(r.Hi - r.Lo)
+			}
 		} else {
 			n.given += int64(r.Hi - r.Lo)
 		}
@@ -176,16 +183,18 @@ func count(ranges []lease.Range) tally {
 // and what is released always cancel out.
 func (t *turn) recount(b *bundle) {
 	now := count(b.lease.Ranges)
-	queued, given := now.queued-b.counted.queued, now.given-b.counted.given
+	queued, resting, given := now.queued-b.counted.queued, now.resting-b.counted.resting, now.given-b.counted.given
 	if s := t.sessions[b.Endpoint]; s != nil {
 		s.QueuedTasks += queued
 		s.QueuedBytes += queued * b.TaskBytes
+		s.RestingTasks += resting
 		s.OutstandingTasks += given
 		s.OutstandingBytes += given * b.TaskBytes
 	}
 	if now != b.counted {
 		q := t.queue(b)
 		q.change.queued += queued
+		q.change.resting += resting
 		q.change.given += given
 		q.change.open += now.open - b.counted.open
 		q.bytes += queued * b.TaskBytes
@@ -275,7 +284,7 @@ func rangeRow(b *bundle, r lease.Range) gen.PutRangeParams {
 	return gen.PutRangeParams{
 		BundleID: b.ID, Lo: int64(r.Lo), Hi: int64(r.Hi), State: r.State, Attempt: int64(r.Attempt),
 		Epoch: r.Epoch, GrantNo: r.Grant, Cancel: r.Cancel, Since: r.Since,
-		Endpoint: b.Endpoint, Priority: b.Priority, Submitted: b.Submitted, Owner: b.Owner,
+		Endpoint: b.Endpoint, Priority: b.Priority, Submitted: b.Submitted, Owner: b.Owner, NotBefore: r.NotBefore,
 	}
 }
 
@@ -285,12 +294,14 @@ func (t *turn) writeSession(ctx context.Context, s *session) error {
 	counters.Grants = s.Grants
 	counters.OutstandingTasks, counters.OutstandingBytes = s.OutstandingTasks, s.OutstandingBytes
 	counters.QueuedTasks, counters.QueuedBytes, counters.VirtualTime = s.QueuedTasks, s.QueuedBytes, s.VirtualTime
+	counters.RestingTasks = s.RestingTasks
 	if counters != s.Session {
 		return t.q.UpdateSession(ctx, updateOf(s))
 	}
 	return t.q.CountSession(ctx, gen.CountSessionParams{
 		Endpoint: s.Endpoint, OutstandingTasks: s.OutstandingTasks, OutstandingBytes: s.OutstandingBytes,
 		QueuedTasks: s.QueuedTasks, QueuedBytes: s.QueuedBytes, VirtualTime: s.VirtualTime, Grants: s.Grants,
+		RestingTasks: s.RestingTasks,
 	})
 }
 
@@ -300,6 +311,7 @@ func updateOf(s *session) gen.UpdateSessionParams {
 		Opened: s.Opened, LastSeen: s.LastSeen, CapacityTasks: s.CapacityTasks, CapacityBytes: s.CapacityBytes,
 		OutstandingTasks: s.OutstandingTasks, OutstandingBytes: s.OutstandingBytes, QueuedTasks: s.QueuedTasks,
 		Capabilities: s.Capabilities, Status: s.Status, Grants: s.Grants, QueuedBytes: s.QueuedBytes, VirtualTime: s.VirtualTime,
+		RestingTasks: s.RestingTasks,
 	}
 }
 

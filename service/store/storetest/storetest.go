@@ -52,6 +52,7 @@ func runAll(t *testing.T, open func(t *testing.T) (a, b store.Store)) {
 		{"accept", accepts},
 		{"report", reports},
 		{"sessions", sessions},
+		{"retries", retries},
 		{"cancel", cancels},
 		{"pause", pauses},
 		{"history", histories},

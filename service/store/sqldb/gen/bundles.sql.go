@@ -24,21 +24,23 @@ func (q *Queries) BundleOwner(ctx context.Context, id yonder.ID) (yonder.ID, err
 }
 
 const bundleWithRange = `-- name: BundleWithRange :many
-SELECT b.id, b.group_id, b.owner, b.endpoint, b.function_id, b.version, b.hash, b.kind, b.requires, b.form, b.codec, b.label, b.tasks, b.task_bytes, b.max_attempts, b.priority, b.walltime, b.blobs, b.submitted, b.give_up_at, b.finished, b.remaining, b.done, r.lo, r.hi, CAST(COALESCE(r.state, '') AS TEXT) AS state, r.attempt, r.epoch, r.grant_no, r.cancel, r.since
+SELECT b.id, b.group_id, b.owner, b.endpoint, b.function_id, b.version, b.hash, b.kind, b.requires, b.form, b.codec, b.label, b.tasks, b.task_bytes, b.max_attempts, b.priority, b.walltime, b.blobs, b.submitted, b.give_up_at, b.finished, b.remaining, b.done, b.retry, r.lo, r.hi, CAST(COALESCE(r.state, '') AS TEXT) AS state, r.attempt, r.epoch, r.grant_no, r.cancel, r.since,
+       r.not_before
 FROM bundles b LEFT JOIN ranges r ON r.bundle_id = b.id
 WHERE b.id = $1 LIMIT 2
 `
 
 type BundleWithRangeRow struct {
-	Bundle  Bundle
-	Lo      sql.NullInt64
-	Hi      sql.NullInt64
-	State   string
-	Attempt sql.NullInt64
-	Epoch   sql.NullInt64
-	GrantNo sql.NullInt64
-	Cancel  sql.NullBool
-	Since   sql.NullInt64
+	Bundle    Bundle
+	Lo        sql.NullInt64
+	Hi        sql.NullInt64
+	State     string
+	Attempt   sql.NullInt64
+	Epoch     sql.NullInt64
+	GrantNo   sql.NullInt64
+	Cancel    sql.NullBool
+	Since     sql.NullInt64
+	NotBefore sql.NullInt64
 }
 
 // The bundle with its only range: most have one. Of two rows the second says
@@ -76,6 +78,7 @@ func (q *Queries) BundleWithRange(ctx context.Context, id yonder.ID) ([]BundleWi
 			&i.Bundle.Finished,
 			&i.Bundle.Remaining,
 			&i.Bundle.Done,
+			&i.Bundle.Retry,
 			&i.Lo,
 			&i.Hi,
 			&i.State,
@@ -84,6 +87,7 @@ func (q *Queries) BundleWithRange(ctx context.Context, id yonder.ID) ([]BundleWi
 			&i.GrantNo,
 			&i.Cancel,
 			&i.Since,
+			&i.NotBefore,
 		); err != nil {
 			return nil, err
 		}
@@ -119,7 +123,7 @@ func (q *Queries) DeletePages(ctx context.Context, bundleID yonder.ID) error {
 }
 
 const getBundle = `-- name: GetBundle :one
-SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done FROM bundles WHERE id = $1
+SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry FROM bundles WHERE id = $1
 `
 
 func (q *Queries) GetBundle(ctx context.Context, id yonder.ID) (Bundle, error) {
@@ -149,6 +153,7 @@ func (q *Queries) GetBundle(ctx context.Context, id yonder.ID) (Bundle, error) {
 		&i.Finished,
 		&i.Remaining,
 		&i.Done,
+		&i.Retry,
 	)
 	return i, err
 }
@@ -207,8 +212,8 @@ func (q *Queries) GivenUpBundles(ctx context.Context, giveUpAt sql.NullInt64, li
 
 const insertBundle = `-- name: InsertBundle :execrows
 INSERT INTO bundles (id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label,
-                     tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, remaining, done)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+                     tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, remaining, done, retry)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
 ON CONFLICT DO NOTHING
 `
 
@@ -235,6 +240,7 @@ type InsertBundleParams struct {
 	GiveUpAt    sql.NullInt64
 	Remaining   int64
 	Done        []byte
+	Retry       string
 }
 
 func (q *Queries) InsertBundle(ctx context.Context, arg InsertBundleParams) (int64, error) {
@@ -261,6 +267,7 @@ func (q *Queries) InsertBundle(ctx context.Context, arg InsertBundleParams) (int
 		arg.GiveUpAt,
 		arg.Remaining,
 		arg.Done,
+		arg.Retry,
 	)
 	if err != nil {
 		return 0, err
@@ -290,7 +297,7 @@ func (q *Queries) InsertPage(ctx context.Context, arg InsertPageParams) error {
 }
 
 const listBundles = `-- name: ListBundles :many
-SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done FROM bundles b
+SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry FROM bundles b
 WHERE b.id <= $1
   AND b.endpoint = COALESCE($2, b.endpoint)
   AND b.function_id = COALESCE($3, b.function_id)
@@ -346,6 +353,7 @@ func (q *Queries) ListBundles(ctx context.Context, arg ListBundlesParams) ([]Bun
 			&i.Finished,
 			&i.Remaining,
 			&i.Done,
+			&i.Retry,
 		); err != nil {
 			return nil, err
 		}
@@ -361,7 +369,7 @@ func (q *Queries) ListBundles(ctx context.Context, arg ListBundlesParams) ([]Bun
 }
 
 const listBundlesOfGroup = `-- name: ListBundlesOfGroup :many
-SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done FROM bundles b
+SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry FROM bundles b
 WHERE b.group_id = $1 AND b.id <= $2
   AND b.owner = COALESCE($3, b.owner)
   AND b.endpoint = COALESCE($4, b.endpoint)
@@ -422,6 +430,7 @@ func (q *Queries) ListBundlesOfGroup(ctx context.Context, arg ListBundlesOfGroup
 			&i.Finished,
 			&i.Remaining,
 			&i.Done,
+			&i.Retry,
 		); err != nil {
 			return nil, err
 		}
@@ -437,7 +446,7 @@ func (q *Queries) ListBundlesOfGroup(ctx context.Context, arg ListBundlesOfGroup
 }
 
 const listBundlesOfOwner = `-- name: ListBundlesOfOwner :many
-SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done FROM bundles b
+SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry FROM bundles b
 WHERE b.owner = $1 AND b.id <= $2
   AND b.endpoint = COALESCE($3, b.endpoint)
   AND b.function_id = COALESCE($4, b.function_id)
@@ -495,6 +504,7 @@ func (q *Queries) ListBundlesOfOwner(ctx context.Context, arg ListBundlesOfOwner
 			&i.Finished,
 			&i.Remaining,
 			&i.Done,
+			&i.Retry,
 		); err != nil {
 			return nil, err
 		}

@@ -345,6 +345,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.renewTokenStmt, err = db.PrepareContext(ctx, renewToken); err != nil {
 		return nil, fmt.Errorf("error preparing query RenewToken: %w", err)
 	}
+	if q.restedBundlesStmt, err = db.PrepareContext(ctx, restedBundles); err != nil {
+		return nil, fmt.Errorf("error preparing query RestedBundles: %w", err)
+	}
 	if q.resultSizesStmt, err = db.PrepareContext(ctx, resultSizes); err != nil {
 		return nil, fmt.Errorf("error preparing query ResultSizes: %w", err)
 	}
@@ -368,6 +371,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setFunctionHeadStmt, err = db.PrepareContext(ctx, setFunctionHead); err != nil {
 		return nil, fmt.Errorf("error preparing query SetFunctionHead: %w", err)
+	}
+	if q.setFunctionRetryStmt, err = db.PrepareContext(ctx, setFunctionRetry); err != nil {
+		return nil, fmt.Errorf("error preparing query SetFunctionRetry: %w", err)
 	}
 	if q.setFunctionSharingStmt, err = db.PrepareContext(ctx, setFunctionSharing); err != nil {
 		return nil, fmt.Errorf("error preparing query SetFunctionSharing: %w", err)
@@ -957,6 +963,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing renewTokenStmt: %w", cerr)
 		}
 	}
+	if q.restedBundlesStmt != nil {
+		if cerr := q.restedBundlesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing restedBundlesStmt: %w", cerr)
+		}
+	}
 	if q.resultSizesStmt != nil {
 		if cerr := q.resultSizesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing resultSizesStmt: %w", cerr)
@@ -995,6 +1006,11 @@ func (q *Queries) Close() error {
 	if q.setFunctionHeadStmt != nil {
 		if cerr := q.setFunctionHeadStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setFunctionHeadStmt: %w", cerr)
+		}
+	}
+	if q.setFunctionRetryStmt != nil {
+		if cerr := q.setFunctionRetryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setFunctionRetryStmt: %w", cerr)
 		}
 	}
 	if q.setFunctionSharingStmt != nil {
@@ -1223,6 +1239,7 @@ type Queries struct {
 	referToBlobStmt                *sql.Stmt
 	releaseBlobStmt                *sql.Stmt
 	renewTokenStmt                 *sql.Stmt
+	restedBundlesStmt              *sql.Stmt
 	resultSizesStmt                *sql.Stmt
 	resultsAfterStmt               *sql.Stmt
 	resultsBelowStmt               *sql.Stmt
@@ -1231,6 +1248,7 @@ type Queries struct {
 	revokeTokenStmt                *sql.Stmt
 	setBundleDoneStmt              *sql.Stmt
 	setFunctionHeadStmt            *sql.Stmt
+	setFunctionRetryStmt           *sql.Stmt
 	setFunctionSharingStmt         *sql.Stmt
 	setGroupKeptStmt               *sql.Stmt
 	setPausedStmt                  *sql.Stmt
@@ -1360,6 +1378,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		referToBlobStmt:                q.referToBlobStmt,
 		releaseBlobStmt:                q.releaseBlobStmt,
 		renewTokenStmt:                 q.renewTokenStmt,
+		restedBundlesStmt:              q.restedBundlesStmt,
 		resultSizesStmt:                q.resultSizesStmt,
 		resultsAfterStmt:               q.resultsAfterStmt,
 		resultsBelowStmt:               q.resultsBelowStmt,
@@ -1368,6 +1387,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		revokeTokenStmt:                q.revokeTokenStmt,
 		setBundleDoneStmt:              q.setBundleDoneStmt,
 		setFunctionHeadStmt:            q.setFunctionHeadStmt,
+		setFunctionRetryStmt:           q.setFunctionRetryStmt,
 		setFunctionSharingStmt:         q.setFunctionSharingStmt,
 		setGroupKeptStmt:               q.setGroupKeptStmt,
 		setPausedStmt:                  q.setPausedStmt,

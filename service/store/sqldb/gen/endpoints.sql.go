@@ -22,7 +22,7 @@ func (q *Queries) DeleteEndpoint(ctx context.Context, id yonder.ID) error {
 }
 
 const getEndpoint = `-- name: GetEndpoint :one
-SELECT e.id, e.owner, e.name, e.description, e.everyone, e.sharing, e.functions, e.created, s.endpoint, s.epoch, s.state, s.instance, s.journal, s.opened, s.last_seen, s.capacity_tasks, s.capacity_bytes, s.outstanding_tasks, s.outstanding_bytes, s.queued_tasks, s.capabilities, s.status, s.queued_bytes, s.virtual_time, s.paused, s.pause_turn, s.grants, COALESCE(i.name, '') AS owner_name
+SELECT e.id, e.owner, e.name, e.description, e.everyone, e.sharing, e.functions, e.created, s.endpoint, s.epoch, s.state, s.instance, s.journal, s.opened, s.last_seen, s.capacity_tasks, s.capacity_bytes, s.outstanding_tasks, s.outstanding_bytes, s.queued_tasks, s.capabilities, s.status, s.queued_bytes, s.virtual_time, s.paused, s.pause_turn, s.resting_tasks, s.grants, COALESCE(i.name, '') AS owner_name
 FROM endpoints e
 JOIN sessions s ON s.endpoint = e.id
 LEFT JOIN identities i ON i.id = e.owner
@@ -65,6 +65,7 @@ func (q *Queries) GetEndpoint(ctx context.Context, id yonder.ID) (GetEndpointRow
 		&i.Session.VirtualTime,
 		&i.Session.Paused,
 		&i.Session.PauseTurn,
+		&i.Session.RestingTasks,
 		&i.Session.Grants,
 		&i.OwnerName,
 	)
@@ -117,7 +118,7 @@ func (q *Queries) InsertSession(ctx context.Context, endpoint yonder.ID, state y
 }
 
 const listEndpoints = `-- name: ListEndpoints :many
-SELECT e.id, e.owner, e.name, e.description, e.everyone, e.sharing, e.functions, e.created, s.endpoint, s.epoch, s.state, s.instance, s.journal, s.opened, s.last_seen, s.capacity_tasks, s.capacity_bytes, s.outstanding_tasks, s.outstanding_bytes, s.queued_tasks, s.capabilities, s.status, s.queued_bytes, s.virtual_time, s.paused, s.pause_turn, s.grants, COALESCE(i.name, '') AS owner_name
+SELECT e.id, e.owner, e.name, e.description, e.everyone, e.sharing, e.functions, e.created, s.endpoint, s.epoch, s.state, s.instance, s.journal, s.opened, s.last_seen, s.capacity_tasks, s.capacity_bytes, s.outstanding_tasks, s.outstanding_bytes, s.queued_tasks, s.capabilities, s.status, s.queued_bytes, s.virtual_time, s.paused, s.pause_turn, s.resting_tasks, s.grants, COALESCE(i.name, '') AS owner_name
 FROM endpoints e
 JOIN sessions s ON s.endpoint = e.id
 LEFT JOIN identities i ON i.id = e.owner
@@ -188,6 +189,7 @@ func (q *Queries) ListEndpoints(ctx context.Context, arg ListEndpointsParams) ([
 			&i.Session.VirtualTime,
 			&i.Session.Paused,
 			&i.Session.PauseTurn,
+			&i.Session.RestingTasks,
 			&i.Session.Grants,
 			&i.OwnerName,
 		); err != nil {

@@ -58,7 +58,7 @@ func (q *Queries) FunctionBody(ctx context.Context, functionID yonder.ID, versio
 }
 
 const functionVersions = `-- name: FunctionVersions :many
-SELECT f.id, f.owner, f.name, f.sharing, COALESCE(i.name, '') AS owner_name,
+SELECT f.id, f.owner, f.name, f.sharing, f.retry, COALESCE(i.name, '') AS owner_name,
        v.version, v.kind, v.hash, v.description, v.docstring, v.signature, v.requirements, v.created
 FROM functions f
 JOIN function_versions v ON v.function_id = f.id
@@ -73,6 +73,7 @@ type FunctionVersionsRow struct {
 	Owner        yonder.ID
 	Name         string
 	Sharing      string
+	Retry        string
 	OwnerName    string
 	Version      int64
 	Kind         string
@@ -99,6 +100,7 @@ func (q *Queries) FunctionVersions(ctx context.Context, iD yonder.ID, version in
 			&i.Owner,
 			&i.Name,
 			&i.Sharing,
+			&i.Retry,
 			&i.OwnerName,
 			&i.Version,
 			&i.Kind,
@@ -194,7 +196,7 @@ func (q *Queries) LeasedFunctionBody(ctx context.Context, endpoint yonder.ID, ha
 }
 
 const listFunctions = `-- name: ListFunctions :many
-SELECT f.id, f.owner, f.name, f.sharing, COALESCE(i.name, '') AS owner_name,
+SELECT f.id, f.owner, f.name, f.sharing, f.retry, COALESCE(i.name, '') AS owner_name,
        v.version, v.kind, v.hash, v.description, v.docstring, v.signature, v.requirements, v.created
 FROM functions f
 JOIN function_versions v ON v.function_id = f.id AND v.version = f.latest
@@ -234,6 +236,7 @@ type ListFunctionsRow struct {
 	Owner        yonder.ID
 	Name         string
 	Sharing      string
+	Retry        string
 	OwnerName    string
 	Version      int64
 	Kind         string
@@ -274,6 +277,7 @@ func (q *Queries) ListFunctions(ctx context.Context, arg ListFunctionsParams) ([
 			&i.Owner,
 			&i.Name,
 			&i.Sharing,
+			&i.Retry,
 			&i.OwnerName,
 			&i.Version,
 			&i.Kind,
@@ -303,6 +307,15 @@ UPDATE functions SET latest = $2, search = $3 WHERE id = $1
 
 func (q *Queries) SetFunctionHead(ctx context.Context, iD yonder.ID, latest int64, search string) error {
 	_, err := q.exec(ctx, q.setFunctionHeadStmt, setFunctionHead, iD, latest, search)
+	return err
+}
+
+const setFunctionRetry = `-- name: SetFunctionRetry :exec
+UPDATE functions SET retry = $2 WHERE id = $1
+`
+
+func (q *Queries) SetFunctionRetry(ctx context.Context, iD yonder.ID, retry string) error {
+	_, err := q.exec(ctx, q.setFunctionRetryStmt, setFunctionRetry, iD, retry)
 	return err
 }
 

@@ -58,6 +58,7 @@ type Bundle struct {
 	Finished    sql.NullInt64
 	Remaining   int64
 	Done        []byte
+	Retry       string
 }
 
 type Endpoint struct {
@@ -95,16 +96,17 @@ type Identity struct {
 }
 
 type Queue struct {
-	Endpoint    yonder.ID
-	Owner       yonder.ID
-	QueuedTasks int64
-	QueuedBytes int64
-	GivenTasks  int64
-	Bundles     int64
-	Weight      int64
-	MostGiven   int64
-	Load        int64
-	Served      int64
+	Endpoint     yonder.ID
+	Owner        yonder.ID
+	QueuedTasks  int64
+	QueuedBytes  int64
+	GivenTasks   int64
+	Bundles      int64
+	Weight       int64
+	MostGiven    int64
+	Load         int64
+	Served       int64
+	RestingTasks int64
 }
 
 type Replica struct {
@@ -156,6 +158,7 @@ type Session struct {
 	VirtualTime      int64
 	Paused           string
 	PauseTurn        int64
+	RestingTasks     int64
 	Grants           int64
 }
 

@@ -14,26 +14,29 @@ import (
 const changeQueue = `-- name: ChangeQueue :exec
 UPDATE queues SET
     queued_tasks = queued_tasks + $1, queued_bytes = queued_bytes + $2,
-    given_tasks = given_tasks + $3, bundles = bundles + $4,
-    load = (given_tasks + $3) * 1000000 / weight,
-    served = CASE WHEN served < $5 THEN $5 ELSE served END
-WHERE endpoint = $6 AND owner = $7
+    resting_tasks = resting_tasks + $3,
+    given_tasks = given_tasks + $4, bundles = bundles + $5,
+    load = (given_tasks + $4) * 1000000 / weight,
+    served = CASE WHEN served < $6 THEN $6 ELSE served END
+WHERE endpoint = $7 AND owner = $8
 `
 
 type ChangeQueueParams struct {
-	QueuedTasks int64
-	QueuedBytes int64
-	GivenTasks  int64
-	Bundles     int64
-	Served      int64
-	Endpoint    yonder.ID
-	Owner       yonder.ID
+	QueuedTasks  int64
+	QueuedBytes  int64
+	RestingTasks int64
+	GivenTasks   int64
+	Bundles      int64
+	Served       int64
+	Endpoint     yonder.ID
+	Owner        yonder.ID
 }
 
 func (q *Queries) ChangeQueue(ctx context.Context, arg ChangeQueueParams) error {
 	_, err := q.exec(ctx, q.changeQueueStmt, changeQueue,
 		arg.QueuedTasks,
 		arg.QueuedBytes,
+		arg.RestingTasks,
 		arg.GivenTasks,
 		arg.Bundles,
 		arg.Served,
@@ -165,8 +168,8 @@ func (q *Queries) JoinQueue(ctx context.Context, arg JoinQueueParams) (JoinQueue
 }
 
 const nextQueues = `-- name: NextQueues :many
-SELECT endpoint, owner, queued_tasks, queued_bytes, given_tasks, bundles, weight, most_given, load, served FROM queues
-WHERE endpoint = $1 AND queued_tasks > 0 AND (most_given = 0 OR given_tasks < most_given)
+SELECT endpoint, owner, queued_tasks, queued_bytes, given_tasks, bundles, weight, most_given, load, served, resting_tasks FROM queues
+WHERE endpoint = $1 AND queued_tasks > resting_tasks AND (most_given = 0 OR given_tasks < most_given)
 ORDER BY load, served, owner
 LIMIT $2
 `
@@ -191,6 +194,7 @@ func (q *Queries) NextQueues(ctx context.Context, endpoint yonder.ID, limit int3
 			&i.MostGiven,
 			&i.Load,
 			&i.Served,
+			&i.RestingTasks,
 		); err != nil {
 			return nil, err
 		}
@@ -255,7 +259,7 @@ func (q *Queries) QueueGiven(ctx context.Context, endpoint yonder.ID, owner yond
 
 const queuedRanges = `-- name: QueuedRanges :many
 SELECT bundle_id, lo, hi, attempt FROM ranges
-WHERE endpoint = $1 AND owner = $2 AND state = 'queued'
+WHERE endpoint = $1 AND owner = $2 AND state = 'queued' AND not_before = 0
 ORDER BY priority DESC, submitted, bundle_id, lo
 LIMIT $3
 `

@@ -172,10 +172,11 @@ func (q *Queries) OfferedBundles(ctx context.Context, endpoint yonder.ID, epoch 
 }
 
 const putRange = `-- name: PutRange :exec
-INSERT INTO ranges (bundle_id, lo, hi, state, attempt, epoch, grant_no, cancel, since, endpoint, priority, submitted, owner)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+INSERT INTO ranges (bundle_id, lo, hi, state, attempt, epoch, grant_no, cancel, since, endpoint, priority, submitted, owner, not_before)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (bundle_id, lo) DO UPDATE SET hi = EXCLUDED.hi, state = EXCLUDED.state, attempt = EXCLUDED.attempt,
-    epoch = EXCLUDED.epoch, grant_no = EXCLUDED.grant_no, cancel = EXCLUDED.cancel, since = EXCLUDED.since
+    epoch = EXCLUDED.epoch, grant_no = EXCLUDED.grant_no, cancel = EXCLUDED.cancel, since = EXCLUDED.since,
+    not_before = EXCLUDED.not_before
 `
 
 type PutRangeParams struct {
@@ -192,6 +193,7 @@ type PutRangeParams struct {
 	Priority  int64
 	Submitted int64
 	Owner     yonder.ID
+	NotBefore int64
 }
 
 func (q *Queries) PutRange(ctx context.Context, arg PutRangeParams) error {
@@ -209,12 +211,13 @@ func (q *Queries) PutRange(ctx context.Context, arg PutRangeParams) error {
 		arg.Priority,
 		arg.Submitted,
 		arg.Owner,
+		arg.NotBefore,
 	)
 	return err
 }
 
 const rangesBelow = `-- name: RangesBelow :many
-SELECT lo, hi, state, attempt, cancel, since FROM ranges
+SELECT lo, hi, state, attempt, cancel, since, not_before FROM ranges
 WHERE bundle_id = $1 AND lo < $2 AND state = COALESCE(CAST($3 AS TEXT), state)
 ORDER BY lo DESC LIMIT $4
 `
@@ -227,12 +230,13 @@ type RangesBelowParams struct {
 }
 
 type RangesBelowRow struct {
-	Lo      int64
-	Hi      int64
-	State   yonder.State
-	Attempt int64
-	Cancel  bool
-	Since   int64
+	Lo        int64
+	Hi        int64
+	State     yonder.State
+	Attempt   int64
+	Cancel    bool
+	Since     int64
+	NotBefore int64
 }
 
 func (q *Queries) RangesBelow(ctx context.Context, arg RangesBelowParams) ([]RangesBelowRow, error) {
@@ -256,6 +260,7 @@ func (q *Queries) RangesBelow(ctx context.Context, arg RangesBelowParams) ([]Ran
 			&i.Attempt,
 			&i.Cancel,
 			&i.Since,
+			&i.NotBefore,
 		); err != nil {
 			return nil, err
 		}
@@ -271,18 +276,19 @@ func (q *Queries) RangesBelow(ctx context.Context, arg RangesBelowParams) ([]Ran
 }
 
 const rangesOf = `-- name: RangesOf :many
-SELECT lo, hi, state, attempt, epoch, grant_no, cancel, since FROM ranges WHERE bundle_id = $1 ORDER BY lo
+SELECT lo, hi, state, attempt, epoch, grant_no, cancel, since, not_before FROM ranges WHERE bundle_id = $1 ORDER BY lo
 `
 
 type RangesOfRow struct {
-	Lo      int64
-	Hi      int64
-	State   yonder.State
-	Attempt int64
-	Epoch   int64
-	GrantNo int64
-	Cancel  bool
-	Since   int64
+	Lo        int64
+	Hi        int64
+	State     yonder.State
+	Attempt   int64
+	Epoch     int64
+	GrantNo   int64
+	Cancel    bool
+	Since     int64
+	NotBefore int64
 }
 
 func (q *Queries) RangesOf(ctx context.Context, bundleID yonder.ID) ([]RangesOfRow, error) {
@@ -303,7 +309,44 @@ func (q *Queries) RangesOf(ctx context.Context, bundleID yonder.ID) ([]RangesOfR
 			&i.GrantNo,
 			&i.Cancel,
 			&i.Since,
+			&i.NotBefore,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const restedBundles = `-- name: RestedBundles :many
+SELECT DISTINCT endpoint, bundle_id FROM ranges
+WHERE not_before > 0 AND (not_before <= $1 OR since > $1)
+ORDER BY endpoint, bundle_id
+LIMIT $2
+`
+
+type RestedBundlesRow struct {
+	Endpoint yonder.ID
+	BundleID yonder.ID
+}
+
+// Bundles with ranges whose rest is over, or which went to rest in the future.
+func (q *Queries) RestedBundles(ctx context.Context, now int64, count int32) ([]RestedBundlesRow, error) {
+	rows, err := q.query(ctx, q.restedBundlesStmt, restedBundles, now, count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RestedBundlesRow
+	for rows.Next() {
+		var i RestedBundlesRow
+		if err := rows.Scan(&i.Endpoint, &i.BundleID); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

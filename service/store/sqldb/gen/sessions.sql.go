@@ -13,7 +13,7 @@ import (
 
 const claimableSessions = `-- name: ClaimableSessions :many
 SELECT endpoint FROM sessions
-WHERE state = 'live' AND paused = '' AND queued_tasks > 0 AND outstanding_tasks < capacity_tasks
+WHERE state = 'live' AND paused = '' AND queued_tasks > resting_tasks AND outstanding_tasks < capacity_tasks
   AND (outstanding_bytes < capacity_bytes OR outstanding_tasks = 0)
 ORDER BY endpoint LIMIT $1
 `
@@ -54,7 +54,7 @@ func (q *Queries) CountQueued(ctx context.Context) (int64, error) {
 
 const countSession = `-- name: CountSession :exec
 UPDATE sessions SET outstanding_tasks = $2, outstanding_bytes = $3, queued_tasks = $4, queued_bytes = $5, virtual_time = $6,
-    grants = $7
+    grants = $7, resting_tasks = $8
 WHERE endpoint = $1
 `
 
@@ -66,6 +66,7 @@ type CountSessionParams struct {
 	QueuedBytes      int64
 	VirtualTime      int64
 	Grants           int64
+	RestingTasks     int64
 }
 
 // What changes with every task, and nothing else.
@@ -78,6 +79,7 @@ func (q *Queries) CountSession(ctx context.Context, arg CountSessionParams) erro
 		arg.QueuedBytes,
 		arg.VirtualTime,
 		arg.Grants,
+		arg.RestingTasks,
 	)
 	return err
 }
@@ -115,7 +117,7 @@ func (q *Queries) CountSessions(ctx context.Context) ([]CountSessionsRow, error)
 }
 
 const lockSession = `-- name: LockSession :one
-SELECT endpoint, epoch, state, instance, journal, opened, last_seen, capacity_tasks, capacity_bytes, outstanding_tasks, outstanding_bytes, queued_tasks, capabilities, status, queued_bytes, virtual_time, paused, pause_turn, grants FROM sessions WHERE endpoint = $1
+SELECT endpoint, epoch, state, instance, journal, opened, last_seen, capacity_tasks, capacity_bytes, outstanding_tasks, outstanding_bytes, queued_tasks, capabilities, status, queued_bytes, virtual_time, paused, pause_turn, resting_tasks, grants FROM sessions WHERE endpoint = $1
 `
 
 // Queries named Lock… lock the rows they read: see lockRows.
@@ -141,6 +143,7 @@ func (q *Queries) LockSession(ctx context.Context, endpoint yonder.ID) (Session,
 		&i.VirtualTime,
 		&i.Paused,
 		&i.PauseTurn,
+		&i.RestingTasks,
 		&i.Grants,
 	)
 	return i, err
@@ -191,7 +194,8 @@ func (q *Queries) UnsettledSessions(ctx context.Context, since int64, limit int3
 const updateSession = `-- name: UpdateSession :exec
 UPDATE sessions SET epoch = $2, state = $3, instance = $4, journal = $5, opened = $6, last_seen = $7,
     capacity_tasks = $8, capacity_bytes = $9, outstanding_tasks = $10, outstanding_bytes = $11,
-    queued_tasks = $12, capabilities = $13, status = $14, grants = $15, queued_bytes = $16, virtual_time = $17
+    queued_tasks = $12, capabilities = $13, status = $14, grants = $15, queued_bytes = $16, virtual_time = $17,
+    resting_tasks = $18
 WHERE endpoint = $1
 `
 
@@ -213,6 +217,7 @@ type UpdateSessionParams struct {
 	Grants           int64
 	QueuedBytes      int64
 	VirtualTime      int64
+	RestingTasks     int64
 }
 
 func (q *Queries) UpdateSession(ctx context.Context, arg UpdateSessionParams) error {
@@ -234,6 +239,7 @@ func (q *Queries) UpdateSession(ctx context.Context, arg UpdateSessionParams) er
 		arg.Grants,
 		arg.QueuedBytes,
 		arg.VirtualTime,
+		arg.RestingTasks,
 	)
 	return err
 }

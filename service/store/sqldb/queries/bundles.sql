@@ -1,7 +1,7 @@
 -- name: InsertBundle :execrows
 INSERT INTO bundles (id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label,
-                     tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, remaining, done)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+                     tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, remaining, done, retry)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
 ON CONFLICT DO NOTHING;
 
 -- name: GetBundle :one
@@ -10,7 +10,8 @@ SELECT * FROM bundles WHERE id = $1;
 -- name: BundleWithRange :many
 -- The bundle with its only range: most have one. Of two rows the second says
 -- that there are more; without ranges there is one row.
-SELECT sqlc.embed(b), r.lo, r.hi, CAST(COALESCE(r.state, '') AS TEXT) AS state, r.attempt, r.epoch, r.grant_no, r.cancel, r.since
+SELECT sqlc.embed(b), r.lo, r.hi, CAST(COALESCE(r.state, '') AS TEXT) AS state, r.attempt, r.epoch, r.grant_no, r.cancel, r.since,
+       r.not_before
 FROM bundles b LEFT JOIN ranges r ON r.bundle_id = b.id
 WHERE b.id = $1 LIMIT 2;
 

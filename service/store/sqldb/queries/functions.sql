@@ -11,6 +11,9 @@ UPDATE functions SET latest = $2, search = $3 WHERE id = $1;
 -- name: SetFunctionSharing :execrows
 UPDATE functions SET everyone = $2, sharing = $3 WHERE id = $1 AND deleted IS NULL;
 
+-- name: SetFunctionRetry :exec
+UPDATE functions SET retry = $2 WHERE id = $1;
+
 -- name: DeleteFunction :execrows
 UPDATE functions SET deleted = $2 WHERE id = $1 AND deleted IS NULL;
 
@@ -23,7 +26,7 @@ SELECT version FROM function_versions WHERE function_id = $1 AND hash = $2;
 
 -- name: FunctionVersions :many
 -- Version 0 means all of them, newest first.
-SELECT f.id, f.owner, f.name, f.sharing, COALESCE(i.name, '') AS owner_name,
+SELECT f.id, f.owner, f.name, f.sharing, f.retry, COALESCE(i.name, '') AS owner_name,
        v.version, v.kind, v.hash, v.description, v.docstring, v.signature, v.requirements, v.created
 FROM functions f
 JOIN function_versions v ON v.function_id = f.id
@@ -50,7 +53,7 @@ WHERE r.endpoint = $1 AND r.state <> 'queued' AND b.hash = $2
 LIMIT 1;
 
 -- name: ListFunctions :many
-SELECT f.id, f.owner, f.name, f.sharing, COALESCE(i.name, '') AS owner_name,
+SELECT f.id, f.owner, f.name, f.sharing, f.retry, COALESCE(i.name, '') AS owner_name,
        v.version, v.kind, v.hash, v.description, v.docstring, v.signature, v.requirements, v.created
 FROM functions f
 JOIN function_versions v ON v.function_id = f.id AND v.version = f.latest

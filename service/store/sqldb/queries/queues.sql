@@ -15,6 +15,7 @@ RETURNING queued_tasks, queued_bytes, bundles;
 -- name: ChangeQueue :exec
 UPDATE queues SET
     queued_tasks = queued_tasks + sqlc.arg(queued_tasks), queued_bytes = queued_bytes + sqlc.arg(queued_bytes),
+    resting_tasks = resting_tasks + sqlc.arg(resting_tasks),
     given_tasks = given_tasks + sqlc.arg(given_tasks), bundles = bundles + sqlc.arg(bundles),
     load = (given_tasks + sqlc.arg(given_tasks)) * 1000000 / weight,
     served = CASE WHEN served < sqlc.arg(served) THEN sqlc.arg(served) ELSE served END
@@ -25,13 +26,13 @@ SELECT given_tasks FROM queues WHERE endpoint = $1 AND owner = $2;
 
 -- name: NextQueues :many
 SELECT * FROM queues
-WHERE endpoint = $1 AND queued_tasks > 0 AND (most_given = 0 OR given_tasks < most_given)
+WHERE endpoint = $1 AND queued_tasks > resting_tasks AND (most_given = 0 OR given_tasks < most_given)
 ORDER BY load, served, owner
 LIMIT $2;
 
 -- name: QueuedRanges :many
 SELECT bundle_id, lo, hi, attempt FROM ranges
-WHERE endpoint = $1 AND owner = $2 AND state = 'queued'
+WHERE endpoint = $1 AND owner = $2 AND state = 'queued' AND not_before = 0
 ORDER BY priority DESC, submitted, bundle_id, lo
 LIMIT $3;
 

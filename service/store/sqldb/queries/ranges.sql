@@ -1,11 +1,12 @@
 -- name: RangesOf :many
-SELECT lo, hi, state, attempt, epoch, grant_no, cancel, since FROM ranges WHERE bundle_id = $1 ORDER BY lo;
+SELECT lo, hi, state, attempt, epoch, grant_no, cancel, since, not_before FROM ranges WHERE bundle_id = $1 ORDER BY lo;
 
 -- name: PutRange :exec
-INSERT INTO ranges (bundle_id, lo, hi, state, attempt, epoch, grant_no, cancel, since, endpoint, priority, submitted, owner)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+INSERT INTO ranges (bundle_id, lo, hi, state, attempt, epoch, grant_no, cancel, since, endpoint, priority, submitted, owner, not_before)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (bundle_id, lo) DO UPDATE SET hi = EXCLUDED.hi, state = EXCLUDED.state, attempt = EXCLUDED.attempt,
-    epoch = EXCLUDED.epoch, grant_no = EXCLUDED.grant_no, cancel = EXCLUDED.cancel, since = EXCLUDED.since;
+    epoch = EXCLUDED.epoch, grant_no = EXCLUDED.grant_no, cancel = EXCLUDED.cancel, since = EXCLUDED.since,
+    not_before = EXCLUDED.not_before;
 
 -- name: DeleteRange :exec
 DELETE FROM ranges WHERE bundle_id = $1 AND lo = $2;
@@ -43,6 +44,13 @@ WHERE endpoint = sqlc.arg(endpoint) AND bundle_id = sqlc.arg(bundle_id) AND stat
 SELECT state, CAST(sum(hi - lo) AS BIGINT) AS tasks FROM ranges WHERE state <> 'queued' GROUP BY state;
 
 -- name: RangesBelow :many
-SELECT lo, hi, state, attempt, cancel, since FROM ranges
+SELECT lo, hi, state, attempt, cancel, since, not_before FROM ranges
 WHERE bundle_id = sqlc.arg(bundle_id) AND lo < sqlc.arg(upto) AND state = COALESCE(CAST(sqlc.narg(state) AS TEXT), state)
 ORDER BY lo DESC LIMIT sqlc.arg(count);
+
+-- name: RestedBundles :many
+-- Bundles with ranges whose rest is over, or which went to rest in the future.
+SELECT DISTINCT endpoint, bundle_id FROM ranges
+WHERE not_before > 0 AND (not_before <= sqlc.arg(now) OR since > sqlc.arg(now))
+ORDER BY endpoint, bundle_id
+LIMIT sqlc.arg(count);

@@ -5,13 +5,14 @@ SELECT * FROM sessions WHERE endpoint = $1;
 -- name: UpdateSession :exec
 UPDATE sessions SET epoch = $2, state = $3, instance = $4, journal = $5, opened = $6, last_seen = $7,
     capacity_tasks = $8, capacity_bytes = $9, outstanding_tasks = $10, outstanding_bytes = $11,
-    queued_tasks = $12, capabilities = $13, status = $14, grants = $15, queued_bytes = $16, virtual_time = $17
+    queued_tasks = $12, capabilities = $13, status = $14, grants = $15, queued_bytes = $16, virtual_time = $17,
+    resting_tasks = $18
 WHERE endpoint = $1;
 
 -- name: CountSession :exec
 -- What changes with every task, and nothing else.
 UPDATE sessions SET outstanding_tasks = $2, outstanding_bytes = $3, queued_tasks = $4, queued_bytes = $5, virtual_time = $6,
-    grants = $7
+    grants = $7, resting_tasks = $8
 WHERE endpoint = $1;
 
 -- name: SilenceSessions :execrows
@@ -19,7 +20,7 @@ UPDATE sessions SET state = 'silent' WHERE state = 'live' AND last_seen < $1;
 
 -- name: ClaimableSessions :many
 SELECT endpoint FROM sessions
-WHERE state = 'live' AND paused = '' AND queued_tasks > 0 AND outstanding_tasks < capacity_tasks
+WHERE state = 'live' AND paused = '' AND queued_tasks > resting_tasks AND outstanding_tasks < capacity_tasks
   AND (outstanding_bytes < capacity_bytes OR outstanding_tasks = 0)
 ORDER BY endpoint LIMIT $1;
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -124,10 +125,25 @@ func newFunctionShow(a *app) *cobra.Command {
 func (a *app) showFunction(f yonder.Function) {
 	a.Fields("name", f.Name, "signature", signature(f), "id", f.ID, "version", f.Version, "kind", f.Kind, "owner", f.OwnerName,
 		"shared with", shared(f.Sharing), "python", f.Requirements.Python, "packages", strings.Join(f.Requirements.Packages, ", "),
-		"registered", f.Created, "hash", f.Hash, "description", f.Description)
+		"retries", retries(f.Retry), "registered", f.Created, "hash", f.Hash, "description", f.Description)
 	if f.Docstring != "" {
 		a.Printf("\n%s\n", kit.Printable(f.Docstring))
 	}
+}
+
+// retries says in words what a policy says.
+func retries(r yonder.Retry) string {
+	var parts []string
+	if r.MaxAttempts > 0 {
+		parts = append(parts, fmt.Sprintf("at most %d attempts", r.MaxAttempts))
+	}
+	if len(r.On) > 0 {
+		parts = append(parts, fmt.Sprintf("after %v", r.On))
+	}
+	if r.Backoff > 0 {
+		parts = append(parts, "waiting "+r.Wait(1).String()+" at first")
+	}
+	return strings.Join(parts, ", ")
 }
 
 // signature writes the parameters as Python does; a default is shown as "=…".

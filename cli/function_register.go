@@ -28,6 +28,7 @@ var registerProgram string
 func newFunctionRegister(a *app) *cobra.Command {
 	var python, name, description string
 	var command shellFlags
+	var retry retryFlags
 	cmd := &cobra.Command{
 		Use:   "register {FILE:NAME | --shell COMMAND --name NAME}",
 		Short: "Register a function of a Python file, or a command of the shell",
@@ -43,7 +44,7 @@ func newFunctionRegister(a *app) *cobra.Command {
 		Args: needs(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if command.given() {
-				return a.registerShell(cmd.Context(), &command, args, name, description)
+				return a.registerShell(cmd.Context(), &command, args, name, description, retry.policy())
 			}
 			if len(args) == 0 {
 				return kit.Usagef("say what to register: FILE:NAME, or --shell COMMAND")
@@ -57,7 +58,11 @@ func newFunctionRegister(a *app) *cobra.Command {
 				return err
 			}
 			python = cmp.Or(python, a.Getenv("YONDER_PYTHON"), pythons.Beside(), "python3")
-			made, err := a.runRegister(cmd.Context(), python, absolute(file), function, name, description)
+			policy, err := json.Marshal(retry.policy())
+			if err != nil {
+				return fmt.Errorf("encoding the retry policy: %w", err)
+			}
+			made, err := a.runRegister(cmd.Context(), python, absolute(file), function, name, description, string(policy))
 			if err != nil {
 				return err
 			}
@@ -71,6 +76,7 @@ func newFunctionRegister(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&python, "python", "",
 		"`interpreter` that has the Python package (default $YONDER_PYTHON, else the one beside this program, else python3)")
 	cmd.Flags().StringVar(&name, "name", "", "what to call it (default its own name)")
+	retry.add(cmd.Flags(), "the service's")
 	cmd.Flags().StringVar(&description, "description", "", "what people should know about it")
 	command.add(cmd)
 	return cmd

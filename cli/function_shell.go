@@ -104,7 +104,7 @@ func shellParam(text string) (shell.Param, error) {
 }
 
 // registerShell registers what the flags describe.
-func (a *app) registerShell(ctx context.Context, s *shellFlags, args []string, name, description string) error {
+func (a *app) registerShell(ctx context.Context, s *shellFlags, args []string, name, description string, retry yonder.Retry) error {
 	if len(args) > 0 {
 		return kit.Usagef("register a command or a Python function, not both: leave out %q", args[0])
 	}
@@ -123,7 +123,9 @@ func (a *app) registerShell(ctx context.Context, s *shellFlags, args []string, n
 	if err != nil {
 		return err
 	}
-	made, err := c.RegisterFunction(ctx, wire.RegisterFunction{Name: name, Kind: yonder.KindShell, Description: description, Body: body})
+	made, err := c.RegisterFunction(ctx, wire.RegisterFunction{
+		Name: name, Kind: yonder.KindShell, Description: description, Body: body, Retry: retry,
+	})
 	if err != nil {
 		return err
 	}

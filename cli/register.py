@@ -9,7 +9,7 @@ import os
 import sys
 
 
-def main(path, name, label, description):
+def main(path, name, label, description, retry):
     try:
         import yonder
     except ImportError as error:
@@ -22,7 +22,8 @@ def main(path, name, label, description):
     if not callable(function):
         refuse("not_found", f"{path} has no function {name}")
     try:
-        registered = yonder.Client().register_function(function, name=label or None, description=description)
+        policy = yonder.Retry.from_json(json.loads(retry))
+        registered = yonder.Client().register_function(function, name=label or None, description=description, retry=policy)
     except yonder.YonderError as error:
         refuse(getattr(error, "code", "internal"), str(error))
     answer({"id": registered.id, "version": registered.version})
@@ -52,4 +53,4 @@ def answer(what):
         json.dump(what, out)
 
 
-main(*sys.argv[2:6])
+main(*sys.argv[2:7])

@@ -18,10 +18,11 @@ import (
 
 // submission is the flags that `run` and `map` share.
 type submission struct {
-	endpoint, label   string
-	version, attempts int
-	priority          int
-	walltime, giveUp  time.Duration
+	endpoint, label  string
+	version          int
+	retry            retryFlags
+	priority         int
+	walltime, giveUp time.Duration
 }
 
 func (s *submission) flags(cmd *cobra.Command, a *app) {
@@ -30,7 +31,7 @@ func (s *submission) flags(cmd *cobra.Command, a *app) {
 	kit.Count(flags, &s.version, "version", 0, 1, "`number` of the function's version (default the newest)")
 	flags.StringVar(&s.label, "label", "", "a name to find it by")
 	flags.IntVar(&s.priority, "priority", 0, "higher goes first among your own tasks")
-	kit.Count(flags, &s.attempts, "max-attempts", 0, 1, "how often a lost task is tried (default the service's)")
+	s.retry.add(flags, "the function's, else the service's")
 	kit.Duration(flags, &s.walltime, "walltime", 0, "stop a task that runs longer, such as 10m")
 	kit.Duration(flags, &s.giveUp, "give-up-after", 0, "fail if there is no result by then, such as 24h")
 	completeFlag(cmd, "endpoint", complete(a, endpoints))
@@ -40,7 +41,7 @@ func (s *submission) flags(cmd *cobra.Command, a *app) {
 func (s *submission) bundle(ctx context.Context, a *app, c *client.Client, function string) (wire.Bundle, error) {
 	b := wire.Bundle{
 		Group: yonder.NewID(), Version: s.version, Label: s.label, Priority: s.priority,
-		Retry: wire.Retry{MaxAttempts: s.attempts}, Walltime: s.walltime.Seconds(),
+		Retry: s.retry.policy(), Walltime: s.walltime.Seconds(),
 	}
 	if s.giveUp > 0 {
 		at := time.Now().Add(s.giveUp).UTC()

@@ -27,6 +27,7 @@ _LAZY = {
     "Endpoint": "yonder.client.models",
     "Function": "yonder.client.models",
     "Requirements": "yonder.client.models",
+    "Retry": "yonder.client.models",
     "Sharing": "yonder.client.models",
     "Task": "yonder.client.models",
     "Group": "yonder.client.groups",
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from yonder.client.models import Endpoint as Endpoint
     from yonder.client.models import Function as Function
     from yonder.client.models import Requirements as Requirements
+    from yonder.client.models import Retry as Retry
     from yonder.client.models import Sharing as Sharing
     from yonder.client.models import Task as Task
     from yonder.client.parallel import register_joblib as register_joblib

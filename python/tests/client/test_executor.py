@@ -13,6 +13,7 @@ import pytest
 from yonder.client.client import Client
 from yonder.client.executor import Executor
 from yonder.client.future import Future
+from yonder.client.models import Retry
 from yonder.errors import (
     CaptureError,
     InvalidArguments,
@@ -233,6 +234,7 @@ def test_options_travel(service: FakeService, client: Client, worker: FakeWorker
     options: dict[str, Any] = {
         "priority": 3,
         "max_attempts": 1,
+        "retry": Retry(max_attempts=9, on=["task_lost"], backoff=2),  # type: ignore[arg-type]
         "walltime": 2.5,
         "label": "night run",
     }
@@ -240,7 +242,7 @@ def test_options_travel(service: FakeService, client: Client, worker: FakeWorker
         assert executor.submit(double, 1).accepted.wait(10)
     header = service.state.await_bundles(1)[0].header
     assert header["priority"] == 3
-    assert header["retry"] == {"max_attempts": 1}
+    assert header["retry"] == {"max_attempts": 1, "on": ["task_lost"], "backoff_s": 2}
     assert header["walltime_s"] == 2.5
     assert header["python"] == "3.12"
     assert header["give_up_at"].endswith("Z")
@@ -265,6 +267,7 @@ def test_a_token_that_ends(service: FakeService, client: Client) -> None:
         ("give_up_after", float("inf"), "positive number"),
         ("max_attempts", 0, "at least 1"),
         ("priority", "high", "not a number"),
+        ("retry", {"max_attempts": 2}, "yonder.Retry"),
         ("python", "py3", 'like "3.11"'),
     ],
 )

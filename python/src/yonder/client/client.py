@@ -18,7 +18,7 @@ from yonder.client.border import bordered
 from yonder.client.future import Future, ResultTimeout
 from yonder.client.groups import Group
 from yonder.client.http import PATIENCE_S, Transport, with_query
-from yonder.client.models import Endpoint, Function, Requirements, Sharing
+from yonder.client.models import Endpoint, Function, Requirements, Retry, Sharing
 from yonder.client.rest import PAGE, Rest
 from yonder.client.sender import QUEUE_BYTES, QUEUE_TASKS
 from yonder.client.shell import ShellFunction
@@ -121,16 +121,19 @@ class Client(Rest):
         description: str = "",
         requirements: Optional[Requirements] = None,
         sharing: Optional[Sharing] = None,
+        retry: Optional[Retry] = None,
     ) -> Function:
         """Register a function. The same code under the same name is the same version.
+
+        ``retry`` holds for all tasks of it that do not say otherwise.
 
         Raises CaptureError if it cannot travel.
         """
         shared = dataclasses.asdict(sharing) if sharing else None
         if isinstance(fn, ShellFunction):
-            return functions.register_shell(self.transport, fn, name, description, shared)
+            return functions.register_shell(self.transport, fn, name, description, shared, retry)
         return functions.register(
-            self.transport, capture(fn), name, description, requirements, shared
+            self.transport, capture(fn), name, description, requirements, shared, retry
         )
 
     def function_named(self, name: str) -> Function:

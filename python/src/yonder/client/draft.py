@@ -14,6 +14,7 @@ from yonder.client import ids
 from yonder.client.border import fresh
 from yonder.client.functions import FunctionRef
 from yonder.client.future import Acceptance, Future
+from yonder.client.models import Retry
 from yonder.client.sinks import Chunk, Futures, Sink
 from yonder.errors import InvalidRequest
 from yonder.wire import Buffer
@@ -40,6 +41,7 @@ class Options(NamedTuple):
     python: Optional[str] = None
     retention: Optional[float] = None
     when_full: str = "wait"
+    retry: Optional[Retry] = None
 
     def checked(self) -> Options:
         """These options; raises InvalidRequest for a value that makes no sense."""
@@ -52,6 +54,8 @@ class Options(NamedTuple):
             raise InvalidRequest(
                 f'when_full={self.when_full!r} is neither "wait" nor "raise"', field="when_full"
             )
+        if self.retry is not None and not isinstance(self.retry, Retry):
+            raise InvalidRequest(f"retry={self.retry!r}: pass a yonder.Retry", field="retry")
         if self.python is not None and not _MINOR.fullmatch(str(self.python)):
             raise InvalidRequest(
                 f'python={self.python!r} is no minor version: write it like "3.11"', field="python"
@@ -181,8 +185,10 @@ class Draft:
             "blobs": self.blobs,
         }
         header.update({name: value for name, value in optional.items() if value})
+        if options.retry is not None:
+            header["retry"] = options.retry.to_json()
         if options.max_attempts is not None:
-            header["retry"] = {"max_attempts": options.max_attempts}
+            header.setdefault("retry", {})["max_attempts"] = options.max_attempts
         return header
 
     def clear(self) -> None:

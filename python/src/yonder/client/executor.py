@@ -15,7 +15,7 @@ from yonder.client.draft import Options
 from yonder.client.engine import Engine
 from yonder.client.functions import Callee, FunctionRef
 from yonder.client.future import Future
-from yonder.client.models import Endpoint, Function
+from yonder.client.models import Endpoint, Function, Retry
 from yonder.client.progress import Tally
 from yonder.client.sinks import Chunk
 from yonder.client.unfinished import Unfinished
@@ -32,7 +32,8 @@ class Executor(concurrent.futures.Executor):
     an existing one, and ``Executor.attach(executor.group)`` gets its futures
     anywhere else. ``walltime`` bounds each task's run and ``give_up_after`` the time
     until its result, in seconds; ``max_attempts`` says how often a task that was
-    lost is tried; ``python`` asks for a minor version like "3.11".
+    lost is tried, and ``retry`` after which causes and when; ``python`` asks for a
+    minor version like "3.11".
 
     ``retention`` asks for results to be kept so many seconds after they came; it
     is the group's, and only ever grows. Where the service or this client has no room
@@ -61,6 +62,7 @@ class Executor(concurrent.futures.Executor):
         python: Optional[str] = None,
         retention: Optional[float] = None,
         when_full: str = "wait",
+        retry: Optional[Retry] = None,
     ) -> None:
         self.client = client or Client.default()
         engine = self.client.engine  # first of all: whether the service can be used
@@ -80,6 +82,7 @@ class Executor(concurrent.futures.Executor):
             python,
             retention,
             when_full,
+            retry,
         ).checked()
         engine.inbox.names[self.endpoint.id] = self.endpoint.name
         self._prepare_group(engine, label)

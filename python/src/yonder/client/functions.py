@@ -14,7 +14,7 @@ from yonder.capture import CapturedFunction, capture
 from yonder.capture.functions import WRAPPED
 from yonder.client import ids
 from yonder.client.http import Transport
-from yonder.client.models import Function, Requirements
+from yonder.client.models import Function, Requirements, Retry
 from yonder.client.shell import ShellFunction
 from yonder.client.watch import Watch, watch
 from yonder.errors import InvalidRequest, NotFound, PackError, YonderError
@@ -181,6 +181,7 @@ def register(
     description: str = "",
     requirements: Optional[Requirements] = None,
     sharing: Optional[dict[str, Any]] = None,
+    retry: Optional[Retry] = None,
 ) -> Function:
     """Register a captured function; the same code under the same name is the same version."""
     requires = requirements or Requirements()
@@ -201,6 +202,8 @@ def register(
         body["signature"] = captured.signature
     if sharing:
         body["sharing"] = sharing
+    if retry is not None:
+        body["retry"] = retry.to_json()
     return Function.from_json(transport.json("POST", "/v1/functions", body))
 
 
@@ -210,6 +213,7 @@ def register_shell(
     name: Optional[str] = None,
     description: str = "",
     sharing: Optional[dict[str, Any]] = None,
+    retry: Optional[Retry] = None,
 ) -> Function:
     """Register a shell function; the service reads its signature from the body."""
     body: dict[str, Any] = {
@@ -220,4 +224,6 @@ def register_shell(
     }
     if sharing:
         body["sharing"] = sharing
+    if retry is not None:
+        body["retry"] = retry.to_json()
     return Function.from_json(transport.json("POST", "/v1/functions", body))

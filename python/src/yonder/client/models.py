@@ -133,6 +133,45 @@ class Requirements(Model):
 
 
 @dataclass(frozen=True)
+class Retry(Model):
+    """When a lost attempt is followed by another; what is not set is left to the service.
+
+    ``max_attempts`` is how often a task may start: with 1 it never starts twice.
+    ``on`` names the causes after which it is tried again, of "task_lost",
+    "worker_failed" and "walltime_exceeded"; the first two by default. It rests
+    ``backoff`` seconds before the second attempt and ``factor`` times as long before
+    each further one, ``max_backoff`` seconds at most. An exception that the function
+    raises is a result, and never tried again.
+    """
+
+    max_attempts: int = 0
+    on: tuple[str, ...] = field(default=(), metadata=_read(tuple))
+    backoff: float = 0.0
+    factor: float = 0.0
+    max_backoff: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "on", tuple(self.on))  # a list would have no hash
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Retry:
+        """Make one from decoded JSON, whose names carry units."""
+        names = {"backoff_s": "backoff", "backoff_factor": "factor", "backoff_max_s": "max_backoff"}
+        return super().from_json({names.get(name, name): v for name, v in value.items()})
+
+    def to_json(self) -> dict[str, Any]:
+        """What is set, as the service names it."""
+        values = {
+            "max_attempts": self.max_attempts,
+            "on": list(self.on),
+            "backoff_s": self.backoff,
+            "backoff_factor": self.factor,
+            "backoff_max_s": self.max_backoff,
+        }
+        return {name: value for name, value in values.items() if value}
+
+
+@dataclass(frozen=True)
 class Sharing(Model):
     """Who besides the owner may use a thing: everyone, or these identities."""
 
@@ -158,6 +197,7 @@ class Function(Model):
         default_factory=Requirements, metadata=_read(Requirements.from_json)
     )
     sharing: Sharing = field(default_factory=Sharing, metadata=_read(Sharing.from_json))
+    retry: Retry = field(default_factory=Retry, metadata=_read(Retry.from_json))
     created: Optional[datetime] = field(default=None, metadata=AT)
 
 

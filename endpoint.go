@@ -31,6 +31,16 @@ type EndpointStatus struct {
 	Busy     int    `json:"busy"`
 	Held     int    `json:"held" doc:"tasks accepted and not yet delivered"`
 	Trouble  string `json:"trouble,omitempty" doc:"why nothing moves"`
+	// Breakers are what the agent has stopped to try.
+	Breakers []Breaker `json:"breakers,omitempty" doc:"what has failed to start several times in a row, and is not tried again for now"`
+}
+
+// Breaker is something that has failed several times in a row.
+type Breaker struct {
+	What     string    `json:"what" doc:"blocks, or an interpreter on a node"`
+	Reason   string    `json:"reason" doc:"of the last failure, in the scheduler's or the interpreter's own words"`
+	Since    time.Time `json:"since"`
+	Failures int       `json:"failures,omitempty" doc:"in a row"`
 }
 
 // Pause says that an endpoint is given no work until it is resumed. Tasks for

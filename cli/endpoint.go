@@ -12,7 +12,8 @@ func newEndpoint(a *app) *cobra.Command {
 	return parent("endpoint", "Configure, run and share endpoints",
 		newEndpointConfigure(a), newEndpointStart(a), newEndpointStop(a), newEndpointRestart(a), newEndpointStatus(a),
 		newEndpointList(a), newEndpointLogs(a), newEndpointShare(a), newEndpointDelete(a),
-		newEndpointPause(a), newEndpointDrain(a), newEndpointResume(a), newEndpointCancel(a), newEndpointExplain(a))
+		newEndpointPause(a), newEndpointDrain(a), newEndpointResume(a), newEndpointCancel(a), newEndpointExplain(a),
+		newEndpointResetBreaker(a))
 }
 
 var endpointName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)

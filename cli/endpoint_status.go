@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -80,7 +82,23 @@ func (a *app) showEndpoint(e listedEndpoint) {
 			fields = append(fields, "busy", busy(s))
 		}
 	}
-	a.Fields(fields...)
+	a.Fields(append(fields, "given up", givenUp(e))...)
+}
+
+// givenUp lists what the agent has stopped to try.
+func givenUp(e listedEndpoint) string {
+	var breakers []yonder.Breaker
+	switch {
+	case e.Here != nil && e.Here.Status != nil:
+		breakers = e.Here.Status.Breakers
+	case e.Service != nil && e.Service.Status != nil:
+		breakers = e.Service.Status.Breakers
+	}
+	var all []string
+	for _, b := range breakers {
+		all = append(all, fmt.Sprintf("%s since %s: %s", b.What, b.Since.Local().Format(time.DateTime), b.Reason))
+	}
+	return kit.Short(strings.Join(all, "; "))
 }
 
 // text and number leave out what is not set.

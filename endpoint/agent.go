@@ -204,6 +204,7 @@ func (a *Agent) connectors(p *parts, spool *bodies.Spool) (err error) {
 		Listen: a.cfg.Managers.Listen, Advertise: a.cfg.Managers.Advertise, File: a.dir("rendezvous.json"),
 		Secret: secret, Slots: a.cfg.Provider.Slots, Pythons: a.opts.Pythons, Kinds: a.cfg.Kinds,
 		CancelGrace: a.cfg.Managers.CancelGrace, Beat: a.cfg.Managers.Heartbeat, Tailed: p.desk.tailed, Logger: a.opts.Logger,
+		Failures: a.cfg.Breaker.Failures, Probe: a.cfg.Breaker.Probe, WorkerBytes: a.cfg.Provider.WorkerMemory,
 	}, p.desk, &supply{functions, spool, p.link})
 	scaling := a.cfg.Scaling
 	p.provision = &provision{

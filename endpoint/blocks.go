@@ -13,6 +13,7 @@ import (
 	"github.com/yonder-run/yonder/endpoint/ledger"
 	"github.com/yonder-run/yonder/endpoint/provider"
 	"github.com/yonder-run/yonder/endpoint/scaler"
+	"github.com/yonder-run/yonder/internal/breaker"
 )
 
 // blocks is the agent's books of its jobs at the provider. The desk's lock
@@ -21,6 +22,7 @@ type blocks struct {
 	all      map[string]*block
 	over     map[string]string // ended lately → why
 	failures scaler.Failures
+	starts   *breaker.Circuit
 	fresh    bool
 	trouble  string
 	suspect  bool // a manager was lost since the provider was asked
@@ -34,8 +36,8 @@ type block struct {
 	said   string // by the provider, last
 }
 
-func newBlocks() blocks {
-	return blocks{all: map[string]*block{}, over: map[string]string{}, fresh: true}
+func newBlocks(policy breaker.Policy) blocks {
+	return blocks{all: map[string]*block{}, over: map[string]string{}, fresh: true, starts: breaker.New(policy)}
 }
 
 // restore replays a record.
@@ -62,6 +64,7 @@ func (b *blocks) connected(d *desk, id string) bool {
 		return false
 	}
 	b.failures = scaler.Failures{}
+	b.starts.Succeed()
 	if bl.State == yonder.BlockRequested {
 		d.move(bl, yonder.EventManager)
 		bl.idle = d.now()
@@ -253,6 +256,7 @@ func (p *provision) gone(b *block, reason string) {
 func (p *provision) fail(b *block, reason string) {
 	f := &p.blocks.failures
 	f.Count, f.Last, f.Reason = f.Count+1, p.now(), reason
+	p.blocks.starts.Fail(f.Last, reason)
 	p.log.Warn("a block ended before a manager connected", slog.String("block", b.ID), slog.String("reason", reason))
 	p.move(b, yonder.EventFail)
 }
@@ -282,8 +286,13 @@ func (p *provision) decide(ctx context.Context) error {
 	if p.draining || !p.listening || p.resting() && input.Tasks == 0 {
 		decision.Start = 0
 	}
+	decision.Start = p.blocks.starts.Allows(p.now(), decision.Start)
 	for _, id := range decision.Drain {
 		p.drainBlock(p.blocks.all[id], "nothing has run on it for long")
+	}
+	p.forgive(p.now(), false)
+	if decision.Start == 0 {
+		p.failHopeless()
 	}
 	err := p.rest()
 	p.mu.Unlock()
@@ -298,7 +307,9 @@ func (p *provision) decide(ctx context.Context) error {
 
 func (p *provision) input() scaler.Input {
 	now := p.now()
-	in := scaler.Input{Now: now, Failures: p.blocks.failures, Fresh: p.blocks.fresh}
+	in := scaler.Input{
+		Now: now, Failures: p.blocks.failures, Broken: p.blocks.starts.Open(now), Fresh: p.blocks.fresh,
+	}
 	for s := ledger.Accepted; s <= ledger.Started; s++ {
 		in.Tasks += p.ledger.Count(s)
 	}
@@ -335,6 +346,7 @@ func (p *provision) start(ctx context.Context) error {
 	}, idle: p.now()}
 	p.mu.Lock()
 	p.blocks.fresh = false
+	p.blocks.starts.Try(p.now())
 	err := p.saveBlock(b)
 	if err == nil {
 		err = p.journal.Sync()

@@ -44,6 +44,7 @@ type Config struct {
 	Limits   Limits   `yaml:"limits"`
 	Journal  Journal  `yaml:"journal"`
 	Allow    Allow    `yaml:"allow"`
+	Breaker  Breaker  `yaml:"breaker"`
 	// DrainGrace is how long a shutdown waits for running tasks.
 	DrainGrace time.Duration `yaml:"drain_grace"`
 }
@@ -52,6 +53,8 @@ type Config struct {
 type Provider struct {
 	Kind  string `yaml:"kind"`            // "local"
 	Slots int    `yaml:"slots,omitempty"` // tasks at once on a node
+	// WorkerMemory is how many bytes of memory a worker may use; 0: no limit.
+	WorkerMemory int64 `yaml:"worker_memory,omitempty"`
 }
 
 // Scaling says how many blocks there are.
@@ -60,6 +63,13 @@ type Scaling struct {
 	MinBlocks  int           `yaml:"min_blocks"`
 	MaxBlocks  int           `yaml:"max_blocks"`
 	Idle       time.Duration `yaml:"idle"` // before a block that is not needed ends
+}
+
+// Breaker says when the endpoint stops to try what fails: blocks that end
+// before a manager connects, workers that do not start.
+type Breaker struct {
+	Failures int           `yaml:"failures"` // in a row, with one cause
+	Probe    time.Duration `yaml:"probe"`    // after which one more try is allowed
 }
 
 // Managers says how managers connect and how they are fed.
@@ -111,6 +121,7 @@ func Defaults() Config {
 		},
 		Limits:     Limits{Tasks: 100_000, Bytes: 256 << 20, FunctionBytes: 1 << 30, SpoolBytes: 10 << 30, LiveBytes: 1 << 20},
 		Journal:    Journal{Sync: true},
+		Breaker:    Breaker{Failures: 3, Probe: 10 * time.Minute},
 		DrainGrace: time.Minute,
 	}
 }
@@ -275,22 +286,34 @@ func loopback(host string) bool {
 // numbers lists the settings that are counts, with the least value of each.
 func (c *Config) numbers() map[string][2]int64 {
 	return map[string][2]int64{
-		"provider.slots":        {int64(c.Provider.Slots), 1},
-		"scaling.init_blocks":   {int64(c.Scaling.InitBlocks), 0},
-		"scaling.min_blocks":    {int64(c.Scaling.MinBlocks), 0},
-		"scaling.max_blocks":    {int64(c.Scaling.MaxBlocks), int64(max(1, c.Scaling.MinBlocks, c.Scaling.InitBlocks))},
-		"scaling.idle":          {int64(c.Scaling.Idle), 0},
-		"managers.heartbeat":    {int64(c.Managers.Heartbeat), int64(10 * time.Millisecond)},
-		"managers.grace":        {int64(c.Managers.Grace), 0},
-		"managers.prefetch":     {int64(c.Managers.Prefetch), 0},
-		"managers.cancel_grace": {int64(c.Managers.CancelGrace), int64(time.Millisecond)},
-		"limits.tasks":          {int64(c.Limits.Tasks), 1},
-		"limits.bytes":          {c.Limits.Bytes, 1 << 20},
-		"limits.function_bytes": {c.Limits.FunctionBytes, 1 << 20},
-		"limits.spool_bytes":    {c.Limits.SpoolBytes, 1 << 20},
-		"limits.live_bytes":     {c.Limits.LiveBytes, 1 << 10},
-		"drain_grace":           {int64(c.DrainGrace), 0},
+		"provider.slots":         {int64(c.Provider.Slots), 1},
+		"scaling.init_blocks":    {int64(c.Scaling.InitBlocks), 0},
+		"scaling.min_blocks":     {int64(c.Scaling.MinBlocks), 0},
+		"scaling.max_blocks":     {int64(c.Scaling.MaxBlocks), int64(max(1, c.Scaling.MinBlocks, c.Scaling.InitBlocks))},
+		"scaling.idle":           {int64(c.Scaling.Idle), 0},
+		"managers.heartbeat":     {int64(c.Managers.Heartbeat), int64(10 * time.Millisecond)},
+		"managers.grace":         {int64(c.Managers.Grace), 0},
+		"managers.prefetch":      {int64(c.Managers.Prefetch), 0},
+		"managers.cancel_grace":  {int64(c.Managers.CancelGrace), int64(time.Millisecond)},
+		"limits.tasks":           {int64(c.Limits.Tasks), 1},
+		"limits.bytes":           {c.Limits.Bytes, 1 << 20},
+		"limits.function_bytes":  {c.Limits.FunctionBytes, 1 << 20},
+		"limits.spool_bytes":     {c.Limits.SpoolBytes, 1 << 20},
+		"limits.live_bytes":      {c.Limits.LiveBytes, 1 << 10},
+		"provider.worker_memory": {c.Provider.WorkerMemory, leastWorkerMemory(c.Provider.WorkerMemory)},
+		"breaker.failures":       {int64(c.Breaker.Failures), 1},
+		"breaker.probe":          {int64(c.Breaker.Probe), int64(time.Second)},
+		"drain_grace":            {int64(c.DrainGrace), 0},
 	}
+}
+
+// leastWorkerMemory is what an interpreter needs to start and to run anything
+// of note; a limit is an option.
+func leastWorkerMemory(set int64) int64 {
+	if set == 0 {
+		return 0
+	}
+	return 256 << 20
 }
 
 // maxCancelGrace bounds how long a task that ignores SIGTERM keeps its slot.

@@ -11,6 +11,7 @@ import (
 	"github.com/yonder-run/yonder/endpoint/ledger"
 	"github.com/yonder-run/yonder/endpoint/managers"
 	"github.com/yonder-run/yonder/endpoint/router"
+	"github.com/yonder-run/yonder/internal/breaker"
 	"github.com/yonder-run/yonder/wire"
 )
 
@@ -65,7 +66,8 @@ type manager struct {
 	slots     int
 	beat      wire.Beat
 	draining  bool
-	looks     bool // it answers LookTask
+	looks     bool             // it answers LookTask
+	unfit     map[string]unfit // environments that do not work there
 
 	environments []string
 }
@@ -93,9 +95,10 @@ func newDesk(cfg Config, log *slog.Logger, j *journal.Journal, spool *bodies.Spo
 		cfg: cfg, log: log, now: time.Now, journal: j, spool: spool, pythons: pythons,
 		offers: newSignal(), report: newSignal(), large: newSignal(), scale: newSignal(), fenced: newSignal(),
 		ledger: ledger.New(), router: router.New(cfg.Managers.Prefetch),
-		payloads: map[ledger.Record]*payload{}, managers: map[string]*manager{}, blocks: newBlocks(),
-		tails: newTails(cfg.Limits.LiveBytes),
-		looks: map[int64]*looking{},
+		payloads: map[ledger.Record]*payload{}, managers: map[string]*manager{},
+		blocks: newBlocks(breaker.Policy{Failures: cfg.Breaker.Failures, Probe: cfg.Breaker.Probe}),
+		tails:  newTails(cfg.Limits.LiveBytes),
+		looks:  map[int64]*looking{},
 	}
 }
 

@@ -26,6 +26,9 @@ type fakeManager struct {
 	hold            bool // finish nothing before release
 	large           bool // send results as blobs
 	looks           bool // say that it answers questions about tasks
+	pythons         []wire.Interpreter
+	broken          []wire.BrokenInterpreter // said in the hello
+	unfit           map[string]string        // found out when it is given work
 	log             *slog.Logger
 
 	got     testsignal.Signal[wire.Lease]
@@ -58,7 +61,7 @@ type unacked struct {
 func newManager(t *testing.T, file, id, block string) *fakeManager {
 	t.Helper()
 	m := &fakeManager{
-		file: file, id: id, block: block, running: map[wire.Span]held{}, begun: map[[2]int]int{},
+		file: file, id: id, block: block, pythons: []wire.Interpreter{{Version: "3.11.7"}}, running: map[wire.Span]held{}, begun: map[[2]int]int{},
 		log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	m.got.Init()
@@ -91,7 +94,7 @@ func (m *fakeManager) serve(ctx context.Context) error {
 	m.mu.Lock()
 	hello := wire.ManagerHello{
 		Manager: m.id, Block: m.block, Slots: 4, Hostname: "node", Epoch: m.epoch, Looks: m.looks,
-		Pythons: []wire.Interpreter{{Version: "3.11.7"}},
+		Pythons: m.pythons, Broken: m.broken,
 	}
 	for span := range m.running {
 		hello.Holds = append(hello.Holds, wire.Holding{Span: span, State: yonder.RangeStarted})
@@ -193,12 +196,22 @@ func (m *fakeManager) handle(c *managertest.Client, frame wire.Frame) error {
 		answer.ID = look.ID
 		return c.Send(wire.KindTaskView, answer)
 	case wire.KindBeat:
+		var beat wire.Beat
+		if frame.Decode(wire.KindBeat, &beat) == nil && beat.Reset {
+			m.unfit = nil
+		}
 		return c.Send(wire.KindBeat, wire.Beat{Busy: len(m.running)})
 	}
 	return nil
 }
 
 func (m *fakeManager) begin(c *managertest.Client, lease wire.Lease, columns [][]byte) {
+	if why := m.unfit[lease.Requires.Python]; why != "" {
+		m.seq++
+		m.tell(unacked{done: wire.Done{Seq: m.seq, Lost: []wire.Loss{{Span: lease.Span, Code: yonder.CodeEndpointBroken, Message: why}}}})
+		m.got.Fire(lease)
+		return
+	}
 	for i := lease.Lo; i < lease.Hi; i++ {
 		m.begun[[2]int{i, lease.Attempt}]++
 	}

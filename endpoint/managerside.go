@@ -20,7 +20,7 @@ func (d *desk) Hello(peer managers.Peer, hello wire.ManagerHello) error {
 	defer d.mu.Unlock()
 	m := &manager{
 		id: hello.Manager, block: hello.Block, host: hello.Hostname, peer: peer, slots: hello.Slots,
-		environments: d.environments(hello), looks: hello.Looks,
+		environments: d.environments(hello), looks: hello.Looks, unfit: d.broken(hello.Broken),
 	}
 	if old := d.managers[m.id]; old != nil {
 		m.draining = old.draining
@@ -37,7 +37,7 @@ func (d *desk) Hello(peer managers.Peer, hello wire.ManagerHello) error {
 	if m.draining || d.draining || !known {
 		d.drainManager(m, "its block is to end")
 	} else {
-		d.router.Join(router.Manager{ID: m.id, Slots: m.slots, Environments: m.environments}, d.ledger.Outstanding()[m.id])
+		d.rejoin(m)
 	}
 	d.apply(fx)
 	d.dispatch()
@@ -79,6 +79,7 @@ func (d *desk) Done(id string, done wire.Done, columns [][]byte) error {
 		}
 	}
 	d.mu.Lock()
+	d.heed(id, done.Lost)
 	finished, columns := d.ledger.Sift(id, done, columns)
 	d.mu.Unlock()
 	record, err := d.write(recordDone, finished, columns...)

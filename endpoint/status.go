@@ -67,7 +67,7 @@ func (d *desk) statusNow(outside string) wire.Status {
 			s.Busy += max(m.beat.Busy, min(m.slots, d.router.Given(m.id)))
 		}
 	}
-	s.Trouble = d.troubles(outside)
+	s.Trouble, s.Breakers = d.troubles(outside), d.breakers()
 	return s
 }
 
@@ -112,6 +112,7 @@ func (a *Agent) publishing(ctx context.Context, p *parts) error {
 	tick := time.NewTicker(a.opts.StatusEvery)
 	defer tick.Stop()
 	for {
+		p.desk.obeyReset()
 		if err := a.publish(path, p); err != nil {
 			return err
 		}

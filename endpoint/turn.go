@@ -23,7 +23,11 @@ func (d *desk) takeTurn(turn wire.Turn) {
 	if turn.Number <= d.turn.Number {
 		return
 	}
+	resumed := d.turn.Paused != nil && turn.Paused == nil
 	d.turn = turn
+	if resumed {
+		d.closeBreakers() // somebody has looked after it
+	}
 	if turn.Paused == nil {
 		d.log.Info("the endpoint works")
 	} else {

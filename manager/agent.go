@@ -19,7 +19,7 @@ func (a fromAgent) Hello() wire.ManagerHello {
 	return query(d, func() wire.ManagerHello {
 		return wire.ManagerHello{
 			Manager: d.name, Block: d.cfg.Block, Hostname: d.hostname, PID: os.Getpid(), Slots: d.cfg.Slots,
-			Pythons: d.cfg.Pythons, Kinds: d.cfg.Kinds, Holds: d.holdings(), Looks: true,
+			Pythons: d.cfg.Pythons, Kinds: d.cfg.Kinds, Broken: d.cfg.broken, Holds: d.holdings(), Looks: true,
 		}
 	})
 }
@@ -74,6 +74,15 @@ func (d *desk) frame(frame wire.Frame) error {
 		return with(frame, func(drain wire.Drain) error {
 			d.log.Info("draining", slog.String("reason", drain.Reason))
 			d.draining = true
+			return nil
+		})
+	case wire.KindBeat:
+		return with(frame, func(beat wire.Beat) error {
+			if beat.Reset {
+				d.log.Info("whatever failed to start is tried again")
+				d.trouble = ""
+				d.pool.Reset()
+			}
 			return nil
 		})
 	case wire.KindError:

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/breaker"
 	"github.com/yonder-run/yonder/manager/depot"
 	"github.com/yonder-run/yonder/manager/live"
 	"github.com/yonder-run/yonder/manager/outbox"
@@ -77,6 +79,7 @@ func newDesk(cfg Config, blobs string) *desk {
 		outbox: outbox.New(), events: make(chan func(), backlog), over: make(chan struct{}),
 		pool: pool.New(pool.Config{
 			Slots: cfg.Slots, Grace: cfg.Grace, StartTimeout: cfg.StartTimeout, IdleAfter: cfg.WorkerIdle,
+			Breaker: breaker.Policy{Failures: cfg.Failures, Probe: cfg.Probe},
 		}),
 		jobs: map[pool.JobID]*work{}, works: map[*work]bool{}, held: held{},
 		functions: depot.NewFunctions(cfg.FunctionBytes), blobs: depot.NewBlobs(blobs, cfg.BlobBytes),
@@ -216,7 +219,7 @@ func (d *desk) untilNext() time.Duration {
 // note leaves how the manager is where the link finds it.
 func (d *desk) note() {
 	beat := d.pool.Status()
-	beat.Trouble = d.trouble
+	beat.Trouble = cmp.Or(d.pool.Trouble(), d.trouble)
 	if last := d.beat.Load(); *last != beat {
 		d.beat.Store(&beat)
 	}

@@ -39,46 +39,45 @@ func (c *Config) environments(ctx context.Context) error {
 		c.Pythons = nil
 		return nil
 	}
-	found, err := interpreters(ctx, c.Pythons, c.Logger)
-	c.Pythons = found
+	var err error
+	c.Pythons, c.broken, err = interpreters(ctx, c.Pythons, c.Logger)
 	return err
 }
 
-// interpreters returns those of the wanted ones that work on this node;
-// python3 of the PATH if none is named.
-func interpreters(ctx context.Context, wanted []wire.Interpreter, log *slog.Logger) ([]wire.Interpreter, error) {
+// interpreters returns those of the wanted ones that work on this node, and
+// those that do not with the reason; python3 of the PATH if none is named.
+func interpreters(
+	ctx context.Context, wanted []wire.Interpreter, log *slog.Logger,
+) (working []wire.Interpreter, broken []wire.BrokenInterpreter, err error) {
 	if len(wanted) == 0 {
 		wanted = []wire.Interpreter{{Path: "python3"}}
 	}
-	found := make([]*wire.Interpreter, len(wanted))
+	found, failed := make([]wire.Interpreter, len(wanted)), make([]error, len(wanted))
 	var probing errgroup.Group
 	for i, python := range wanted {
 		probing.Go(func() error {
-			is, err := ask(ctx, python.Path)
-			if err != nil {
-				log.Warn("a Python interpreter does not work here", slog.String("path", python.Path), slog.Any("error", err))
-				return nil
-			}
-			found[i] = &is
+			found[i], failed[i] = ask(ctx, python.Path)
 			return nil
 		})
 	}
 	_ = probing.Wait() // none fails
-	var working []wire.Interpreter
-	var names []string
-	for i, python := range found {
-		names = append(names, wanted[i].Path)
-		if python != nil {
-			working = append(working, *python)
+	var reasons []string
+	for i, python := range wanted {
+		if failed[i] == nil {
+			working = append(working, found[i])
+			continue
 		}
+		log.Warn("a Python interpreter does not work here", slog.String("path", python.Path), slog.Any("error", failed[i]))
+		broken = append(broken, wire.BrokenInterpreter{Interpreter: python, Reason: failed[i].Error()})
+		reasons = append(reasons, fmt.Sprintf("%s: %v", python.Path, failed[i]))
 	}
 	if len(working) == 0 {
-		return nil, yonder.Errorf(yonder.CodeNoInterpreter,
+		return nil, broken, yonder.Errorf(yonder.CodeNoInterpreter,
 			"this node can run none of the endpoint's interpreters (%s): install Python %s or newer, "+
 				"or set `pythons` in the endpoint's configuration",
-			strings.Join(names, ", "), oldestPython)
+			strings.Join(reasons, "; "), oldestPython)
 	}
-	return working, nil
+	return working, broken, nil
 }
 
 func ask(ctx context.Context, path string) (wire.Interpreter, error) {

@@ -59,7 +59,17 @@ type Config struct {
 	// generator's latest values, are kept for those who may come to follow it:
 	// 64 KiB and 1 MiB, what a reader can be behind without missing anything.
 	LiveBytes, LiveValueBytes int
-	Logger                    *slog.Logger
+	// Failures is after how many workers in a row that did not start nothing
+	// more is tried with their interpreter, and Probe for how long: what the
+	// endpoint says or 3 and 10 min.
+	Failures int
+	Probe    time.Duration
+	// WorkerBytes is how much memory a worker may use: what the endpoint says
+	// or no limit. What asks for more gets none: in Python, a MemoryError.
+	WorkerBytes int64
+	Logger      *slog.Logger
+
+	broken []wire.BrokenInterpreter // of those that the endpoint has
 }
 
 func (c *Config) defaults(r wire.Rendezvous) {
@@ -73,6 +83,9 @@ func (c *Config) defaults(r wire.Rendezvous) {
 	if len(c.Kinds) == 0 {
 		c.Kinds = yonder.FunctionKinds
 	}
+	c.Failures = cmp.Or(c.Failures, r.Failures, 3)
+	c.Probe = cmp.Or(c.Probe, time.Duration(r.ProbeSeconds*float64(time.Second)), 10*time.Minute)
+	c.WorkerBytes = cmp.Or(c.WorkerBytes, r.WorkerBytes)
 	c.Grace = cmp.Or(c.Grace, time.Duration(r.CancelGrace*float64(time.Second)), 5*time.Second)
 	c.StartTimeout = cmp.Or(c.StartTimeout, time.Minute)
 	c.WorkerIdle = cmp.Or(c.WorkerIdle, 5*time.Minute)

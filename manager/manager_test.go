@@ -216,7 +216,7 @@ func TestNothingOutlivesAStoppedTask(t *testing.T) {
 			require.Equal(t, wire.StoppedKilled, a.outcomes(1)[0].cancelled.How)
 		},
 		"over its walltime": func(a *agent, _ wire.Lease) {
-			require.Equal(t, "walltime_exceeded", a.outcomes(1)[0].error()["code"])
+			require.Equal(t, yonder.CodeWalltimeExceeded, a.outcomes(1)[0].lost.Code)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -294,9 +294,9 @@ func TestWalltime(t *testing.T) {
 	began := time.Now()
 	a.give(lease, columns...)
 	o := a.outcomes(1)[0]
-	require.Equal(t, wire.OutcomeFailed, o.Outcome)
-	require.Equal(t, "walltime_exceeded", o.error()["code"])
-	require.Contains(t, o.error()["message"], "300ms")
+	require.NotNil(t, o.lost)
+	require.Equal(t, yonder.CodeWalltimeExceeded, o.lost.Code)
+	require.Contains(t, o.lost.Message, "300ms")
 	require.Less(t, time.Since(began), 20*time.Second)
 }
 

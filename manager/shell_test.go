@@ -60,7 +60,9 @@ func TestAShellFunctionIsStoppedAsAnyOther(t *testing.T) {
 	startManager(t, a, native)
 	a.welcome()
 	late := a.shell(shell.Function{Command: "sleep 600"}, 0.05, []any{})
-	require.Equal(t, late.Bundle, a.outcomes(1)[0].Bundle)
+	lost := a.outcomes(1)[0].lost
+	require.Equal(t, late.Bundle, lost.Bundle)
+	require.Equal(t, yonder.CodeWalltimeExceeded, lost.Code)
 
 	file := filepath.Join(t.TempDir(), "pid")
 	f := shell.Function{Command: "trap '' TERM; echo $$ > {f}.new; mv {f}.new {f}; sleep 600", Params: []shell.Param{{Name: "f"}}}

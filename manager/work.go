@@ -142,7 +142,7 @@ func (d *desk) enqueue(w *work) {
 	waiting := w.waiting
 	w.waiting = nil
 	job := pool.Job{
-		Key: w.key, Function: w.lease.Hash, Chunk: w.lease.Form == wire.FormChunk, Priority: w.lease.Priority,
+		Key: w.key, Function: w.lease.Hash, Name: w.lease.Function.String(), Chunk: w.lease.Form == wire.FormChunk, Priority: w.lease.Priority,
 		Walltime: time.Duration(min(w.lease.Walltime, longest.Seconds()) * float64(time.Second)),
 	}
 	if !job.Chunk {

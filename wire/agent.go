@@ -36,6 +36,8 @@ type Status struct {
 	Busy     int    `json:"busy"`
 	Held     int    `json:"held"`              // tasks accepted, not yet delivered
 	Trouble  string `json:"trouble,omitempty"` // why nothing moves, in a sentence
+	// Breakers are what the agent has stopped to try.
+	Breakers []yonder.Breaker `json:"breakers,omitempty"`
 }
 
 // SessionOpen asks for a session: a new epoch that fences all older ones.

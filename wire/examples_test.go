@@ -55,7 +55,9 @@ var examples = map[wire.Kind]example{
 	wire.KindBundle: {wire.Bundle{
 		ID: id(1), Group: id(5), Endpoint: id(6), Function: id(3), Version: 7, Tasks: 4, Form: wire.FormEach,
 		Codec: "pickle", Python: "3.11", Shapes: []wire.Shape{{Positional: 2, Keywords: []string{"größe", "unit"}}},
-		Priority: -1, Retry: wire.Retry{MaxAttempts: 3}, Walltime: 0.25, GiveUpAt: &giveUp, Label: "Übung 1",
+		Priority: -1, Retry: wire.Retry{
+			MaxAttempts: 3, On: []yonder.Code{yonder.CodeTaskLost}, Backoff: 1.5, Factor: 3, MaxBackoff: 60,
+		}, Walltime: 0.25, GiveUpAt: &giveUp, Label: "Übung 1",
 		Blobs: map[int]wire.Blob{3: blob},
 	}, payloads[:4]},
 	wire.KindResult: {wire.ResultPage{Group: id(5), Cursor: 18, Entries: []wire.ResultEntry{
@@ -89,7 +91,9 @@ var examples = map[wire.Kind]example{
 	}, [][]byte{payloads[0], {}}},
 	wire.KindHeartbeat: {wire.Heartbeat{
 		Epoch: 4, Capacity: wire.Capacity{Tasks: 10, Bytes: 1 << 20},
-		Status: wire.Status{Managers: 2, Blocks: 1, Slots: 128, Busy: 100, Held: 400, Trouble: "no interpreter 3.13"},
+		Status: wire.Status{Managers: 2, Blocks: 1, Slots: 128, Busy: 100, Held: 400, Trouble: "no interpreter 3.13", Breakers: []yonder.Breaker{
+			{What: "blocks", Reason: "no such partition", Since: giveUp, Failures: 3},
+		}},
 	}, nil},
 	wire.KindHeartbeatReply: {wire.HeartbeatReply{Cancel: []wire.Span{span}, Turn: turn}, nil},
 	wire.KindFunctionGet:    {wire.FunctionGet{Epoch: 4, Hash: hash}, nil},
@@ -125,7 +129,8 @@ var examples = map[wire.Kind]example{
 
 	wire.KindManagerHello: {wire.ManagerHello{
 		WireOldest: 1, WireNewest: 1, Manager: "m1", Block: "b1", Secret: "s3cret", Epoch: 4, Hostname: "knoten7", PID: 4711,
-		Slots: 64, Pythons: []wire.Interpreter{python}, Kinds: []string{"python", "shell"}, Looks: true, Holds: holding,
+		Slots: 64, Pythons: []wire.Interpreter{python}, Broken: []wire.BrokenInterpreter{{Interpreter: python, Reason: "no libssl"}},
+		Kinds: []string{"python", "shell"}, Looks: true, Holds: holding,
 	}, nil},
 	wire.KindManagerWelcome: {wire.ManagerWelcome{
 		Wire: 1, Epoch: 4, BeatEvery: 2.5, InlineBytes: 1 << 16, Drop: []wire.Span{span},
@@ -137,7 +142,7 @@ var examples = map[wire.Kind]example{
 		Cancelled: []wire.Stopped{{Span: span, How: wire.StoppedWaiting}},
 	}, [][]byte{payloads[0], {}}},
 	wire.KindDoneAck: {wire.DoneAck{Seq: 12}, nil},
-	wire.KindBeat:    {wire.Beat{Busy: 60, Free: 4, Workers: 62, Trouble: "workers of 3.11 crash"}, nil},
+	wire.KindBeat:    {wire.Beat{Busy: 60, Free: 4, Workers: 62, Trouble: "workers of 3.11 crash", Reset: true}, nil},
 	wire.KindStop:    {wire.Spans{Spans: []wire.Span{span}}, nil},
 	wire.KindDrain:   {wire.Drain{Reason: "the block's time is nearly over"}, nil},
 	wire.KindNeed:    {wire.Need{Function: hash, Blob: &blob, Task: new(id(1).Task(12))}, nil},

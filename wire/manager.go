@@ -18,9 +18,17 @@ type ManagerHello struct {
 	Kinds      []string      `json:"kinds,omitempty"` // of functions; none: python only
 	// Looks says that the manager answers LookTask.
 	Looks bool `json:"looks,omitempty"`
+	// Broken are interpreters of the endpoint that do not work on this node.
+	Broken []BrokenInterpreter `json:"broken,omitempty"`
 	// Holds are the spans this manager has: waiting, running or finished and
 	// not yet acknowledged. Done frames for the finished ones follow.
 	Holds []Holding `json:"holds"`
+}
+
+// BrokenInterpreter is one that does not work, and why.
+type BrokenInterpreter struct {
+	Interpreter
+	Reason string `json:"reason"`
 }
 
 // ManagerWelcome answers the hello. Drop lists spans that are not the
@@ -60,6 +68,8 @@ type Beat struct {
 	Free    int    `json:"free"`
 	Workers int    `json:"workers"`
 	Trouble string `json:"trouble,omitempty"`
+	// Reset, of an agent: whatever failed to start before may be tried again.
+	Reset bool `json:"reset,omitempty"`
 }
 
 // Drain asks a manager to take no new work and to end when idle.

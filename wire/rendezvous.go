@@ -19,4 +19,10 @@ type Rendezvous struct {
 	// CancelGrace is how many seconds a task has between SIGTERM and SIGKILL;
 	// 0: the manager's default.
 	CancelGrace float64 `json:"cancel_grace_s,omitempty"`
+	// Failures is how many workers in a row may fail to start before no more
+	// are tried for ProbeSeconds; 0: the manager's own.
+	Failures     int     `json:"failures,omitempty"`
+	ProbeSeconds float64 `json:"probe_s,omitempty"`
+	// WorkerBytes is how much memory a worker may use; 0: no limit.
+	WorkerBytes int64 `json:"worker_bytes,omitempty"`
 }

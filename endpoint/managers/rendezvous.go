@@ -118,6 +118,7 @@ func (s *Server) publish() error {
 		Addresses: s.addrs, Fingerprint: s.identity.fingerprint, Epoch: s.epoch,
 		Secret: s.cfg.Secret, Wire: wire.Version, Slots: s.cfg.Slots, Pythons: s.cfg.Pythons, Kinds: s.cfg.Kinds,
 		CancelGrace: s.cfg.CancelGrace.Seconds(),
+		Failures:    s.cfg.Failures, ProbeSeconds: s.cfg.Probe.Seconds(), WorkerBytes: s.cfg.WorkerBytes,
 	}
 	s.mu.Unlock()
 	data, err := json.Marshal(r) //nolint:gosec // the secret is what the file, the owner's only, is for

@@ -58,6 +58,10 @@ type Config struct {
 	Beat      time.Duration
 	// CancelGrace is for the rendezvous file, as Slots and Pythons are.
 	CancelGrace time.Duration
+	// Failures, Probe and WorkerBytes are settings for the nodes; see wire.Rendezvous.
+	Failures    int
+	Probe       time.Duration
+	WorkerBytes int64
 	// Tailed takes what a manager says of a running task that it was asked
 	// about. After an error its connection ends.
 	Tailed func(manager string, told wire.Tailed, columns [][]byte) error

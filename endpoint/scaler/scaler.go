@@ -43,6 +43,7 @@ type Input struct {
 	Tasks    int // held and not ended, given to managers or not
 	Blocks   []Block
 	Failures Failures
+	Broken   bool // the failures were too many: no block is tried for now
 	Fresh    bool // nothing was started yet in this agent's life
 }
 
@@ -65,7 +66,7 @@ func Decide(p Policy, in Input) Decision {
 	var d Decision
 	here := slices.DeleteFunc(slices.Clone(in.Blocks), func(b Block) bool { return b.State == yonder.BlockDraining })
 	want := Wanted(p, in)
-	if missing := want - len(here); missing > 0 && !in.Now.Before(NextTry(in.Failures)) {
+	if missing := want - len(here); missing > 0 && !in.Broken && !in.Now.Before(NextTry(in.Failures)) {
 		d.Start = missing
 		if in.Failures.Count > 0 {
 			d.Start = 1 // one will show whether it works again
@@ -110,6 +111,10 @@ func idle(p Policy, in Input, here []Block, keep int) []string {
 }
 
 func trouble(in Input, here []Block) string {
+	if f := in.Failures; in.Broken {
+		return fmt.Sprintf("no more blocks are tried after the last %d ended before a manager connected: %s; "+
+			"once it is mended, \"yonder endpoint reset-breaker\" on the endpoint's machine goes on at once", f.Count, f.Reason)
+	}
 	if f := in.Failures; f.Count >= inARow {
 		return fmt.Sprintf("the last %d blocks ended before a manager connected: %s; next try at %s",
 			f.Count, f.Reason, NextTry(f).UTC().Format(time.TimeOnly))

@@ -210,9 +210,6 @@ func (l *Link) read(ctx context.Context, conn net.Conn, in *bufio.Reader, silenc
 		if err != nil {
 			return errors.Join(err, ctx.Err())
 		}
-		if frame.Kind == wire.KindBeat {
-			continue
-		}
 		if err := l.desk.Frame(frame); err != nil {
 			return err
 		}

@@ -299,7 +299,7 @@ func TestEveryTaskEndsOnce(t *testing.T) {
 		slots := rapid.IntRange(1, 4).Draw(t, "slots")
 		m := &model{
 			t: t, slots: slots, now: time.Unix(1e9, 0), workers: map[string]*modelWorker{}, jobs: map[JobID]*modelJob{},
-			pool: New(Config{Slots: slots, Grace: 5 * time.Second, StartTimeout: time.Minute, IdleAfter: time.Minute}),
+			pool: New(Config{Slots: slots, Grace: 5 * time.Second, StartTimeout: time.Minute, IdleAfter: time.Minute, Breaker: starts}),
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"add": m.add, "hello": m.hello, "report": m.report, "nonsense": m.nonsense, "exit": m.exit,

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/breaker"
 	"github.com/yonder-run/yonder/manager/ranges"
 	"github.com/yonder-run/yonder/wire"
 )
@@ -29,7 +30,8 @@ type Key struct {
 type Job struct {
 	Span     wire.Span
 	Key      Key
-	Function string // content hash; what is learned of its speed is kept by it
+	Function string // content hash; what is learned of it is kept by that
+	Name     string // of the function, for people
 	Chunk    bool
 	Walltime time.Duration // of one task; 0: no limit
 	Priority int           // higher ones first
@@ -42,9 +44,10 @@ type JobID int64
 // Config are the pool's limits. All are required.
 type Config struct {
 	Slots        int
-	Grace        time.Duration // between asking a worker to end and killing it
-	StartTimeout time.Duration // for a worker to say hello
-	IdleAfter    time.Duration // a worker without work for so long ends
+	Grace        time.Duration  // between asking a worker to end and killing it
+	StartTimeout time.Duration  // for a worker to say hello
+	IdleAfter    time.Duration  // a worker without work for so long ends
+	Breaker      breaker.Policy // of a key whose workers do not start
 }
 
 // Pool is not safe for concurrent use.
@@ -55,6 +58,7 @@ type Pool struct {
 	workers map[string]*worker
 	keys    map[Key]*keyState
 	speeds  speeds
+	deaths  deaths
 	closing bool
 	short   time.Time // until when no worker is started; zero: now
 	lastJob JobID
@@ -75,9 +79,9 @@ type job struct {
 
 // keyState is what is known of all workers of a key.
 type keyState struct {
-	waiting  int // jobs in the queue
-	workers  int
-	failures int // workers in a row that never said hello
+	waiting int // jobs in the queue
+	workers int
+	starts  *breaker.Circuit // of its workers
 	// volley is the number of the last worker that was started before the last
 	// failure was known. What ends those may be what ended that one, such as
 	// the zygote that they had in common: together they are one failure.
@@ -89,6 +93,7 @@ type keyState struct {
 func New(cfg Config) *Pool {
 	return &Pool{
 		cfg: cfg, jobs: map[JobID]*job{}, workers: map[string]*worker{}, keys: map[Key]*keyState{}, speeds: speeds{},
+		deaths: deaths{},
 	}
 }
 
@@ -99,6 +104,9 @@ func (p *Pool) Add(now time.Time, spec Job) (JobID, []Action) {
 	j.waiting.Add(ranges.Range{Lo: spec.Span.Lo, Hi: spec.Span.Hi})
 	p.jobs[j.id] = j
 	p.enqueue(j)
+	if k := p.key(j.Key); k.workers == 0 && k.starts.Open(now) {
+		p.failKey(j.Key)
+	}
 	p.schedule(now)
 	return j.id, p.take()
 }
@@ -181,7 +189,7 @@ func (p *Pool) settle(j *job) {
 
 func (p *Pool) key(k Key) *keyState {
 	if p.keys[k] == nil {
-		p.keys[k] = &keyState{}
+		p.keys[k] = &keyState{starts: breaker.New(p.cfg.Breaker)}
 	}
 	return p.keys[k]
 }

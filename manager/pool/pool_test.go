@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/breaker"
 	"github.com/yonder-run/yonder/wire"
 )
 
@@ -26,9 +27,11 @@ var (
 	carol = Key{yonder.ID{3}, "py"}
 )
 
+var starts = breaker.Policy{Failures: 3, Probe: 10 * time.Minute}
+
 func newBench(slots int) *bench {
 	return &bench{
-		Pool: New(Config{Slots: slots, Grace: 5 * time.Second, StartTimeout: time.Minute, IdleAfter: 5 * time.Minute}),
+		Pool: New(Config{Slots: slots, Grace: 5 * time.Second, StartTimeout: time.Minute, IdleAfter: 5 * time.Minute, Breaker: starts}),
 		now:  time.Unix(1e9, 0),
 	}
 }
@@ -275,7 +278,7 @@ func TestWalltime(t *testing.T) {
 	require.Equal(t, b.now.Add(5*time.Second), b.Next())
 	require.Equal(t, "kill w1", b.tick(5*time.Second))
 	actions := b.Exited(b.now, Exit{Worker: "w1", Run: 1, Index: 0})
-	require.Equal(t, "failed 1:0-1, release 1", show(actions))
+	require.Equal(t, "lost 1:0-1, release 1", show(actions))
 	require.Equal(t, yonder.CodeWalltimeExceeded, actions[0].(End).Code)
 }
 
@@ -296,15 +299,48 @@ func TestWalltimeIsATasksAndNotASlices(t *testing.T) {
 	require.Equal(t, "term w1", b.tick(time.Second+reportEvery))
 }
 
-func TestWorkersThatDoNotStartFailTheirTasks(t *testing.T) {
+func TestWorkersThatDoNotStartAreNotTriedForEver(t *testing.T) {
 	t.Parallel()
 	b := newBench(1)
-	b.add(b.job(alice, 2))
+	require.Equal(t, "fork w1 for alice", b.add(b.job(alice, 1)))
+	require.Empty(t, b.tick(time.Second))
 	require.Equal(t, "fork w2 for alice", b.exit("w1"))
 	require.Equal(t, "kill w2", b.tick(time.Minute), "it takes too long")
 	require.Equal(t, "fork w3 for alice", b.exit("w2"))
-	require.Equal(t, "failed 1:0-2, release 1", b.exit("w3"))
-	require.Equal(t, "fork w4 for alice", b.add(b.job(alice, 1)), "the next are tried anew")
+	require.Equal(t, "returned 1:0-1, release 1", b.exit("w3"))
+	require.Contains(t, b.Trouble(), "workers of py do not start, 3 times in a row: gone")
+	require.Equal(t, "returned 2:0-1, release 2", b.add(b.job(alice, 1)), "nothing is tried")
+	require.Equal(t, "fork w4 for bob", b.add(b.job(bob, 1)), "others' workers are theirs")
+	b.hello("w4")
+	b.last("w4", time.Second)
+
+	b.now = b.now.Add(starts.Probe)
+	require.Equal(t, "term w4", b.add(b.job(alice, 9)))
+	require.Equal(t, "fork w5 for alice", b.exit("w4"), "one shows whether it works again")
+	require.Equal(t, "returned 4:0-9, release 4", b.exit("w5"))
+	require.Equal(t, "returned 5:0-1, release 5", b.add(b.job(alice, 1)))
+	b.Reset()
+	require.Empty(t, b.Trouble())
+	require.Equal(t, "fork w6 for alice", b.add(b.job(alice, 1)))
+	require.Equal(t, "run 6:0-1 on w6", b.hello("w6"))
+}
+
+func TestAFunctionThatEndsItsWorkersIsReported(t *testing.T) {
+	t.Parallel()
+	b := newBench(1)
+	j := b.job(alice, 6)
+	j.Name = "crasher"
+	b.add(j)
+	for i := 1; i <= 3; i++ {
+		require.Empty(t, b.Trouble())
+		worker := fmt.Sprintf("w%d", i)
+		b.hello(worker)
+		b.Exited(b.now, Exit{Worker: worker, Run: b.workers[worker].run.id, Index: i - 1, Message: "killed by signal 11"})
+	}
+	require.Equal(t, "function crasher ended 3 workers in a row: killed by signal 11", b.Trouble())
+	b.hello("w4")
+	b.last("w4", time.Second)
+	require.Empty(t, b.Trouble())
 }
 
 func TestWorkersThatEndTogetherAreOneFailure(t *testing.T) {
@@ -314,14 +350,14 @@ func TestWorkersThatEndTogetherAreOneFailure(t *testing.T) {
 	for i := range 8 {
 		b.exit(fmt.Sprintf("w%d", i+1)) // their zygote was killed
 	}
-	require.Equal(t, "run 1:0-1 on w9", b.hello("w9"))
+	require.True(t, strings.HasPrefix(b.hello("w9"), "run 1:0-1 on w9, fork w10"), "one showed that it works again")
 }
 
 func TestANodeWithoutRoomIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	b := newBench(1)
 	b.add(b.job(alice, 2))
-	for i := range 2 * startFailures {
+	for i := range 2 * starts.Failures {
 		worker := fmt.Sprintf("w%d", i+1)
 		require.Empty(t, show(b.Exited(b.now, Exit{Worker: worker, Message: "no space left on device", Short: true})))
 		require.Empty(t, b.add(b.job(bob, 1)), "nobody's worker has room")

@@ -33,6 +33,7 @@ func (p *Pool) Ran(now time.Time, report Ran) (bool, []Action) {
 	r := w.run
 	r.job.running -= report.Hi - r.next
 	r.job.crashes = 0
+	p.deaths.end(r.job.Function)
 	r.next, r.heard = report.Hi, now
 	p.speeds.learn(r.job.Function, report.Hi-report.Lo, report.Took, report.Printed)
 	switch {
@@ -82,13 +83,10 @@ type Exit struct {
 }
 
 const (
-	// startFailures is after how many workers in a row that never said hello
-	// a key's tasks are failed: something is wrong that waiting will not mend.
-	startFailures = 3
 	// shortPause is how long a node that has no room is left alone.
 	shortPause = time.Second
-	// jobCrashes is the same for workers that end with a job before they
-	// begin one of its tasks.
+	// jobCrashes is after how many workers in a row that ended with a job before
+	// they began one of its tasks the job is failed.
 	jobCrashes = 3
 )
 
@@ -108,15 +106,17 @@ func (p *Pool) Exited(now time.Time, exit Exit) []Action {
 		p.partition(w, exit)
 		p.settle(w.run.job)
 	}
+	_, _, broken := key.starts.Broken()
 	switch {
 	case !never:
-	case exit.Short:
+	case exit.Short && !broken:
 		p.short = now.Add(shortPause)
 	case w.number > key.volley:
 		key.volley = p.lastWID
-		if key.failures++; key.failures >= startFailures {
-			p.failKey(w.key, exit.Message)
-		}
+		key.starts.Fail(now, exit.Message)
+	}
+	if key.workers == 0 && key.starts.Open(now) {
+		p.failKey(w.key)
 	}
 	p.schedule(now)
 	return p.take()
@@ -137,9 +137,12 @@ func (p *Pool) partition(w *worker, exit Exit) {
 	if w.detail != "" {
 		message = w.detail + "; " + message
 	}
-	p.endParts(r, left.And(ranges.Range{Lo: r.next, Hi: at}), EndLost, yonder.CodeWorkerFailed,
+	p.endParts(r, left.And(ranges.Range{Lo: r.next, Hi: at}), EndLost, yonder.CodeTaskLost,
 		"the worker ended before it could report the task: "+message)
 	if at >= r.next {
+		if w.why == "" {
+			p.deaths.add(j, message)
+		}
 		how, code, message := w.verdict(j, message)
 		p.endParts(r, ranges.Range{Lo: at, Hi: at + 1}, how, code, message)
 		j.crashes = 0
@@ -167,12 +170,12 @@ func (p *Pool) sign(w *worker, from int) {
 func (w *worker) verdict(j *job, message string) (How, yonder.Code, string) {
 	switch w.why {
 	case stopWalltime:
-		return EndFailed, yonder.CodeWalltimeExceeded,
+		return EndLost, yonder.CodeWalltimeExceeded,
 			fmt.Sprintf("the task ran longer than its walltime of %s and was stopped", j.Walltime)
 	case stopClosing:
-		return EndLost, yonder.CodeWorkerFailed, "the manager was stopped while the task ran"
+		return EndLost, yonder.CodeTaskLost, "the manager was stopped while the task ran"
 	case stopCancelled:
-		return EndLost, yonder.CodeWorkerFailed, "the worker was stopped because another task of its slice was cancelled"
+		return EndLost, yonder.CodeTaskLost, "the worker was stopped because another task of its slice was cancelled"
 	case stopEvicted, stopBroken:
 	}
 	return EndLost, yonder.CodeWorkerFailed, message
@@ -208,18 +211,18 @@ func (p *Pool) giveBack(r *run, part ranges.Range, message string) {
 	}
 }
 
-// failKey ends all that waits for workers that do not come up.
-func (p *Pool) failKey(key Key, message string) {
+// failKey gives back all that waits for workers that do not come up: another
+// node may have better ones, and who knows that none has says so.
+func (p *Pool) failKey(key Key) {
+	why := fmt.Sprintf("no worker could be started, %s", p.key(key).starts)
 	for _, j := range append([]*job(nil), p.queue...) {
 		if j.Key != key {
 			continue
 		}
 		for _, r := range j.waiting {
-			p.end(j, r, EndFailed, yonder.CodeWorkerFailed,
-				fmt.Sprintf("no worker could be started, %d times in a row: %s", startFailures, message))
+			p.end(j, r, EndReturned, yonder.CodeEndpointBroken, why)
 		}
 		j.waiting = nil
 		p.settle(j)
 	}
-	p.key(key).failures = 0
 }

@@ -67,14 +67,16 @@ func (p *Pool) assignIdle(now time.Time, j *job, s *supply) {
 // startFor finds slots for workers that the job still needs: one that starts
 // already, a free one, one that comes free, or an idle worker's.
 func (p *Pool) startFor(now time.Time, j *job, s *supply) {
+	allowed := p.key(j.Key).starts.Allows(now, p.cfg.Slots) - s.starting[j.Key]
 	for range p.demand(j) {
 		switch {
 		case s.starting[j.Key] > 0:
 			s.starting[j.Key]--
-		case now.Before(p.short):
+		case now.Before(p.short), allowed <= 0:
 			return
 		case len(p.workers) < p.cfg.Slots:
 			p.fork(now, j.Key)
+			allowed--
 		case s.ending > 0:
 			s.ending--
 		default:

@@ -38,7 +38,7 @@ func (p *Pool) See(span wire.Span) (Seen, bool) {
 				ahead += max(min(r.Hi, span.Lo)-r.Lo, 0)
 			}
 			return Seen{
-				Key: j.Key, Waits: true, Worker: p.starting(j.Key), Since: j.added, Ahead: ahead, Failures: p.key(j.Key).failures,
+				Key: j.Key, Waits: true, Worker: p.starting(j.Key), Since: j.added, Ahead: ahead, Failures: p.key(j.Key).starts.Failures(),
 			}, true
 		}
 		ahead += j.waiting.Len()

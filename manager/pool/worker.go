@@ -59,6 +59,7 @@ func (p *Pool) fork(now time.Time, key Key) {
 	w := &worker{id: p.newWorkerID(), number: p.lastWID, key: key, state: yonder.WorkerMachine.Start, since: now}
 	p.workers[w.id] = w
 	p.key(key).workers++
+	p.key(key).starts.Try(now)
 	p.do(Fork{w.id, key})
 }
 
@@ -91,7 +92,7 @@ func (p *Pool) Hello(now time.Time, id string) []Action {
 		return nil // it was told to end before it was there
 	}
 	w.move(now, yonder.EventHello)
-	p.key(w.key).failures = 0
+	p.key(w.key).starts.Succeed()
 	p.schedule(now)
 	return p.take()
 }

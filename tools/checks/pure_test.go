@@ -14,6 +14,7 @@ var pure = []string{
 	"service/lease",
 	"endpoint/router",
 	"endpoint/scaler",
+	"internal/breaker",
 	"manager/pool",
 }
 

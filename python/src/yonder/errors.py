@@ -299,6 +299,12 @@ class UnsupportedKind(TaskFailed):
     code = "unsupported_kind"
 
 
+class EndpointBroken(TaskFailed):
+    """The endpoint gave up after its blocks or workers kept failing to start; it says why."""
+
+    code = "endpoint_broken"
+
+
 class ResultExpired(YonderError):
     """The result's retention time is over."""
 

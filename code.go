@@ -94,7 +94,7 @@ var Codes = []CodeInfo{
 	{CodeWorkerFailed, 502, exitTask, "WorkerFailed", "The worker process ended while it ran the task; the message says how."},
 	{CodeNoInterpreter, 422, exitTask, "NoInterpreter", "The endpoint has no Python interpreter that fits the function."},
 	{CodeUnsupportedKind, 422, exitTask, "UnsupportedKind", "The endpoint does not run functions of this kind."},
-	{CodeEndpointBroken, 502, exitTask, "EndpointBroken", "The endpoint gave up after its blocks or workers failed to start several times in a row; the message says why."},
+	{CodeEndpointBroken, 502, exitTask, "EndpointBroken", "Blocks or workers of the endpoint kept failing to start; the message says why."},
 	{CodeResultExpired, 410, exitMissing, "ResultExpired", "The result's retention time is over; only the task's record remains."},
 	{CodeSessionFenced, 409, exitConflict, "SessionFenced", "Another agent has taken over this endpoint; this one must stop."},
 	{CodeUnavailable, 503, exitUnreachable, "Unavailable", "The service cannot be reached or is starting or stopping; retry."},

@@ -12,7 +12,7 @@ import (
 // does not say the function does, and then the service.
 type Retry struct {
 	MaxAttempts int     `json:"max_attempts,omitempty" minimum:"0" doc:"how often a task may start; 1: never twice"`
-	On          []Code  `json:"on,omitempty" doc:"causes after which it is tried again: task_lost, worker_failed, walltime_exceeded; the first two by default"`
+	On          []Code  `json:"on,omitempty" doc:"of task_lost, worker_failed, walltime_exceeded; the first two by default"`
 	Backoff     float64 `json:"backoff_s,omitempty" minimum:"0" doc:"seconds before the second attempt; at once by default"`
 	Factor      float64 `json:"backoff_factor,omitempty" minimum:"0" doc:"what each further wait is multiplied by; 2 by default"`
 	MaxBackoff  float64 `json:"backoff_max_s,omitempty" minimum:"0" doc:"seconds that a wait has at most; 300 by default"`
@@ -23,12 +23,15 @@ type Retry struct {
 // own with its manager, node, block or agent with CodeTaskLost.
 var Causes = []Code{CodeTaskLost, CodeWorkerFailed, CodeWalltimeExceeded}
 
+// Bounds of what a policy may ask for: a task that waits for longer is better
+// submitted later.
 const (
-	defaultFactor = 2
-	// MaxRetryFactor and MaxRetryWait bound what a policy may ask for: a task
-	// that waits for longer is better submitted later.
 	MaxRetryFactor = 100
 	MaxRetryWait   = 24 * time.Hour
+)
+
+const (
+	defaultFactor = 2
 	// maxBackoff keeps a growing wait to what people expect of a retry.
 	maxBackoff = 5 * time.Minute
 )
@@ -43,6 +46,9 @@ func (r Retry) Retries(cause Code) bool {
 
 // Wait is how long a task rests after its attempt with the number was lost.
 func (r Retry) Wait(attempt int) time.Duration {
+	if r.Backoff <= 0 {
+		return 0 // and not a number, times the factor's power
+	}
 	factor, longest := r.Factor, r.MaxBackoff
 	if factor == 0 {
 		factor = defaultFactor

@@ -21,7 +21,7 @@ var (
 		"serve": {"--sample"},
 	}
 	changes = strings.Fields("down login logout up map run " +
-		"endpoint.cancel endpoint.configure endpoint.delete endpoint.drain endpoint.logs endpoint.pause endpoint.restart " +
+		"endpoint.cancel endpoint.configure endpoint.delete endpoint.drain endpoint.logs endpoint.pause endpoint.reset-breaker endpoint.restart " +
 		"endpoint.resume endpoint.share endpoint.start endpoint.stop " +
 		"function.delete function.register function.share group.cancel group.wait " +
 		"identity.add identity.create identity.delete identity.remove limits.set " +

@@ -155,7 +155,7 @@ func (d *desk) serve(ctx context.Context, zipapp []byte, ready func()) error {
 	defer d.clear()
 	d.host = workerproc.New(workerproc.Config{
 		Dir: d.cfg.Dir, Zipapp: zipapp, Native: d.cfg.Native, Runtime: process.New(),
-		Output: d.cfg.OutputBytes, Live: d.live, Logger: d.log,
+		Output: d.cfg.OutputBytes, Live: d.live, Memory: d.cfg.WorkerBytes, Logger: d.log,
 	}, fromWorkers{d})
 	agent := link.New(link.Config{File: d.cfg.Rendezvous, Logger: d.log}, fromAgent{d}, d.outbox)
 	services := startstop.All(d.host, agent)

@@ -21,6 +21,11 @@ type Fork struct {
 	// run it is in and the index of the task it is at. It outlives the worker
 	// and tells which task ended it and which ones it had not begun.
 	Progress string `json:"progress"`
+	// Kept is a file that the worker makes for outcomes which it has not
+	// reported yet; see python/src/yonder/worker/kept.py.
+	Kept string `json:"kept,omitempty"`
+	// Memory is how many bytes it may use; 0: no limit.
+	Memory int64 `json:"memory,omitempty"`
 }
 
 // Exited tells that a forked worker is gone.
@@ -29,6 +34,8 @@ type Exited struct {
 	PID    int    `json:"pid"`
 	Code   int    `json:"code"`   // exit code, -1 when killed
 	Signal int    `json:"signal"` // 0 when it exited
+	// Memory is the most that it has used at a time, in KiB; 0: unknown.
+	Memory int64 `json:"memory_kib,omitempty"`
 }
 
 // Load gives a worker a function's body (column 0) before its first Run.

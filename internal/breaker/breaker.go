@@ -120,7 +120,7 @@ func (c *Circuit) String() string {
 
 // names are what differs between two failures of one cause: numbers of
 // processes and ports, times, ids, names of temporary files.
-var names = regexp.MustCompile(`[0-9A-Za-z_-]*[0-9][0-9A-Za-z_-]*`)
+var names = regexp.MustCompile(`[0-9A-Za-z_-]*\d[0-9A-Za-z_-]*`)
 
 // maxCause is how much of a reason tells one cause from another.
 const maxCause = 500

@@ -143,8 +143,8 @@ func (p *Pool) partition(w *worker, exit Exit) {
 		if w.why == "" {
 			p.deaths.add(j, message)
 		}
-		how, code, message := w.verdict(j, message)
-		p.endParts(r, ranges.Range{Lo: at, Hi: at + 1}, how, code, message)
+		code, message := w.verdict(j, message)
+		p.endParts(r, ranges.Range{Lo: at, Hi: at + 1}, EndLost, code, message)
 		j.crashes = 0
 	} else if w.why == "" || w.why == stopBroken {
 		j.crashes++
@@ -166,19 +166,19 @@ func (p *Pool) sign(w *worker, from int) {
 	}
 }
 
-// verdict is how the task ended that the worker was at.
-func (w *worker) verdict(j *job, message string) (How, yonder.Code, string) {
+// verdict is why the task was lost that the worker was at.
+func (w *worker) verdict(j *job, message string) (yonder.Code, string) {
 	switch w.why {
 	case stopWalltime:
-		return EndLost, yonder.CodeWalltimeExceeded,
+		return yonder.CodeWalltimeExceeded,
 			fmt.Sprintf("the task ran longer than its walltime of %s and was stopped", j.Walltime)
 	case stopClosing:
-		return EndLost, yonder.CodeTaskLost, "the manager was stopped while the task ran"
+		return yonder.CodeTaskLost, "the manager was stopped while the task ran"
 	case stopCancelled:
-		return EndLost, yonder.CodeTaskLost, "the worker was stopped because another task of its slice was cancelled"
+		return yonder.CodeTaskLost, "the worker was stopped because another task of its slice was cancelled"
 	case stopEvicted, stopBroken:
 	}
-	return EndLost, yonder.CodeWorkerFailed, message
+	return yonder.CodeWorkerFailed, message
 }
 
 // endParts ends tasks, telling the cancelled ones as such.

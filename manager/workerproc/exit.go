@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,8 +30,11 @@ func (h *Host) explain(e wire.Exited) string {
 	if name := signalNames[e.Signal]; name != "" {
 		text += " (" + name + ")"
 	}
+	if e.Memory > 0 {
+		text += fmt.Sprintf(" after it had used up to %d MiB of memory", (e.Memory+1023)/1024)
+	}
 	if e.Signal == sigKill && counted && kills > before {
-		text += "; the kernel's out-of-memory killer is a likely cause: it has just killed a process here"
+		text += "; out of memory: the kernel's out-of-memory killer has just killed a process here"
 	}
 	return text
 }
@@ -45,21 +49,35 @@ var signalNames = map[int]string{
 	15: "SIGTERM", 24: "SIGXCPU, the limit of CPU time", 25: "SIGXFSZ, the limit of file size", 31: "SIGSYS, a forbidden system call",
 }
 
-// oomKills counts processes that the kernel has killed for want of memory: in
-// this manager's control group if there is one, else on the whole machine.
+// oomKills counts processes that the kernel has killed for want of memory: on
+// the whole machine where it tells that, else in this manager's control group.
 func oomKills() (int64, bool) {
+	if n, ok := counter("/proc/vmstat"); ok {
+		return n, true
+	}
 	own, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return 0, false
 	}
 	for line := range strings.Lines(string(own)) {
-		if path, found := strings.CutPrefix(strings.TrimSpace(line), "0::"); found {
-			if n, ok := counter("/sys/fs/cgroup" + path + "/memory.events"); ok {
-				return n, true
-			}
+		if n, ok := counter(oomFile(strings.TrimSpace(line))); ok {
+			return n, true
 		}
 	}
-	return counter("/proc/vmstat")
+	return 0, false
+}
+
+// oomFile is where a control group, named by a line of /proc/self/cgroup,
+// counts: "0::/path" in the second version, "4:memory:/path" in the first.
+func oomFile(line string) string {
+	parts := strings.SplitN(line, ":", 3)
+	switch {
+	case len(parts) == 3 && parts[1] == "":
+		return "/sys/fs/cgroup" + parts[2] + "/memory.events"
+	case len(parts) == 3 && slices.Contains(strings.Split(parts[1], ","), "memory"):
+		return "/sys/fs/cgroup/memory" + parts[2] + "/memory.oom_control"
+	}
+	return ""
 }
 
 // counter reads the line "oom_kill N" of a file.

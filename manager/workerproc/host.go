@@ -77,7 +77,8 @@ type Config struct {
 	Zipapp  []byte   // what Python's zygotes run
 	Native  []string // the command of native ones
 	Runtime runtime.Runtime
-	Output  int // bytes kept of each of stdout and stderr between two reports
+	Output  int   // bytes kept of each of stdout and stderr between two reports
+	Memory  int64 // bytes that a worker may use; 0: no limit
 	Live    *live.Book
 	Logger  *slog.Logger
 }

@@ -2,6 +2,7 @@ package workerproc
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,6 +60,8 @@ type worker struct {
 	ended   bool // its number may be another's by now
 	loaded  string
 	problem string
+	given   wire.Run // its last
+	next    int      // the first task of it that was not reported
 }
 
 // newWorker makes the worker's directory, pipes and progress file.
@@ -69,6 +72,7 @@ func newWorker(z *zygote, id string) (*worker, error) {
 		fork: wire.Fork{
 			Worker: id, Stdout: filepath.Join(dir, "stdout"), Stderr: filepath.Join(dir, "stderr"),
 			Dir: filepath.Join(dir, "work"), Progress: filepath.Join(dir, "progress"),
+			Kept: filepath.Join(dir, "kept"), Memory: z.host.cfg.Memory,
 		},
 		tree: tree{}, send: make(chan wire.Frame, queued), exited: make(chan string, 1), read: make(chan struct{}),
 	}
@@ -122,6 +126,7 @@ func (w *worker) run(_ context.Context, ready func()) error {
 	message := w.awaitExit()
 	w.awaitTree()
 	w.finish()
+	w.salvage()
 	at := w.board.where()
 	exit := Exit{Run: at.Run, Index: at.Index}
 	w.stdout.take(at)
@@ -145,6 +150,7 @@ func (w *worker) awaitExit() string {
 		case <-read:
 			read, late = nil, time.After(lingering)
 		case <-late:
+			w.blame("it closed its connection to the manager")
 			w.signal(true)
 		}
 	}
@@ -197,6 +203,26 @@ func (w *worker) finish() {
 	}
 }
 
+// salvage reports what the worker had finished and kept for its next report.
+func (w *worker) salvage() {
+	w.mu.Lock()
+	run, next := w.given, w.next
+	w.mu.Unlock()
+	info, err := os.Lstat(w.fork.Kept)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > keptBytes {
+		return
+	}
+	file, err := os.ReadFile(w.fork.Kept)
+	if err != nil {
+		w.log().Warn("what a worker had finished cannot be read", slog.Any("error", err))
+		return
+	}
+	entries, columns := salvage(file, run.Run, next, run.Hi)
+	if len(entries) > 0 {
+		w.zygote.host.sink.Ran(w.id, Report{Ran: wire.Ran{Run: run.Run, Entries: entries}, Columns: columns})
+	}
+}
+
 // serve is the worker's side of its connection, from its hello to its end.
 func (w *worker) serve(conn net.Conn, pid int) {
 	if !w.attach(conn, pid) {
@@ -216,10 +242,15 @@ func (w *worker) serve(conn net.Conn, pid int) {
 		return
 	}
 	w.log().Warn("a worker sent what it must not and is ended", slog.Any("error", err))
-	w.mu.Lock()
-	w.problem = "the worker sent what it must not: " + err.Error()
-	w.mu.Unlock()
+	w.blame("the worker sent what it must not: " + err.Error())
 	w.signal(true)
+}
+
+// blame says why a worker is ended, unless that is known already.
+func (w *worker) blame(problem string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.problem = cmp.Or(w.problem, problem)
 }
 
 func (w *worker) attach(conn net.Conn, pid int) bool {
@@ -259,6 +290,7 @@ func (w *worker) listen(conn net.Conn) error {
 		if report.Files, err = w.takeFiles(report.Ran.Files); err != nil {
 			return err
 		}
+		w.reported(report.Ran)
 		last := w.lastOf(report.Ran)
 		report.Stdout, report.Stderr = w.stdout.take(last), w.stderr.take(last)
 		w.zygote.host.sink.Ran(w.id, report)
@@ -284,6 +316,15 @@ func (w *worker) yielded(frame wire.Frame) error {
 	return nil
 }
 
+// reported notes how far a run has come.
+func (w *worker) reported(ran wire.Ran) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(ran.Entries); n > 0 && ran.Run == w.given.Run {
+		w.next = ran.Entries[n-1].Hi
+	}
+}
+
 // give queues a run. The queue has room, because a worker has one run at a time.
 func (w *worker) give(load wire.Load, body []byte, run wire.Run, columns [][]byte) error {
 	if w.loaded != load.Function {
@@ -300,6 +341,9 @@ func (w *worker) give(load wire.Load, body []byte, run wire.Run, columns [][]byt
 	if err != nil {
 		return err
 	}
+	w.mu.Lock()
+	w.given, w.next = run, run.Lo
+	w.mu.Unlock()
 	return w.queue(frame)
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,6 +26,8 @@ const (
 	helloTimeout = 10 * time.Second
 	forkTimeout  = 10 * time.Second // for a zygote to take a frame
 	zygoteOutput = 8 << 10          // kept of what a zygote itself says
+	acceptAgain  = 100 * time.Millisecond
+	strangers    = 16
 	roleZygote   = "zygote"
 	roleWorker   = "worker"
 )
@@ -87,7 +90,14 @@ func (z *zygote) serveAll(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		return err
 	}
-	defer process.Kill()
+	defer func() {
+		// It ends with its connection, and ends what workers have left behind.
+		select {
+		case <-process.Done():
+		case <-time.After(lingering):
+		}
+		process.Kill()
+	}()
 	group, ctx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(ctx, func() { listener.Close() })
 	defer stop()
@@ -99,19 +109,50 @@ func (z *zygote) serveAll(ctx context.Context, listener net.Listener) error {
 			return context.Cause(ctx)
 		}
 	})
-	group.Go(func() error {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				if ctx.Err() != nil {
-					return context.Cause(ctx)
-				}
-				return fmt.Errorf("waiting for workers: %w", err)
-			}
-			group.Go(func() error { return z.serve(ctx, process, conn) })
-		}
-	})
+	group.Go(func() error { return z.accept(ctx, group, listener, process) })
 	return group.Wait()
+}
+
+// accept takes connections while there are not too many: a task can open as
+// many as it likes.
+func (z *zygote) accept(ctx context.Context, group *errgroup.Group, listener net.Listener, process runtime.Process) error {
+	var open atomic.Int64
+	for {
+		conn, err := listener.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				conn.Close()
+			}
+			return context.Cause(ctx)
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("waiting for workers: %w", err)
+		case err != nil: // no descriptors, for instance: there will be some again
+			z.log().Warn("could not take a worker's connection", slog.Any("error", err))
+			select {
+			case <-ctx.Done():
+			case <-time.After(acceptAgain):
+			}
+			continue
+		}
+		if open.Add(1) > z.expected() {
+			open.Add(-1)
+			conn.Close()
+			continue
+		}
+		group.Go(func() error {
+			defer open.Add(-1)
+			return z.serve(ctx, process, conn)
+		})
+	}
+}
+
+// expected is how many connections there may be: the zygote's, one of each
+// worker, and a few of strangers on their way out.
+func (z *zygote) expected() int64 {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return int64(1 + len(z.workers) + strangers)
 }
 
 // serve handles one connection. Only the end of the zygote's own one is an

@@ -212,3 +212,187 @@ def pour(directory, chunks):
     print("the end")
     while not os.path.exists(f"{directory}/go"):
         time.sleep(0.002)
+
+
+# What hostile functions do. Each leaves the next task of its worker's slot unharmed.
+
+
+def look_around():
+    """What a task finds, for comparison."""
+    import locale
+
+    locale.getlocale()
+    handlers = [str(signal.getsignal(n)) for n in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)]
+    mask = os.umask(0)
+    os.umask(mask)
+    print("out")
+    print("err", file=sys.stderr)
+    os.write(1, b"descriptor\n")
+    return [
+        dict(os.environ),
+        os.listdir(os.getcwd()),
+        handlers,
+        mask,
+        sys.getrecursionlimit(),
+        len(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+        signal.getitimer(signal.ITIMER_REAL)[0],
+    ]
+
+
+def litter():
+    os.environ["LEAKED"] = "1"
+    os.environ.pop("PATH", None)
+    os.chdir("/")
+    os.umask(0)
+    sys.setrecursionlimit(12345)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+
+
+def replace_environment():
+    os.environ = {}  # noqa: B003
+
+
+def remove_directory():
+    import shutil
+
+    shutil.rmtree(os.getcwd())
+
+
+def close_output():
+    sys.stdout.close()
+    sys.stderr = None
+    os.close(1)
+    os.close(2)
+    open(os.devnull)  # which is descriptor 1 now
+
+
+def close_everything():
+    os.closerange(0, 4096)
+    return "unheard"
+
+
+def close_and_reuse(path):
+    os.closerange(3, 4096)
+    files = [open(f"{path}-{i}", "w") for i in range(8)]
+    return len(files)
+
+
+def fork_and_return():
+    os.fork()
+    return os.getpid()
+
+
+def leave_behind(path):
+    """A child, one in a session of its own, and a daemon of the old school."""
+    sleep = ["sleep", "600"]
+    child = subprocess.Popen(sleep)
+    session = subprocess.Popen(sleep, start_new_session=True)
+    read, write = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.write(write, str(os.getpid()).encode())
+            os.closerange(0, 4096)
+            time.sleep(600)
+        os._exit(0)
+    daemon = int(os.read(read, 20))
+    announce(path, os.getpid(), child.pid, session.pid, daemon)
+
+
+def zombies(n):
+    for _ in range(n):
+        subprocess.run(["sh", "-c", "true & exit"], check=True)
+    return os.getpid()
+
+
+def hold_threads(n):
+    for _ in range(n):
+        threading.Thread(target=threading.Event().wait).start()
+    return threading.active_count()
+
+
+def getpid():
+    return os.getpid()
+
+
+opened = []
+
+
+def exhaust_descriptors():
+    try:
+        while True:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError as e:
+        return e.strerror
+
+
+def exhaust_memory(mebibytes):
+    return len(bytearray(mebibytes << 20))
+
+
+def exhaust_group(tasks, mebibytes):
+    with open(tasks, "w") as file:
+        file.write(str(os.getpid()))
+    hoard = []
+    for _ in range(mebibytes):
+        hoard.append(bytearray(1 << 20))
+    return len(hoard)
+
+
+def recurse(n=0):
+    return recurse(n + 1)
+
+
+def overflow():
+    import json
+
+    sys.setrecursionlimit(1 << 30)
+    return len(json.loads("[" * 10_000_000))
+
+
+def fill(name):
+    block = b"x" * 65536
+    with open(name, "wb", buffering=0) as file:
+        while True:
+            file.write(block)
+
+
+class Bomb:
+    def __reduce__(self):
+        os._exit(5)
+
+
+def bomb():
+    return Bomb()
+
+
+def kill_parent():
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(600)
+
+
+class Unusual(BaseException):
+    pass
+
+
+def unusual():
+    raise Unusual("not an Exception")
+
+
+def connect_often(n):
+    """Opens connections to the manager's own socket that say nothing."""
+    import socket
+
+    path = [line.split()[-1] for line in open("/proc/net/unix") if line.endswith("/socket\n")]
+    here = os.path.dirname(os.path.dirname(os.getcwd()))
+    path = [p for p in path if os.path.dirname(p) == here][0]
+    for _ in range(n):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(5)
+        s.connect(path)
+        opened.append(s)
+    return len(opened)

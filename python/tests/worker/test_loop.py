@@ -15,6 +15,7 @@ from yonder import capture, codec, wire
 from yonder.context import current_task
 from yonder.worker import functions, stdio
 from yonder.worker.board import SIZE, Board
+from yonder.worker.kept import Kept
 from yonder.worker.loop import Loop
 
 TASK = "0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000"
@@ -56,6 +57,29 @@ def closes_stdout():
     sys.stdout.close()
 
 
+class Around:
+    """Surroundings of a loop in a thread of the tests, which must not be disturbed."""
+
+    def __init__(self, directory):
+        self.directory = str(directory)
+
+    def restore(self):
+        os.chdir(self.directory)
+
+    def learn(self):
+        pass
+
+    def check(self):
+        pass
+
+    def spent(self):
+        return False
+
+
+def make_loop(far, directory, board):
+    return Loop(wire.Stream(far), Around(directory), board, Kept(str(directory / "kept")))
+
+
 class Manager:
     """The other end of a worker's connection."""
 
@@ -63,7 +87,7 @@ class Manager:
         near, self.far = socket.socketpair()
         self.stream = wire.Stream(near)
         self.board = Board(memoryview(bytearray(SIZE)))
-        self.loop = Loop(wire.Stream(self.far), str(directory), self.board)
+        self.loop = make_loop(self.far, directory, self.board)
         self.loop.teller.patience = 60.0  # on a busy machine every call may be slow
         self.thread = threading.Thread(target=self.loop.serve)
         self.thread.start()
@@ -263,7 +287,7 @@ def test_nonsense_ends_the_worker(tmp_path):
     near, far = socket.socketpair()
     with near, far:
         wire.Stream(near).send(wire.Kind.FORK, {})
-        loop = Loop(wire.Stream(far), str(tmp_path), memoryview(bytearray(16)).cast("Q"))
+        loop = make_loop(far, tmp_path, Board(memoryview(bytearray(SIZE))))
         with pytest.raises(Exception, match="takes load and run frames"):
             loop.serve()
 

@@ -73,6 +73,7 @@ class Host:
         request = {
             "worker": name, "stdout": str(work / "out"), "stderr": str(work / "err"),
             "dir": str(work), "progress": str(work / "progress"),
+            "kept": str(work / "kept"),
         }  # fmt: skip
         self.zygote.send(wire.Kind.FORK, request)
         stream, hello = self.accept()
@@ -104,14 +105,20 @@ def start_nap(stream, path):
     stream.send(wire.Kind.RUN, header, [codec.pack_args((str(path),), {})])
 
 
+def exit_of(host):
+    header = host.zygote.recv().header
+    assert header.pop("memory_kib") > 1000
+    return header
+
+
 def test_exits_are_told(host):
     first, pid = host.fork("w1")
     _, other = host.fork("w2")
     assert os.getpgid(pid) == pid
     first.sock.close()
-    assert host.zygote.recv().header == {"worker": "w1", "pid": pid, "code": 0, "signal": 0}
+    assert exit_of(host) == {"worker": "w1", "pid": pid, "code": 0, "signal": 0}
     os.kill(other, signal.SIGTERM)
-    assert host.zygote.recv().header == {"worker": "w2", "pid": other, "code": -1, "signal": 15}
+    assert exit_of(host) == {"worker": "w2", "pid": other, "code": -1, "signal": 15}
 
 
 @pytest.mark.parametrize("end", ["connection", "kill"])

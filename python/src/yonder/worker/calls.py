@@ -13,6 +13,7 @@ from yonder.context import CurrentTask
 from yonder.errors import UnpackError, YonderError
 from yonder.worker.advice import advise
 from yonder.worker.ending import telling
+from yonder.worker.kept import Kept
 from yonder.worker.report import CHUNK, EACH, EXCEPTION, FAILED, OK, STREAM, Report, failure
 from yonder.worker.teller import Teller
 from yonder.worker.yields import Yields
@@ -72,7 +73,7 @@ class Run:
         """Told to end at one of its tasks, a run still tells those that it has finished."""
         if self.hi - self.lo == 1:
             return nullcontext()
-        return telling(self.tell_all, Report.add, Report.flush, Stretch.add, Stretch.end)
+        return telling(self.tell_all, Report.add, Report.flush, Stretch.add, Stretch.end, Kept.add)
 
     def tell_all(self) -> None:
         """Send all that is finished."""
@@ -92,9 +93,11 @@ class Run:
             began = self.begin(index)
             outcome, payload = self.one(function, index - self.lo)
             ended = time()
+            more = index + 1 < self.hi
             with self.report.lock:
+                kept = more and self.report.kept.add(index, outcome, payload, (began, ended))
                 self.report.add(index, index + 1, outcome, EACH, payload, (began, ended))
-            if ended - self.report.sent >= TELL_EACH and index + 1 < self.hi:
+            if more and (not kept or ended - self.report.sent >= TELL_EACH):
                 self.report.flush()
 
     def one(self, function: Any, column: int) -> tuple[str, bytes]:
@@ -124,9 +127,11 @@ class Run:
             else:
                 outcome, payload = self.call(function, args, kwargs)
             ended = time()
+            more = index + 1 < self.hi
             with self.report.lock:
+                kept = more and self.report.kept.add(index, outcome, payload, (began, ended))
                 stretch.add(index, outcome, payload, (began, ended))
-                if ended - self.report.sent >= TELL_CHUNK and index + 1 < self.hi:
+                if more and (not kept or ended - self.report.sent >= TELL_CHUNK):
                     stretch.end()
                     self.report.flush()
         with self.report.lock:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-from typing import NoReturn
+from typing import Any, Callable, NoReturn
 
 from yonder import context, wire
 from yonder.errors import MalformedFrame
 from yonder.worker import calls
 from yonder.worker.board import Board
 from yonder.worker.functions import Functions
+from yonder.worker.kept import Kept
 from yonder.worker.report import Report
+from yonder.worker.surroundings import Surroundings
 from yonder.worker.teller import Teller
 
 
 class Loop:
     """Serves one manager over one connection, one run at a time."""
 
-    def __init__(self, stream: wire.Stream, directory: str, board: Board) -> None:
+    def __init__(
+        self, stream: wire.Stream, surroundings: Surroundings, board: Board, kept: Kept
+    ) -> None:
         self.stream = stream
-        self.directory = directory
+        self.surroundings = surroundings
         self.board = board
+        self.kept = kept
         self.functions = Functions()
         self.teller = Teller()
 
@@ -39,6 +43,8 @@ class Loop:
                 self.functions.load(frame.header["function"], bytes(frame.columns[0]))
             elif frame.kind == wire.Kind.RUN:
                 self.run(frame)
+                if self.surroundings.spent():
+                    return
             else:
                 raise MalformedFrame(f"a worker takes load and run frames, got {frame!r}")
 
@@ -49,19 +55,26 @@ class Loop:
         # process is then blamed on the task that brought it.
         self.board.where[1] = header["lo"]
         self.board.where[0] = header["run"]
-        with contextlib.suppress(OSError):
-            os.chdir(self.directory)  # where the last function may have left from
+        self.surroundings.restore()
+        if header["hi"] - header["lo"] > 1:
+            self.kept.begin(header["run"])
         task = context.CurrentTask(header["task"], header["lo"], header["attempt"], self.board)
         context.set_current_task(task)
-        report = Report(self.stream, header["run"], header["inline"], self.directory)
+        report = Report(self.stream, header["run"], header["inline"], self.surroundings, self.kept)
         try:
             run = calls.Run(header, frame.columns, report, task, self.board.where, self.teller)
-            run.go(lambda: self.functions.get(header["function"]))
+            run.go(lambda: self.load(header["function"]))
             report.flush(last=True)
         except ConnectionError:
             abandon()
         finally:
             context.set_current_task(None)
+
+    def load(self, name: str) -> Callable[..., Any]:
+        """The function; what loading it has set in the environment stays."""
+        function = self.functions.get(name)
+        self.surroundings.learn()
+        return function
 
 
 def abandon() -> NoReturn:

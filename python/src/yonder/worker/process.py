@@ -15,9 +15,12 @@ from typing import Any, NoReturn
 from yonder import wire
 from yonder.worker import stdio
 from yonder.worker.board import SIZE, Board
+from yonder.worker.kept import Kept
 from yonder.worker.loop import Loop
+from yonder.worker.surroundings import Surroundings
 
 PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def connect(path: str) -> socket.socket:
@@ -56,14 +59,16 @@ def become(request: dict[str, Any], parent: int) -> None:
     """Leave the zygote's group, follow it into death, take the files of ``request``."""
     os.setsid()
     die_with(parent)
-    replace(0, os.devnull, os.O_RDONLY)
-    replace(1, request["stdout"], os.O_WRONLY)
-    replace(2, request["stderr"], os.O_WRONLY)
+    adopt_orphans()
+    stdio.replace(0, os.devnull, os.O_RDONLY)
+    stdio.replace(1, request["stdout"], os.O_WRONLY)
+    stdio.replace(2, request["stderr"], os.O_WRONLY)
     stdio.by_line()
     reset_signals()
     random.seed()
     faulthandler.enable()
     os.chdir(request["dir"])
+    limit_memory(request.get("memory") or 0)
 
 
 def serve(path: str, request: dict[str, Any]) -> None:
@@ -71,14 +76,9 @@ def serve(path: str, request: dict[str, Any]) -> None:
     with connect(path) as sock:
         stream = wire.Stream(sock)
         stream.send(wire.Kind.WORKER_HELLO, hello("worker", request["worker"]))
-        Loop(stream, request["dir"], map_board(request["progress"])).serve()
-
-
-def replace(fd: int, path: str, flags: int) -> None:
-    """Open ``path`` as ``fd``."""
-    opened = os.open(path, flags)
-    os.dup2(opened, fd)
-    os.close(opened)
+        surroundings = Surroundings(request, sock)
+        kept = Kept(request["kept"])
+        Loop(stream, surroundings, map_board(request["progress"]), kept).serve()
 
 
 def map_board(path: str) -> Board:
@@ -92,6 +92,25 @@ def reset_signals() -> None:
     for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what this process's children leave behind.
+
+    However a function's daemon leaves its session and its parent, it is found when
+    the worker has ended: it is the zygote's child then.
+    """
+    prctl = getattr(stdio.libc, "prctl", None)
+    if prctl is not None:
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def limit_memory(size: int) -> None:
+    """Bound the memory that this process may ask for, in bytes; 0 for no limit."""
+    if size:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 
 def die_with(parent: int) -> None:

@@ -7,10 +7,14 @@ import json
 import os
 import threading
 from time import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from yonder import codec, wire
 from yonder.worker import stdio
+
+if TYPE_CHECKING:
+    from yonder.worker.kept import Kept
+    from yonder.worker.surroundings import Surroundings
 
 OK, EXCEPTION, FAILED = "ok", "exception", "failed"
 # The values of a generator: told as OK, and never joined with other values.
@@ -43,11 +47,15 @@ def in_one_line(payload: bytes) -> str:
 class Report:
     """Writes the Ran frames of one run. Who adds or sends holds the lock."""
 
-    def __init__(self, stream: wire.Stream, run: int, inline: int, directory: str) -> None:
+    def __init__(
+        self, stream: wire.Stream, run: int, inline: int, surroundings: Surroundings, kept: Kept
+    ) -> None:
         self.stream = stream
         self.run = run
         self.inline = inline
-        self.directory = directory
+        self.surroundings = surroundings
+        self.directory = surroundings.directory
+        self.kept = kept
         self.lock = threading.RLock()
         self.sent = time()
         self.clear()
@@ -98,11 +106,13 @@ class Report:
         with self.lock:
             if not self.entries and not last:
                 return
+            self.surroundings.check()
             stdio.flush()
             header = {"run": self.run, "entries": self.entries, "files": self.files, "last": last}
             self.stream.send(wire.Kind.RAN, header, self.columns)
             self.sent = time()
             self.clear()
+            self.kept.clear()
 
 
 def unwritten(size: int, error: OSError) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import io
+import os
 import sys
 from typing import Optional
 
@@ -20,6 +21,15 @@ def by_line() -> None:
     for stream in (sys.stdout, sys.stderr):
         assert isinstance(stream, io.TextIOWrapper), "the interpreter's own streams"
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def replace(fd: int, path: str, flags: int) -> None:
+    """Open ``path`` as ``fd``."""
+    opened = os.open(path, flags)
+    if opened != fd:
+        os.dup2(opened, fd)
+        os.close(opened)
+    os.set_inheritable(fd, True)
 
 
 def flush() -> None:

@@ -9,11 +9,17 @@ import os
 import selectors
 import signal
 import socket
-from typing import Any
+import time
+from typing import Any, Optional
 
 from yonder import wire
 from yonder.errors import MalformedFrame
-from yonder.worker import process
+from yonder.worker import process, surroundings
+
+# How long the end of a zygote may take: only a task that forks without end needs it.
+END_S = 5.0
+# How long the manager may take to end what a worker has left behind.
+SPARE_S = 60.0
 
 
 def main(argv: list[str]) -> int:
@@ -33,6 +39,7 @@ class Zygote:
         self.path = path
         self.stream = wire.Stream(sock)
         self.workers: dict[int, str] = {}
+        self.spared: dict[int, float] = {}
         # Python's own handler writes a byte here for every signal, which ends
         # a select without any code of ours running inside the handler.
         self.wake_read, self.wake_write = os.pipe()
@@ -41,6 +48,7 @@ class Zygote:
 
     def serve(self) -> None:
         """Fork and reap until the connection ends; then end every worker."""
+        process.adopt_orphans()
         signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -63,11 +71,13 @@ class Zygote:
             selector.register(self.stream.sock, selectors.EVENT_READ)
             selector.register(self.wake_read, selectors.EVENT_READ)
             while True:
-                for key, _ in selector.select():
+                for key, _ in selector.select(SPARE_S if self.spared else None):
                     if key.fd == self.wake_read:
                         self.reap()
                     elif not self.handle(self.stream.recv()):
                         return
+                if self.spared:
+                    self.kill_strangers()
 
     def handle(self, frame: Any) -> bool:
         """Act on a frame; False at the end of the stream."""
@@ -101,33 +111,66 @@ class Zygote:
         self.stream.sock.close()
 
     def reap(self) -> None:
-        """Collect every child that has ended, with what is left of its process group."""
+        """Collect every child that has ended, with all that it leaves behind."""
         with contextlib.suppress(BlockingIOError):
             os.read(self.wake_read, 4096)
-        while self.workers:
+        while True:
             # The dead child is looked at before it is collected: until then its
             # number cannot belong to a stranger, so the group can be signalled.
-            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            try:
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
             if found is None:
                 return
             kill_group(found.si_pid)
-            _, status = os.waitpid(found.si_pid, 0)
+            _, status, used = os.wait4(found.si_pid, 0)
+            code = os.waitstatus_to_exitcode(status)
             worker = self.workers.pop(found.si_pid, None)
+            until = self.spared.pop(found.si_pid, None)
+            if worker is not None and code == -signal.SIGTERM:
+                until = time.monotonic() + SPARE_S
+            self.kill_strangers(until)
             if worker is not None:
-                header = exited(worker, found.si_pid, os.waitstatus_to_exitcode(status))
+                header = exited(worker, found.si_pid, code, used.ru_maxrss)
                 self.stream.send(wire.Kind.EXITED, header)
+
+    def kill_strangers(self, spare: Optional[float] = None) -> None:
+        """Kill children that are no workers: a worker that has ended left them behind.
+
+        What those leave behind comes up in turn, when they are collected. What a
+        worker leaves that was told to end is left to the manager, which gives it time
+        to end by itself, until ``spare``.
+        """
+        for pid in surroundings.children():
+            if pid in self.workers:
+                continue
+            if spare is not None:
+                self.spared.setdefault(pid, spare)
+            elif self.spared.get(pid, 0) <= time.monotonic():
+                kill_group(pid)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def end_all(self) -> None:
         """Kill every worker with its group."""
-        for pid in self.workers:
-            kill_group(pid)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)  # it may not have a group of its own yet
+        self.workers, self.spared = {}, {}  # strangers from now on, all of them
+        deadline = time.monotonic() + END_S
+        with contextlib.suppress(ChildProcessError):
+            while time.monotonic() < deadline:
+                self.kill_strangers()
+                os.waitpid(-1, 0)
 
 
-def exited(worker: str, pid: int, code: int) -> dict[str, Any]:
-    """An Exited header. Python shows a signal as a negative exit code."""
-    return {"worker": worker, "pid": pid, "code": max(code, -1), "signal": max(-code, 0)}
+def exited(worker: str, pid: int, code: int, memory: int = 0) -> dict[str, Any]:
+    """An Exited header. Python shows a signal as a negative exit code; memory is in KiB."""
+    return {
+        "worker": worker,
+        "pid": pid,
+        "code": max(code, -1),
+        "signal": max(-code, 0),
+        "memory_kib": memory,
+    }
 
 
 def kill_group(pid: int) -> None:

@@ -247,8 +247,9 @@ func TestTheKernelsOutOfMemoryKillerIsNamed(t *testing.T) {
 	t.Parallel()
 	tasks := memoryGroup(t)
 	a := oneSlot(t, nil)
-	lost := a.run("exhaust_group", tasks, 512).lost
-	require.NotNil(t, lost)
+	o := a.run("exhaust_group", tasks, 512)
+	lost := o.lost
+	require.NotNil(t, lost, "%+v", o)
 	require.Equal(t, yonder.CodeWorkerFailed, lost.Code)
 	require.Contains(t, lost.Message, "SIGKILL")
 	require.Contains(t, lost.Message, "MiB of memory; out of memory: the kernel's out-of-memory killer")

@@ -339,7 +339,7 @@ def exhaust_group(tasks, mebibytes):
         file.write(str(os.getpid()))
     hoard = []
     for _ in range(mebibytes):
-        hoard.append(bytearray(1 << 20))
+        hoard.append(b"x" * (1 << 20))
     return len(hoard)
 
 

@@ -99,7 +99,7 @@ var Codes = []CodeInfo{
 	{CodeSessionFenced, 409, exitConflict, "SessionFenced", "Another agent has taken over this endpoint; this one must stop."},
 	{CodeUnavailable, 503, exitUnreachable, "Unavailable", "The service cannot be reached or is starting or stopping; retry."},
 	{CodeTimeout, 504, exitUnreachable, "Timeout", "The answer did not come within the time allowed."},
-	{CodeStorageFull, 507, exitLocal, "StorageFull", "The disk or the database is full; nothing accepted earlier is lost."},
+	{CodeStorageFull, 507, exitLocal, "StorageFull", "The disk or the database is full or read-only; nothing accepted earlier is lost."},
 	{CodeStorageCorrupt, 500, exitLocal, "StorageCorrupt", "A state file is damaged; the message names it and the way to repair it."},
 	{CodePortInUse, 503, exitLocal, "PortInUse", "Another program listens on the address; choose another one."},
 	{CodeInsecureListen, 400, exitUsage, "InsecureListen", "Listening beyond this machine needs TLS."},

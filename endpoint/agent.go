@@ -22,6 +22,7 @@ import (
 	"github.com/yonder-run/yonder/endpoint/provider"
 	"github.com/yonder-run/yonder/endpoint/provider/local"
 	"github.com/yonder-run/yonder/endpoint/scaler"
+	"github.com/yonder-run/yonder/internal/osfs"
 	"github.com/yonder-run/yonder/internal/startstop"
 	"github.com/yonder-run/yonder/wire"
 )
@@ -95,6 +96,9 @@ func (a *Agent) Start(ctx context.Context) error { return a.Base.Start(ctx, a.ru
 
 func (a *Agent) run(ctx context.Context, ready func()) error {
 	p, err := a.assemble()
+	if why, refused := osfs.Refused(err); refused {
+		return yonder.Errorf(yonder.CodeStorageFull, "the state directory %s cannot be used: %s (%w)", a.cfg.StateDir, why, err)
+	}
 	if err != nil {
 		return err
 	}

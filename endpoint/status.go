@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -111,11 +112,14 @@ func (a *Agent) publishing(ctx context.Context, p *parts) error {
 	defer os.Remove(path)
 	tick := time.NewTicker(a.opts.StatusEvery)
 	defer tick.Stop()
+	failed := false
 	for {
 		p.desk.obeyReset()
-		if err := a.publish(path, p); err != nil {
-			return err
+		err := a.publish(path, p)
+		if err != nil && !failed { // a full disk is no reason to end
+			a.opts.Logger.Warn("the status file cannot be written", slog.Any("error", err))
 		}
+		failed = err != nil
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)

@@ -11,9 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/osfs"
 	"github.com/yonder-run/yonder/wire"
 )
 
@@ -93,7 +93,7 @@ func (s *Spool) part(span wire.Span, offset int64) (*part, error) {
 		}
 		file, err := os.OpenFile(s.path(span)+unfinished, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 		if err != nil {
-			return nil, fmt.Errorf("keeping a result: %w", err)
+			return nil, keeping(err)
 		}
 		p = &part{file: file, sum: sha256.New()}
 		s.open[span] = p
@@ -106,14 +106,18 @@ func (s *Spool) part(span wire.Span, offset int64) (*part, error) {
 
 func (p *part) write(data []byte) error {
 	if _, err := p.file.Write(data); err != nil {
-		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-			return yonder.Errorf(yonder.CodeStorageFull, "keeping a result: %w: free some space", err)
-		}
-		return fmt.Errorf("keeping a result: %w", err)
+		return keeping(err)
 	}
 	p.sum.Write(data)
 	p.size += int64(len(data))
 	return nil
+}
+
+func keeping(err error) error {
+	if why, refused := osfs.Refused(err); refused {
+		return yonder.Errorf(yonder.CodeStorageFull, "keeping a result: %s (%w)", why, err)
+	}
+	return fmt.Errorf("keeping a result: %w", err)
 }
 
 // give takes back what has come of a result.

@@ -17,7 +17,6 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"syscall"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/internal/osfs"
@@ -167,9 +166,8 @@ func (j *Journal) write(data []byte, records int) error {
 }
 
 func (j *Journal) failure(doing string, err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return yonder.Errorf(yonder.CodeStorageFull, "%s journal %s: %w: free some space; nothing accepted is lost",
-			doing, j.name, err)
+	if why, refused := osfs.Refused(err); refused {
+		return yonder.Errorf(yonder.CodeStorageFull, "%s journal %s: %s; nothing accepted is lost (%w)", doing, j.name, why, err)
 	}
 	return fmt.Errorf("%s journal %s: %w", doing, j.name, err)
 }

@@ -4,14 +4,13 @@ import (
 	"container/list"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/osfs"
 	"github.com/yonder-run/yonder/wire"
 )
 
@@ -194,8 +193,8 @@ func (b *Blobs) trim() {
 }
 
 func storing(err error) error {
-	if errors.Is(err, syscall.ENOSPC) {
-		return yonder.Errorf(yonder.CodeStorageFull, "the node has no room for a payload: %w", err)
+	if why, refused := osfs.Refused(err); refused {
+		return yonder.Errorf(yonder.CodeStorageFull, "the node cannot keep a payload: %s (%w)", why, err)
 	}
 	return fmt.Errorf("keeping a payload: %w", err)
 }

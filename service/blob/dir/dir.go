@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/osfs"
 	"github.com/yonder-run/yonder/service/blob"
 	"github.com/yonder-run/yonder/wire"
 )
@@ -194,8 +195,8 @@ func (d *Dir) Delete(_ context.Context, b wire.Blob) error {
 
 // full gives the code to what a full disk causes.
 func full(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return yonder.Errorf(yonder.CodeStorageFull, "the service's disk is full; nothing of this body was kept: %w", err)
+	if why, refused := osfs.Refused(err); refused {
+		return yonder.Errorf(yonder.CodeStorageFull, "at the service %s; nothing of this body was kept (%w)", why, err)
 	}
 	return err
 }

@@ -19,6 +19,10 @@ func (e *engine) explain(err error) error {
 	case lib.SQLITE_FULL:
 		return yonder.Errorf(yonder.CodeStorageFull,
 			"no space left for the database %s: free some on that disk; nothing accepted is lost (%w)", e.path, err)
+	case lib.SQLITE_READONLY:
+		return yonder.Errorf(yonder.CodeStorageFull,
+			"the database %s cannot be written: the disk is read-only, or the file belongs to another user; nothing accepted is lost (%w)",
+			e.path, err)
 	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
 		return yonder.Errorf(yonder.CodeStorageCorrupt,
 			"the database %s is damaged: stop the service, keep a copy of the file, and restore a backup, "+

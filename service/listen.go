@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/lobby"
 	"github.com/yonder-run/yonder/internal/startstop"
 )
 
@@ -54,6 +55,7 @@ func (w *web) run(ctx context.Context, ready func()) error {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		WriteTimeout:      writeTimeout,
+		ConnState:         w.config.lobby(),
 		ErrorLog:          slog.NewLogLogger(w.log.Handler(), slog.LevelDebug),
 		// Requests outlive the order to stop: they get time to finish.
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
@@ -75,6 +77,22 @@ func (w *web) run(ctx context.Context, ready func()) error {
 	}
 	<-stopped
 	return context.Cause(ctx)
+}
+
+// silentShare is the part of all connections that may be of clients who have
+// said nothing yet: strangers must not keep others out by saying nothing.
+const silentShare = 4
+
+// lobby bounds connections before their first request.
+func (c *Config) lobby() func(net.Conn, http.ConnState) {
+	silent := &lobby.Lobby{Limit: max(c.Connections/silentShare, 1)}
+	return func(conn net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			silent.Enter(conn)
+		} else {
+			silent.Leave(conn)
+		}
+	}
 }
 
 // listener opens the port, within the bound of connections and with TLS.

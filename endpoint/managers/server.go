@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/lobby"
 	"github.com/yonder-run/yonder/internal/startstop"
 	"github.com/yonder-run/yonder/wire"
 )
@@ -68,8 +69,13 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// handshakes bounds how many connections may be before their hello at once.
-const handshakes = 32
+const (
+	// handshakes bounds how many connections may be before their hello at once.
+	handshakes = 256
+	// acceptAgain is the pause after a connection could not be taken, most
+	// likely for want of descriptors.
+	acceptAgain = 100 * time.Millisecond
+)
 
 // Server listens for managers.
 type Server struct {
@@ -125,7 +131,7 @@ func (s *Server) accept(ctx context.Context, listener net.Listener) error {
 	var serving sync.WaitGroup
 	defer serving.Wait()
 	defer listener.Close()
-	early := make(chan struct{}, handshakes)
+	early := &lobby.Lobby{Limit: handshakes}
 	for {
 		raw, err := listener.Accept()
 		if err != nil {
@@ -136,15 +142,14 @@ func (s *Server) accept(ctx context.Context, listener net.Listener) error {
 				return fmt.Errorf("listening for managers: %w", err)
 			}
 			s.cfg.Logger.Warn("could not take a manager's connection", slog.Any("error", err))
+			select {
+			case <-ctx.Done():
+			case <-time.After(acceptAgain):
+			}
 			continue
 		}
-		select {
-		case early <- struct{}{}:
-		default:
-			raw.Close() // too many strangers at once; a manager tries again
-			continue
-		}
-		serving.Go(func() { s.serve(ctx, raw, func() { <-early }) })
+		early.Enter(raw)
+		serving.Go(func() { s.serve(ctx, raw, func() { early.Leave(raw) }) })
 	}
 }
 

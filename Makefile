@@ -60,6 +60,10 @@ test-all: ## the same, with the slow tests against real schedulers and container
 chaos: ## kill, cut off and fill up everything under load; CHAOS="--seed 7 --store sqlite"
 	tools/chaos $(CHAOS)
 
+.PHONY: fuzz
+fuzz: ## run every fuzz target for 30 s
+	tools/fuzz
+
 .PHONY: lint
 lint: ## check style, types and imports of Go and Python
 	tools/lint

@@ -381,3 +381,50 @@ func TestAJournalThatCannotBeBegun(t *testing.T) {
 	require.Equal(t, yonder.CodeStorageFull, yonder.CodeOf(err))
 	require.Nil(t, j)
 }
+
+// Whatever a disk has made of a journal, it is opened, or refused by name, and
+// what was opened opens again with the same contents.
+func FuzzOpen(f *testing.F) {
+	payload := func(text string) []byte { made := frame(text); return made.Bytes() }
+	whole := appendRecord(nil, record{opHeader, 1, Header{ID: yonder.NewID(), Hostname: "host"}.encode()})
+	whole = appendRecord(whole, record{opAppend, 2, payload("a")})
+	whole = appendRecord(whole, record{opAppend, 3, payload("b")})
+	whole = appendRecord(whole, record{opDrop, 4, encodeIDs([]uint64{2})})
+	f.Add(whole)
+	f.Add(whole[:len(whole)-5])
+	f.Add(append(bytes.Clone(whole), "garbage at the end"...))
+	f.Add(append(bytes.Clone(whole), make([]byte, 100)...))
+	for _, at := range []int{0, 4, 9, 40, len(whole) / 2, len(whole) - 1} {
+		flipped := bytes.Clone(whole)
+		flipped[at] ^= 0x10
+		f.Add(flipped)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(fileName(dir, 1), data, 0o600))
+		opts := Options{Logger: slog.New(slog.DiscardHandler)}
+		j, err := Open(dir, opts)
+		if err != nil {
+			require.Equal(t, yonder.CodeStorageCorrupt, yonder.CodeOf(err), "%v", err)
+			require.ErrorContains(t, err, "journal-00000001 is damaged at offset")
+			return
+		}
+		count := func(j *Journal) (n int, err error) {
+			return n, j.Replay(func(uint64, wire.Frame) error { n++; return nil })
+		}
+		first, damaged := count(j)
+		_, err = j.Append(frame("more"))
+		require.NoError(t, err)
+		require.NoError(t, j.Close())
+		if damaged != nil { // a record that is whole and holds no frame
+			require.Equal(t, yonder.CodeStorageCorrupt, yonder.CodeOf(damaged))
+			return
+		}
+		again, err := Open(dir, opts)
+		require.NoError(t, err)
+		defer again.Close()
+		second, err := count(again)
+		require.NoError(t, err)
+		require.Equal(t, first+1, second)
+	})
+}

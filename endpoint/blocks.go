@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/yonder-run/yonder"
@@ -259,22 +256,6 @@ func (p *provision) fail(b *block, reason string) {
 	p.blocks.starts.Fail(f.Last, reason)
 	p.log.Warn("a block ended before a manager connected", slog.String("block", b.ID), slog.String("reason", reason))
 	p.move(b, yonder.EventFail)
-}
-
-// lastWords are the end of what a block's command wrote.
-func (p *provision) lastWords(id string) string {
-	const words = 300
-	name := p.blockLog(id)
-	data, err := os.ReadFile(name)
-	if err != nil || len(data) == 0 {
-		return "it wrote nothing to " + name
-	}
-	text := strings.TrimSpace(strings.ToValidUTF8(string(data), "?"))
-	return "its log " + name + " ends with: " + text[max(0, len(text)-words):]
-}
-
-func (d *desk) blockLog(id string) string {
-	return filepath.Join(d.cfg.StateDir, "blocks", id+".log")
 }
 
 // decide asks the scaler and does what it says. Its error ends the agent.

@@ -10,14 +10,14 @@ import (
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/endpoint"
-	"github.com/yonder-run/yonder/internal/smalldisk"
+	"github.com/yonder-run/yonder/internal/smalldisktest"
 )
 
 // An agent whose disk is full accepts nothing more, says so, loses nothing of
 // what it has accepted, and goes on when there is room again.
 func TestAnAgentOutlivesAFullDisk(t *testing.T) {
 	t.Parallel()
-	disk := smalldisk.New(t, 8<<20)
+	disk := smalldisktest.New(t, 8<<20)
 	const tasks = 40
 	b := newBrain(t, tasks)
 	s := newSite(t, b)
@@ -52,7 +52,7 @@ func TestAnAgentOutlivesAFullDisk(t *testing.T) {
 
 func TestAnAgentOnAReadOnlyDiskSaysSo(t *testing.T) {
 	t.Parallel()
-	disk := smalldisk.New(t, 8<<20)
+	disk := smalldisktest.New(t, 8<<20)
 	b := newBrain(t, 1)
 	s := newSite(t, b)
 	s.cfg.StateDir = filepath.Join(disk.Dir, "state")

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/smalldisktest"
 	"github.com/yonder-run/yonder/manager"
 	"github.com/yonder-run/yonder/manager/workertest"
 	"github.com/yonder-run/yonder/wire"
@@ -268,25 +269,9 @@ func TestAGigabyteOfOutputIsCut(t *testing.T) {
 	require.EqualValues(t, 3, a.run("add", 1, 2).value(t))
 }
 
-// smallDisk mounts a file system of a few megabytes.
-func smallDisk(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "y") //nolint:usetesting // short, for sockets
-	require.NoError(t, err)
-	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=16m,mode=0700"); err != nil {
-		_ = os.Remove(dir)
-		t.Skip("needs root to mount a small disk")
-	}
-	t.Cleanup(func() {
-		_ = syscall.Unmount(dir, syscall.MNT_DETACH)
-		_ = os.Remove(dir)
-	})
-	return dir
-}
-
 func TestATaskThatFillsTheDiskFailsAlone(t *testing.T) {
 	t.Parallel()
-	disk := smallDisk(t)
+	disk := smalldisktest.New(t, 16<<20).Dir
 	a := oneSlot(t, func(c *manager.Config) { c.Dir = disk })
 	file := filepath.Join(disk, "full")
 	full := a.run("fill", file)

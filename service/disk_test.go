@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yonder-run/yonder"
-	"github.com/yonder-run/yonder/internal/smalldisk"
+	"github.com/yonder-run/yonder/internal/smalldisktest"
 	"github.com/yonder-run/yonder/service"
 	"github.com/yonder-run/yonder/service/servicetest"
 	"github.com/yonder-run/yonder/wire"
@@ -19,7 +19,7 @@ import (
 // what it has accepted, still answers readers, and goes on when there is room.
 func TestAServiceOutlivesAFullDisk(t *testing.T) {
 	t.Parallel()
-	disk := smalldisk.New(t, 32<<20)
+	disk := smalldisktest.New(t, 32<<20)
 	s := servicetest.Start(t, func(c *service.Config) { c.StateDir = filepath.Join(disk.Dir, "state") })
 	f, e := s.Function(t, s.Admin, "f"), s.Endpoint(t, s.Admin, "e")
 	var accepted []wire.Bundle

@@ -19,7 +19,7 @@ func FuzzWhatManagersSay(f *testing.F) {
 		f.Add(all[0], all[1], all[2])
 	}
 	add(wire.ManagerHello{Holds: []wire.Holding{{Span: span(2, 4), State: "started"}}},
-		wire.Done{Results: []wire.Entry{entry(0, 1)}, Lost: []wire.Loss{{Span: span(1, 3)}}, Cancelled: []wire.Span{span(8, 9)}},
+		wire.Done{Results: []wire.Entry{entry(0, 1)}, Lost: []wire.Loss{{Span: span(1, 3)}}, Cancelled: []wire.Stopped{{Span: span(8, 9)}}},
 		wire.Spans{Spans: []wire.Span{span(4, 6)}})
 	add(wire.ManagerHello{Holds: []wire.Holding{{Span: span(9, -4)}}},
 		wire.Done{Results: []wire.Entry{entry(5, 1<<40), entry(-7, 3)}, Lost: []wire.Loss{{Span: span(7, 2), Started: true}}},

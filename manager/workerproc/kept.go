@@ -2,7 +2,9 @@ package workerproc
 
 import (
 	"encoding/binary"
+	"log/slog"
 	"math"
+	"os"
 
 	"github.com/yonder-run/yonder/wire"
 )
@@ -57,4 +59,33 @@ func moment(data []byte) int64 {
 		return 0
 	}
 	return int64(seconds * 1e6)
+}
+
+// salvage reports what the worker had finished and kept for its next report.
+func (w *worker) salvage() {
+	w.mu.Lock()
+	run, next := w.given, w.next
+	w.mu.Unlock()
+	info, err := os.Lstat(w.fork.Kept)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > keptBytes {
+		return
+	}
+	file, err := os.ReadFile(w.fork.Kept)
+	if err != nil {
+		w.log().Warn("what a worker had finished cannot be read", slog.Any("error", err))
+		return
+	}
+	entries, columns := salvage(file, run.Run, next, run.Hi)
+	if len(entries) > 0 {
+		w.zygote.host.sink.Ran(w.id, Report{Ran: wire.Ran{Run: run.Run, Entries: entries}, Columns: columns})
+	}
+}
+
+// reported notes how far a run has come.
+func (w *worker) reported(ran wire.Ran) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(ran.Entries); n > 0 && ran.Run == w.given.Run {
+		w.next = ran.Entries[n-1].Hi
+	}
 }

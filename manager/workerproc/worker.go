@@ -203,26 +203,6 @@ func (w *worker) finish() {
 	}
 }
 
-// salvage reports what the worker had finished and kept for its next report.
-func (w *worker) salvage() {
-	w.mu.Lock()
-	run, next := w.given, w.next
-	w.mu.Unlock()
-	info, err := os.Lstat(w.fork.Kept)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > keptBytes {
-		return
-	}
-	file, err := os.ReadFile(w.fork.Kept)
-	if err != nil {
-		w.log().Warn("what a worker had finished cannot be read", slog.Any("error", err))
-		return
-	}
-	entries, columns := salvage(file, run.Run, next, run.Hi)
-	if len(entries) > 0 {
-		w.zygote.host.sink.Ran(w.id, Report{Ran: wire.Ran{Run: run.Run, Entries: entries}, Columns: columns})
-	}
-}
-
 // serve is the worker's side of its connection, from its hello to its end.
 func (w *worker) serve(conn net.Conn, pid int) {
 	if !w.attach(conn, pid) {
@@ -314,15 +294,6 @@ func (w *worker) yielded(frame wire.Frame) error {
 	}
 	w.zygote.host.cfg.Live.Yielded(w.id, yield, frame.Columns)
 	return nil
-}
-
-// reported notes how far a run has come.
-func (w *worker) reported(ran wire.Ran) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if n := len(ran.Entries); n > 0 && ran.Run == w.given.Run {
-		w.next = ran.Entries[n-1].Hi
-	}
 }
 
 // give queues a run. The queue has room, because a worker has one run at a time.

@@ -81,7 +81,11 @@ var tasks = map[string]explain.Facts{
 	"queued-behind-others": facts(yonder.RangeQueued, func(f *explain.Facts) { f.Ahead = store.Ahead{Own: 3, Others: 12} }),
 	"queued-behind-many":   facts(yonder.RangeQueued, func(f *explain.Facts) { f.Ahead = store.Ahead{Own: 3, Others: 9997, More: true} }),
 	"queued-next":          facts(yonder.RangeQueued, nil),
-	"queued-credit-full":   facts(yonder.RangeQueued, func(f *explain.Facts) { f.Endpoint.Outstanding = 1000 }),
+	"queued-resting": facts(yonder.RangeQueued, func(f *explain.Facts) {
+		until := now.Add(time.Minute)
+		f.Task.Attempt, f.Task.NotBefore = 2, &until
+	}),
+	"queued-credit-full": facts(yonder.RangeQueued, func(f *explain.Facts) { f.Endpoint.Outstanding = 1000 }),
 	"queued-agent-full": facts(yonder.RangeQueued, func(f *explain.Facts) {
 		f.Endpoint.Capacity = wire.Capacity{}
 		f.Endpoint.Status.Trouble = "the disk of the journal is full"

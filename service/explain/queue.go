@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/service/store"
@@ -58,6 +59,13 @@ func (m *maker) queue(f Facts) {
 	ahead, e := f.Ahead, f.Endpoint
 	d := data{"own": ahead.Own, "others": ahead.Others, "more": ahead.More, "capacity_tasks": e.Capacity.Tasks, "outstanding": e.Outstanding}
 	first := before(ahead)
+	if rest := f.Task.NotBefore; rest != nil {
+		d["not_before"] = rest
+		m.addf(StepQueue, wire.StepWaiting, &f.Since, nil, d, "queued; rests until %s after an attempt that was lost", rest.Format(time.RFC3339))
+		m.concludef("wait, or submit it anew with a shorter retry backoff",
+			"it rests after a lost attempt, as its retry policy says, and attempt %d may begin at %s", f.Task.Attempt, rest.Format(time.RFC3339))
+		return
+	}
 	m.addf(StepQueue, wire.StepWaiting, &f.Since, nil, d, "queued; %s", first)
 	trouble := ""
 	if e.Status != nil {

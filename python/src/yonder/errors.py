@@ -1,7 +1,6 @@
 """What can go wrong, one class per code of the service.
 
-Codes are for programs and never change; messages are for people and say what
-to do next. The table is the one of ``docs/errors.md``.
+Codes are for programs, messages for people; the table is that of ``docs/errors.md``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-// Package smalldisk gives tests a disk that they can fill, and one that they
+// Package smalldisktest gives tests a disk that they can fill, and one that they
 // can make read-only, without disturbing anybody else.
-package smalldisk
+package smalldisktest
 
 import "testing"
 

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package smalldisk
+package smalldisktest
 
 import "testing"
 

@@ -44,10 +44,18 @@ func (f *failure) GetHeaders() http.Header {
 	switch f.GetStatus() {
 	case http.StatusUnauthorized:
 		return http.Header{"Www-Authenticate": {"Bearer"}}
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return http.Header{"Retry-After": {strconv.Itoa(max(int(f.retry/time.Second), 1))}}
+	case http.StatusTooManyRequests:
+		return f.later(http.Header{})
+	case http.StatusServiceUnavailable:
+		// The next try makes a connection, which may lead to another replica.
+		return f.later(http.Header{"Connection": {"close"}})
 	}
 	return nil
+}
+
+func (f *failure) later(h http.Header) http.Header {
+	h.Set("Retry-After", strconv.Itoa(max(int(f.retry/time.Second), 1)))
+	return h
 }
 
 // failureOf is what the client learns of err, which is logged if it is a

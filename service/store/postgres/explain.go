@@ -23,8 +23,9 @@ const (
 )
 
 // unavailable are classes and codes of a server that is away or overloaded:
-// connections, too many of them, shutdown.
-var unavailable = []string{"08", "53300", "57P01", "57P02", "57P03"}
+// connections, too many of them, shutdown; and of one that had given up a
+// transaction of ours after silence.
+var unavailable = []string{"08", "25P03", "53300", "57P01", "57P02", "57P03"}
 
 func isConflict(err error) bool {
 	var fault *pgconn.PgError

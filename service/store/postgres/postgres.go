@@ -43,6 +43,7 @@ type Options struct {
 }
 
 type engine struct {
+	answer time.Duration
 	db     *sql.DB
 	server string // for messages, without password
 }
@@ -69,7 +70,7 @@ func connect(opts Options) (*engine, error) {
 		// The error hides a password by itself.
 		return nil, yonder.Errorf(yonder.CodeInvalidConfig, "the PostgreSQL address is malformed: %w", err)
 	}
-	e := &engine{db: stdlib.OpenDB(*config), server: fmt.Sprintf("%s:%d/%s", config.Host, config.Port, config.Database)}
+	e := &engine{answer: answerTime, db: stdlib.OpenDB(*config, stdlib.OptionAfterConnect(limitSilence)), server: fmt.Sprintf("%s:%d/%s", config.Host, config.Port, config.Database)}
 	conns := opts.MaxConns
 	if conns <= 0 {
 		conns = defaultConns
@@ -77,6 +78,25 @@ func connect(opts Options) (*engine, error) {
 	e.db.SetMaxOpenConns(conns)
 	e.db.SetMaxIdleConns(conns)
 	return e, nil
+}
+
+// silence is how long the server lets a transaction wait for its replica's next
+// word. A replica that hangs, or whose way to the server is cut, would hold the
+// rows that it has locked, and all other replicas up, for as long as that takes.
+const silence = 5 * time.Second
+
+// answerTime is how long an operation may take in all. A server that cannot be
+// reached any more often does not say so; who asks is told, and may turn to
+// another replica. Agents do not wait for longer either.
+const answerTime = 10 * time.Second
+
+// limitSilence is not a parameter of the connection, which poolers refuse.
+func limitSilence(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, fmt.Sprintf("SET idle_in_transaction_session_timeout = %d", silence.Milliseconds()))
+	if err != nil {
+		return fmt.Errorf("limiting how long a transaction may be silent: %w", err)
+	}
+	return nil
 }
 
 func (e *engine) prepare(ctx context.Context, opts Options) error {
@@ -126,14 +146,19 @@ func (e *engine) Write(ctx context.Context, op sqldb.Op) error {
 }
 
 func (e *engine) once(ctx context.Context, op sqldb.Op) error {
+	ctx, cancel := context.WithTimeout(ctx, e.answer)
+	defer cancel()
 	conn, err := e.db.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("connecting: %w", err)
 	}
 	defer conn.Close()
-	// The caller's context may end statements, but not a commit on its way:
-	// nobody could say whether it counts.
-	tx, err := conn.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	// The caller may end statements, but not a commit on its way: nobody could
+	// say whether it counts. Only a server that says nothing ends that, and then
+	// the caller tries again, which every operation allows.
+	whole, end := context.WithTimeout(context.WithoutCancel(ctx), 2*e.answer)
+	defer end()
+	tx, err := conn.BeginTx(whole, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
@@ -161,11 +186,15 @@ func pause(ctx context.Context, try int) error {
 
 // Read runs op on any connection.
 func (e *engine) Read(ctx context.Context, op sqldb.Op) error {
+	ctx, cancel := context.WithTimeout(ctx, e.answer)
+	defer cancel()
 	return e.explain(op(ctx, gen.New(e.db)))
 }
 
 // Snapshot runs op in a reading transaction at REPEATABLE READ.
 func (e *engine) Snapshot(ctx context.Context, op sqldb.Op) error {
+	ctx, cancel := context.WithTimeout(ctx, e.answer)
+	defer cancel()
 	tx, err := e.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
 	if err != nil {
 		return e.explain(fmt.Errorf("beginning to read: %w", err))

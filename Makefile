@@ -85,6 +85,10 @@ docs: ## build the documentation site into dist/docs
 bench: build ## run all benchmarks
 	bench/run all
 
+.PHONY: soak
+soak: build ## ten million small tasks, and whether memory, descriptors and goroutines stay level
+	bench/run soak --seconds 3600 $(SOAK)
+
 .PHONY: clean
 clean: ## remove what was built, but keep downloaded tools
 	rm -rf bin dist

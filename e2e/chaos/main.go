@@ -78,6 +78,7 @@ type options struct {
 	Clients     int
 	Outstanding int
 	Patience    time.Duration
+	Only        string
 	Race        bool
 	Keep        bool
 }
@@ -94,6 +95,7 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.Clients, "clients", 4, "processes that submit")
 	flags.IntVar(&o.Outstanding, "outstanding", 4000, "most tasks without a result")
 	flags.DurationVar(&o.Patience, "patience", 2*time.Minute, "without any progress after the last fault, until what is left counts as stuck")
+	flags.StringVar(&o.Only, "only", "", "classes of parts, with commas between, that faults are drawn for (default all)")
 	flags.BoolVar(&o.Race, "race", false, "build the program with the race detector")
 	flags.BoolVar(&o.Keep, "keep", false, "keep logs and state after a good run too")
 	if err := flags.Parse(args); err != nil {

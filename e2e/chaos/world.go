@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,6 +65,10 @@ func (w *world) topology() Topology {
 	if w.Store == storePostgres {
 		t[Database], t[StoreRoute], t[ClusterRoute] = 1, w.replicas(), w.replicas()
 	}
+	if w.Only != "" {
+		only := strings.Split(w.Only, ",")
+		maps.DeleteFunc(t, func(class Class, _ int) bool { return !slices.Contains(only, string(class)) })
+	}
 	return t
 }
 
@@ -90,6 +96,9 @@ func (w *world) build(ctx context.Context) (err error) {
 		if w.database, err = pgtest.NewServer(); err != nil {
 			return err
 		}
+	}
+	if w.database != nil {
+		w.events("the database's socket is in %s", w.database.Dir())
 	}
 	for i := range w.replicas() {
 		if err := w.addService(ctx, i); err != nil {

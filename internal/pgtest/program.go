@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -78,5 +79,19 @@ func (s *Server) started(ctx context.Context) (at time.Time, err error) {
 	return at, err
 }
 
-// Close ends the server and removes its files.
-func (s *Server) Close() { s.server.leash.Close() }
+// Close ends the server and waits until its files are gone.
+func (s *Server) Close() {
+	s.server.leash.Close()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for over := time.After(patience); ; {
+		if _, err := os.Stat(s.server.dir); os.IsNotExist(err) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-over:
+			return
+		}
+	}
+}

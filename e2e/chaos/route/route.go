@@ -44,6 +44,7 @@ func Listen(ctx context.Context, targets ...string) (*Route, error) {
 		return nil, fmt.Errorf("opening a route: %w", err)
 	}
 	r := &Route{listener: listener, targets: targets, change: make(chan struct{}), conns: map[*net.TCPConn]bool{}}
+	r.next.Store(rand.Uint64N(uint64(len(targets)))) // or all routes would begin with the same target
 	r.serving.Go(r.accept)
 	return r, nil
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -177,4 +178,19 @@ func (p *Process) wait() {
 	case <-time.After(Patience):
 		p.t.Fatalf("%s did not end in %v:\n%s", p.name, Patience, p.Output())
 	}
+}
+
+// Pause stops the process as a machine that hangs would, until Resume.
+func (p *Process) Pause() { p.signal("STOP") }
+
+// Resume lets a process go on.
+func (p *Process) Resume() { p.signal("CONT") }
+
+// Interrupt is what Ctrl-C sends.
+func (p *Process) Interrupt() { p.signal("INT") }
+
+func (p *Process) signal(name string) {
+	p.t.Helper()
+	// Not Process.Signal, which has no names for these everywhere.
+	require.NoError(p.t, exec.Command("kill", "-"+name, strconv.Itoa(p.cmd.Process.Pid)).Run())
 }

@@ -30,6 +30,8 @@ def main() -> None:
             error = future.exception()
             outcome = type(error).__name__ if error else future.result()
             print("result", futures[future], outcome, future.attempt, flush=True)
+            if error:
+                print("error", futures[future], error, flush=True)
     print("done", flush=True)
 
 

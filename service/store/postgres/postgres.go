@@ -70,7 +70,10 @@ func connect(opts Options) (*engine, error) {
 		// The error hides a password by itself.
 		return nil, yonder.Errorf(yonder.CodeInvalidConfig, "the PostgreSQL address is malformed: %w", err)
 	}
-	e := &engine{answer: answerTime, db: stdlib.OpenDB(*config, stdlib.OptionAfterConnect(limitSilence)), server: fmt.Sprintf("%s:%d/%s", config.Host, config.Port, config.Database)}
+	e := &engine{
+		answer: answerTime, db: stdlib.OpenDB(*config, stdlib.OptionAfterConnect(limitSilence)),
+		server: fmt.Sprintf("%s:%d/%s", config.Host, config.Port, config.Database),
+	}
 	conns := opts.MaxConns
 	if conns <= 0 {
 		conns = defaultConns

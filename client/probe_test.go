@@ -17,9 +17,9 @@ import (
 
 func TestAProbeShowsTheWayAsFarAsItGoes(t *testing.T) {
 	t.Parallel()
-	date := time.Now()
+	var ahead time.Duration // of the server's clock
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Date", date.UTC().Format(http.TimeFormat))
+		w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
 		_, _ = w.Write([]byte(`{"version":"v1","wire_oldest":1,"wire_newest":1}`))
 	}))
 	t.Cleanup(server.Close)
@@ -42,11 +42,11 @@ func TestAProbeShowsTheWayAsFarAsItGoes(t *testing.T) {
 	require.Positive(t, p.Answered)
 	require.Zero(t, p.Skew)
 
-	date = time.Now().Add(-time.Minute)
+	ahead = -time.Minute
 	p, err = c.Probe(t.Context())
 	require.NoError(t, err)
 	require.InDelta(t, time.Minute, p.Skew, float64(3*time.Second))
-	date = time.Now().Add(time.Hour)
+	ahead = time.Hour
 	p, err = c.Probe(t.Context())
 	require.NoError(t, err)
 	require.InDelta(t, -time.Hour, p.Skew, float64(3*time.Second))

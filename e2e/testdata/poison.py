@@ -35,14 +35,18 @@ def slow(directory: str) -> None:
 
 def outcome(future) -> str:
     error = future.exception(60)
-    return f"{type(error).__name__}: {error}" if error else str(future.result())
+    if error is None:
+        return str(future.result())
+    return f"{type(error).__name__}: {error}".partition(" (task ")[0]
 
 
 def main() -> None:
     directory = sys.argv[1]
     began = lambda name: (pathlib.Path(directory) / name).read_text().count("began")  # noqa: E731
     with yonder.Executor("local", max_attempts=1) as executor:
-        print("once", outcome(executor.submit(deadly, directory, "once")), began("once"))
+        print(
+            "once", outcome(executor.submit(deadly, directory, "once")), began("once")
+        )
         list(executor.map(deadly_at, range(20)))  # its speed is known from now on
         calls = [executor.submit(deadly_at, i) for i in range(320, 340)]
         failed = [i for i, call in zip(range(320, 340), calls) if call.exception(60)]
@@ -57,7 +61,11 @@ def main() -> None:
     policy = yonder.Retry(max_attempts=3, backoff=0.3, factor=1)
     with yonder.Executor("local", retry=policy) as executor:
         begin = time.monotonic()
-        print("thrice", outcome(executor.submit(deadly, directory, "thrice")), began("thrice"))
+        print(
+            "thrice",
+            outcome(executor.submit(deadly, directory, "thrice")),
+            began("thrice"),
+        )
         print("rested", time.monotonic() - begin > 0.6)
     policy = yonder.Retry(max_attempts=2, on=["walltime_exceeded"])
     with yonder.Executor("local", retry=policy, walltime=0.5) as executor:

@@ -29,7 +29,7 @@ func FuzzWhatManagersSay(f *testing.F) {
 		var done wire.Done
 		var begun wire.Spans
 		if json.Unmarshal(helloJSON, &hello) != nil || json.Unmarshal(doneJSON, &done) != nil || json.Unmarshal(begunJSON, &begun) != nil {
-			t.Skip()
+			return
 		}
 		ours(&hello, &done, &begun)
 		l := New()

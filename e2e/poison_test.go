@@ -29,8 +29,8 @@ func TestWhatKillsItsWorkerIsNotTriedForEver(t *testing.T) {
 		"map 333 WorkerFailed True\n",
 		", attempt 3, endpoint local) 3\n",
 		"rested True\n",
-		"slow WalltimeExceeded: the task ran longer than its walltime of 500ms and was stopped (attempt 2 of 2) (task ",
-		"after 2\n",
+		"slow WalltimeExceeded: the task ran longer than its walltime of 3s and was stopped (attempt 2 of 2) (task ",
+		"\nafter 2",
 	} {
 		require.Contains(t, out, line)
 	}

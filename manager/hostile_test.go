@@ -249,6 +249,12 @@ func TestTheKernelsOutOfMemoryKillerIsNamed(t *testing.T) {
 	tasks := memoryGroup(t)
 	a := oneSlot(t, nil)
 	o := a.run("exhaust_group", tasks, 512)
+	for range 3 { // on a busy machine the group's limit does not always bite at once
+		if o.lost != nil {
+			break
+		}
+		o = a.run("exhaust_group", tasks, 512)
+	}
 	lost := o.lost
 	require.NotNil(t, lost, "%+v", o)
 	require.Equal(t, yonder.CodeWorkerFailed, lost.Code)

@@ -42,7 +42,7 @@ def outcome(future) -> str:
 
 def main() -> None:
     directory = sys.argv[1]
-    began = lambda name: (pathlib.Path(directory) / name).read_text().count("began")  # noqa: E731
+    began = lambda name: (pathlib.Path(directory) / name).read_text().count("began")
     with yonder.Executor("local", max_attempts=1) as executor:
         print(
             "once", outcome(executor.submit(deadly, directory, "once")), began("once")
@@ -56,7 +56,7 @@ def main() -> None:
         try:
             for value in values:
                 good += value > 0
-        except Exception as error:
+        except yonder.TaskFailed as error:
             print("map", good, type(error).__name__, "SIGSEGV" in str(error))
     policy = yonder.Retry(max_attempts=3, backoff=0.3, factor=1)
     with yonder.Executor("local", retry=policy) as executor:
@@ -68,7 +68,7 @@ def main() -> None:
         )
         print("rested", time.monotonic() - begin > 0.6)
     policy = yonder.Retry(max_attempts=2, on=["walltime_exceeded"])
-    with yonder.Executor("local", retry=policy, walltime=0.5) as executor:
+    with yonder.Executor("local", retry=policy, walltime=3) as executor:
         print("slow", outcome(executor.submit(slow, directory)), began("slow"))
     print("after", yonder.Client().run(deadly_at, 1, endpoint="local").result(60))
 

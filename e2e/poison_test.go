@@ -24,12 +24,12 @@ func TestWhatKillsItsWorkerIsNotTriedForEver(t *testing.T) {
 	out := p.Output()
 	for _, line := range []string{
 		"once WorkerFailed: the worker process ended itself with exit code 3",
-		"(attempt 1 of 1) (task ",
+		"(attempt 1 of 1) 1\n",
 		"singles [333]\n",
 		"map 333 WorkerFailed True\n",
-		", attempt 3, endpoint local) 3\n",
+		"(attempt 3 of 3) 3\n",
 		"rested True\n",
-		"slow WalltimeExceeded: the task ran longer than its walltime of 3s and was stopped (attempt 2 of 2) (task ",
+		"slow WalltimeExceeded: the task ran longer than its walltime of 3s and was stopped (attempt 2 of 2) 2\n",
 		"\nafter 2",
 	} {
 		require.Contains(t, out, line)

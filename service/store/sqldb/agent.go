@@ -120,6 +120,9 @@ func (t *turn) report(ctx context.Context, endpoint yonder.ID, r wire.Report, co
 	}
 	for _, loss := range r.Lost {
 		code, message := cmp.Or(loss.Code, yonder.CodeTaskLost), cmp.Or(loss.Message, "the task was lost")
+		if code == yonder.CodeUnavailable { // its manager or agent was stopped: to the task's owner that is a loss
+			code = yonder.CodeTaskLost
+		}
 		err := t.each(ctx, endpoint, []wire.Span{loss.Span}, func(b *bundle, span wire.Span) {
 			t.over(b, b.lease.Lose(r.Epoch, span, loss.Started, code), cause{code: code, message: message, place: loss.Where})
 		})

@@ -228,17 +228,19 @@ func TestALimitOfMemoryIsAMemoryError(t *testing.T) {
 // memoryGroup makes a control group that holds little.
 func memoryGroup(t *testing.T) (tasks string) {
 	t.Helper()
-	for root, limit := range map[string]string{
-		"/sys/fs/cgroup/memory": "memory.limit_in_bytes", "/sys/fs/cgroup": "memory.max",
-	} {
+	for _, limit := range []string{"/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory.max"} {
+		root, name := filepath.Split(limit)
 		dir, err := os.MkdirTemp(root, "yonder-test-") //nolint:usetesting // where groups are
 		if err != nil {
 			continue
 		}
 		t.Cleanup(func() { _ = os.Remove(dir) })
-		if os.WriteFile(filepath.Join(dir, limit), []byte("134217728"), 0o600) == nil {
-			return filepath.Join(dir, "cgroup.procs")
+		file := filepath.Join(dir, name)
+		if _, err := os.Stat(file); err != nil {
+			continue // a directory like any other
 		}
+		require.NoError(t, os.WriteFile(file, []byte("134217728"), 0o600))
+		return filepath.Join(dir, "cgroup.procs")
 	}
 	t.Skip("needs root and control groups")
 	return ""
@@ -249,12 +251,6 @@ func TestTheKernelsOutOfMemoryKillerIsNamed(t *testing.T) {
 	tasks := memoryGroup(t)
 	a := oneSlot(t, nil)
 	o := a.run("exhaust_group", tasks, 512)
-	for range 3 { // on a busy machine the group's limit does not always bite at once
-		if o.lost != nil {
-			break
-		}
-		o = a.run("exhaust_group", tasks, 512)
-	}
 	lost := o.lost
 	require.NotNil(t, lost, "%+v", o)
 	require.Equal(t, yonder.CodeWorkerFailed, lost.Code)
@@ -263,10 +259,14 @@ func TestTheKernelsOutOfMemoryKillerIsNamed(t *testing.T) {
 	require.EqualValues(t, 3, a.run("add", 1, 2).value(t))
 }
 
-func TestAGigabyteOfOutputIsCut(t *testing.T) {
+func TestEndlessOutputIsCut(t *testing.T) {
 	t.Parallel()
 	a := oneSlot(t, nil)
-	o := a.run("flood", 1024)
+	mebibytes := 256 // a gigabyte takes its time on a busy machine
+	if os.Getenv("YONDER_TEST_ALL") != "" {
+		mebibytes = 1024
+	}
+	o := a.run("flood", mebibytes)
 	require.Equal(t, wire.OutcomeOK, o.Outcome)
 	require.Contains(t, o.Stdout, "bytes left out")
 	require.True(t, strings.HasPrefix(o.Stdout, "first\n"))

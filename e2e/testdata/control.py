@@ -42,9 +42,7 @@ def family(path: str) -> None:
 
     deaf = "trap '' TERM; echo ready; while :; do sleep 1; done"
     children = [
-        subprocess.Popen(
-            ["sh", "-c", deaf], stdout=subprocess.PIPE, start_new_session=apart
-        )
+        subprocess.Popen(["sh", "-c", deaf], stdout=subprocess.PIPE, start_new_session=apart)
         for apart in (False, True)
     ]
     for child in children:
@@ -67,9 +65,7 @@ def quick(path: str) -> str:
 
 def chunk(directory: str, endpoint: str) -> None:
     with yonder.Executor(endpoint, max_attempts=1) as executor:
-        values = executor.map(
-            some_stay, ["", "", f"{directory}/chunk", ""], chunksize=4
-        )
+        values = executor.map(some_stay, ["", "", f"{directory}/chunk", ""], chunksize=4)
         executor.flush()
         print("group", executor.group, flush=True)
         try:
@@ -84,10 +80,7 @@ def main() -> None:
         chunk(directory, endpoint)
         return
     with yonder.Executor(endpoint, max_attempts=1) as executor:
-        futures = {
-            executor.submit(globals()[name], f"{directory}/{name}"): name
-            for name in names
-        }
+        futures = {executor.submit(globals()[name], f"{directory}/{name}"): name for name in names}
         for future, name in futures.items():
             future.accepted.result()
             print("task", name, future.task_id, flush=True)

@@ -146,9 +146,7 @@ class Run:
         """For the teller: send what there is, if that task is still run."""
         with self.report.lock:
             if self.task.index == at:
-                if self.stretch is not None:
-                    self.stretch.end()
-                self.report.flush()
+                self.tell_all()
 
     def call(self, function: Any, args: Any, kwargs: Any) -> tuple[str, bytes]:
         """Call and pack. SystemExit and KeyboardInterrupt are the function's own, too."""

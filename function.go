@@ -62,4 +62,8 @@ type Function struct {
 	Sharing      Sharing      `json:"sharing"`
 	Retry        Retry        `json:"retry,omitzero" doc:"for tasks that do not say otherwise"`
 	Created      time.Time    `json:"created"`
+	// Anonymous is a function that was submitted and not registered. All that is
+	// said of it makes it what it is: it has one version, and no name leads to it.
+	Anonymous bool      `json:"anonymous,omitempty" doc:"submitted, not registered: only its id leads to it"`
+	Used      time.Time `json:"used,omitzero" doc:"when an anonymous function was last submitted, within an hour"`
 }

@@ -23,7 +23,7 @@ func newDoctor(a *app) *cobra.Command {
 		Long: "Checks this machine, the login, the way to the service, the token and an endpoint, and at last runs a\n" +
 			"task that does nothing. Each line says what was found: ✓ is fine, ! may become a problem, ✗ is one,\n" +
 			"and the line below says what to do. The exit code is that of the first problem.\n" +
-			"The task runs a function that stays registered for you as \"yonder-doctor\".",
+			"The task's function is not registered: it goes once it was not run for long.",
 		Example: "  yonder doctor\n  yonder doctor --endpoint cluster --timeout 10m\n  yonder doctor --no-run --json",
 		Args:    needs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {

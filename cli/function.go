@@ -24,17 +24,22 @@ func newFunction(a *app) *cobra.Command {
 }
 
 func newFunctionList(a *app) *cobra.Command {
-	var mine bool
+	var mine, all bool
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the functions that you may run",
 		Example: "  yonder function list\n  yonder function list --mine --json | jq -r '.[].name'",
 		Args:    needs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.listFunctions(cmd.Context(), "", mine)
+			filters := url.Values{}
+			if all {
+				filters.Set("all", "true")
+			}
+			return a.listFunctions(cmd.Context(), filters, mine)
 		},
 	}
 	cmd.Flags().BoolVar(&mine, "mine", false, "only your own")
+	cmd.Flags().BoolVar(&all, "all", false, "also what was submitted from Python and never registered")
 	return cmd
 }
 
@@ -45,19 +50,15 @@ func newFunctionSearch(a *app) *cobra.Command {
 		Example: "  yonder function search fourier transform",
 		Args:    needs(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.listFunctions(cmd.Context(), strings.Join(args, " "), false)
+			return a.listFunctions(cmd.Context(), url.Values{"q": {strings.Join(args, " ")}}, false)
 		},
 	}
 }
 
-func (a *app) listFunctions(ctx context.Context, words string, mine bool) error {
+func (a *app) listFunctions(ctx context.Context, filters url.Values, mine bool) error {
 	c, err := a.client()
 	if err != nil {
 		return err
-	}
-	filters := url.Values{}
-	if words != "" {
-		filters.Set("q", words)
 	}
 	if mine {
 		me, err := c.Whoami(ctx)
@@ -123,9 +124,13 @@ func newFunctionShow(a *app) *cobra.Command {
 }
 
 func (a *app) showFunction(f yonder.Function) {
+	created := "registered"
+	if f.Anonymous {
+		created = "not registered, submitted"
+	}
 	a.Fields("name", f.Name, "signature", signature(f), "id", f.ID, "version", f.Version, "kind", f.Kind, "owner", f.OwnerName,
 		"shared with", shared(f.Sharing), "python", f.Requirements.Python, "packages", strings.Join(f.Requirements.Packages, ", "),
-		"retries", retries(f.Retry), "registered", f.Created, "hash", f.Hash, "description", f.Description)
+		"retries", retries(f.Retry), created, f.Created, "hash", f.Hash, "description", f.Description)
 	if f.Docstring != "" {
 		a.Printf("\n%s\n", kit.Printable(f.Docstring))
 	}

@@ -85,6 +85,20 @@ func TestFunctionsAreListedShownSharedAndDeleted(t *testing.T) {
 	require.Contains(t, admin.ok("__complete", "function", "show", "a").out, "add\n")
 }
 
+func TestWhatWasSubmittedIsListedOnlyIfAskedFor(t *testing.T) {
+	t.Parallel()
+	admin := newPerson(t)
+	c := admin.serve()
+	add := register(t, c, "add")
+	f, err := c.RegisterFunction(t.Context(), wire.RegisterFunction{Name: "add", Body: []byte("a local change"), Anonymous: true})
+	require.NoError(t, err)
+	require.Len(t, decode[[]yonder.Function](admin.ok("function", "list", "--json")), 1)
+	require.Len(t, decode[[]yonder.Function](admin.ok("function", "list", "--all", "--json")), 2)
+	require.Equal(t, add.ID, decode[yonder.Function](admin.ok("function", "show", "add", "--json")).ID)
+	require.Contains(t, admin.ok("function", "show", f.ID.String()).out, "not registered, submitted")
+	admin.fails(yonder.CodeInvalidRequest, "function", "share", f.ID.String(), "--everyone")
+}
+
 func TestANameThatSeveralShareHasToBeMadeClear(t *testing.T) {
 	t.Parallel()
 	admin := newPerson(t)

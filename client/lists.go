@@ -40,9 +40,17 @@ type Find struct {
 	Words string // that all occur in a function's name, description or docstring
 	Owner yonder.ID
 	Name  string
+	// All finds functions that were submitted and not registered, too.
+	All bool
 }
 
-func (f Find) query() url.Values { return query("q", f.Words, "owner", text(f.Owner), "name", f.Name) }
+func (f Find) query() url.Values {
+	all := ""
+	if f.All {
+		all = "true"
+	}
+	return query("q", f.Words, "owner", text(f.Owner), "name", f.Name, "all", all)
+}
 
 // FindTasks says which of your tasks to list. What is zero does not matter.
 type FindTasks struct {

@@ -45,7 +45,7 @@ func TestReadme(t *testing.T) {
 	require.Contains(t, output["python"], "its own exception: TypeError")
 	require.Contains(t, output["make demo"], "word count, reduce")
 	require.Contains(t, output["bin/yonder endpoint list"], "local")
-	require.Contains(t, output["bin/yonder function list"], "simulate")
+	require.Contains(t, output["bin/yonder function list --all"], "simulate")
 	checkLatency(t, output["bench/run latency --json"])
 	left, _ := exec.Command("pgrep", "-f", home).Output()
 	require.Empty(t, string(left), "processes are left running")

@@ -20,6 +20,9 @@ type RegisterFunction struct {
 	Sharing      yonder.Sharing      `json:"sharing,omitzero" required:"false"`
 	// Retry replaces the function's if it says anything; it is of all versions.
 	Retry yonder.Retry `json:"retry,omitzero" required:"false"`
+	// Anonymous is for what is submitted ad hoc: it leaves alone what the name
+	// means. A version that is registered under the name, with the same body, is it.
+	Anonymous bool `json:"anonymous,omitempty" doc:"not a version of what the name means, but a function of its own"`
 }
 
 // RegisterEndpoint is the body of POST /v1/endpoints. An ID made by the client

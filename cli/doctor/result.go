@@ -29,7 +29,8 @@ func result(ctx context.Context, x *examination) Finding {
 	defer cancel()
 	begun := x.now()
 	f, err := x.client.RegisterFunction(ctx, wire.RegisterFunction{
-		Name: noopName, Body: noop, Description: "what \"yonder doctor\" runs: nothing", Signature: &yonder.Signature{Params: []yonder.Param{}},
+		Anonymous: true,
+		Name:      noopName, Body: noop, Description: "what \"yonder doctor\" runs: nothing", Signature: &yonder.Signature{Params: []yonder.Param{}},
 	})
 	if err != nil {
 		return failure(err)

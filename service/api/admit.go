@@ -153,9 +153,26 @@ func (adm *admission) function(ctx context.Context, id yonder.ID, version int) (
 	}
 	f, err := adm.api.visibleFunction(ctx, adm.principal, id, version)
 	if err == nil {
+		err = adm.use(ctx, f)
+	}
+	if err == nil {
 		adm.functions[key] = f
 	}
 	return f, err
+}
+
+// usedAgain is how old the note of an anonymous function's last use gets: far
+// less than the time after which it counts as unused.
+const usedAgain = time.Hour
+
+// use notes that a function is used, before the bundle is stored: what is
+// noted is not deleted.
+func (adm *admission) use(ctx context.Context, f yonder.Function) error {
+	now := adm.api.Now()
+	if !f.Anonymous || now.Sub(f.Used) < usedAgain {
+		return nil
+	}
+	return adm.api.Store.UseFunction(ctx, f.ID, now)
 }
 
 func (adm *admission) endpoint(ctx context.Context, id yonder.ID) (*place, error) {

@@ -68,6 +68,10 @@ func (a *API) registerFunction(ctx context.Context, p auth.Principal, in *struct
 		return yonder.Function{}, yonder.FieldErrorf(yonder.CodeInvalidRequest, "requirements.python",
 			"%q is no minor version of Python: write it like 3.11", in.Body.Requirements.Python)
 	}
+	if in.Body.Anonymous && (in.Body.Sharing.Everyone || len(in.Body.Sharing.Identities) > 0) {
+		return yonder.Function{}, yonder.FieldErrorf(yonder.CodeInvalidRequest, "sharing",
+			"an anonymous function is its owner's alone: register it to share it")
+	}
 	if err := checkSizes(&in.Body); err != nil {
 		return yonder.Function{}, err
 	}
@@ -82,7 +86,7 @@ func (a *API) registerFunction(ctx context.Context, p auth.Principal, in *struct
 		ID: yonder.NewID(), Name: in.Body.Name, Kind: in.Body.Kind, Hash: hex.EncodeToString(hash[:]),
 		Owner: p.ID(), OwnerName: p.Name, Description: in.Body.Description, Docstring: in.Body.Docstring,
 		Signature: in.Body.Signature, Requirements: in.Body.Requirements, Sharing: in.Body.Sharing, Retry: in.Body.Retry,
-		Created: a.Now(),
+		Created: a.Now(), Anonymous: in.Body.Anonymous,
 	}
 	return a.Store.PutFunction(ctx, f, body)
 }
@@ -133,10 +137,11 @@ func (a *API) listFunctions(ctx context.Context, p auth.Principal, in *struct {
 	Query string    `query:"q" doc:"words that must all occur"`
 	Owner yonder.ID `query:"owner"`
 	Name  string    `query:"name"`
+	All   bool      `query:"all" doc:"anonymous functions too: those that were submitted and not registered"`
 },
 ) (wire.Page[yonder.Function], error) {
 	items, err := a.Store.ListFunctions(ctx, store.FunctionFilter{
-		Viewer: p.Viewer, Query: in.Query, Owner: in.Owner, Name: in.Name, Page: in.store(),
+		Viewer: p.Viewer, Query: in.Query, Owner: in.Owner, Name: in.Name, Anonymous: in.All, Page: in.store(),
 	})
 	return pageOf(items, in.Limit, func(f yonder.Function) yonder.ID { return f.ID }), err
 }
@@ -203,8 +208,13 @@ func (a *API) shareFunction(ctx context.Context, p auth.Principal, in *struct {
 	Body yonder.Sharing
 },
 ) (yonder.Function, error) {
-	if err := a.managedFunction(ctx, p, in.ID); err != nil {
+	f, err := a.managedFunction(ctx, p, in.ID)
+	if err != nil {
 		return yonder.Function{}, err
+	}
+	if f.Anonymous {
+		return yonder.Function{}, yonder.Errorf(yonder.CodeInvalidRequest,
+			"function %q was submitted, not registered: register it, and share what is registered", f.Name)
 	}
 	if err := a.Store.SetFunctionSharing(ctx, in.ID, in.Body); err != nil {
 		return yonder.Function{}, err
@@ -213,16 +223,16 @@ func (a *API) shareFunction(ctx context.Context, p auth.Principal, in *struct {
 }
 
 func (a *API) deleteFunction(ctx context.Context, p auth.Principal, in *ByID) error {
-	if err := a.managedFunction(ctx, p, in.ID); err != nil {
+	if _, err := a.managedFunction(ctx, p, in.ID); err != nil {
 		return err
 	}
 	return a.Store.DeleteFunction(ctx, in.ID)
 }
 
-func (a *API) managedFunction(ctx context.Context, p auth.Principal, id yonder.ID) error {
+func (a *API) managedFunction(ctx context.Context, p auth.Principal, id yonder.ID) (yonder.Function, error) {
 	f, err := a.visibleFunction(ctx, p, id, 0)
 	if err == nil && !auth.MayManage(p.Viewer, f.Owner) {
-		return yonder.Errorf(yonder.CodeForbidden, "only the owner of function %q, %s, may do this", f.Name, f.OwnerName)
+		err = yonder.Errorf(yonder.CodeForbidden, "only the owner of function %q, %s, may do this", f.Name, f.OwnerName)
 	}
-	return err
+	return f, err
 }

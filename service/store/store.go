@@ -103,13 +103,17 @@ type FunctionFilter struct {
 	Query  string // words, all of which must occur in name, description or docstring
 	Owner  yonder.ID
 	Name   string
-	Page   Page
+	// Anonymous asks for these functions too.
+	Anonymous bool
+	Page      Page
 }
 
 // Functions are immutable versions under a mutable head (sharing, deletion).
 type Functions interface {
 	// PutFunction stores the body as a version. The same owner, name and hash
 	// return the version that is there; another hash makes the next version.
+	// An anonymous function is a registered version of its owner, name and hash,
+	// or a function of its own, the same for all that is said of it.
 	PutFunction(ctx context.Context, f yonder.Function, body []byte) (yonder.Function, error)
 	// Function returns a version, 0 meaning the newest.
 	Function(ctx context.Context, id yonder.ID, version int) (yonder.Function, error)
@@ -121,6 +125,9 @@ type Functions interface {
 	ListFunctions(ctx context.Context, filter FunctionFilter) ([]yonder.Function, error)
 	SetFunctionSharing(ctx context.Context, id yonder.ID, sharing yonder.Sharing) error
 	DeleteFunction(ctx context.Context, id yonder.ID) error
+	// UseFunction notes that an anonymous function is about to be submitted:
+	// until long after that it is not deleted as unused.
+	UseFunction(ctx context.Context, id yonder.ID, now time.Time) error
 }
 
 // EndpointFilter selects endpoints that the viewer may see.

@@ -67,6 +67,10 @@ type Upkeep interface {
 	Retire(ctx context.Context, now time.Time, records time.Duration, limit int) (Retired, error)
 	// DeleteOldTokens deletes tokens that expired or were revoked before.
 	DeleteOldTokens(ctx context.Context, before time.Time, limit int) (int, error)
+	// DeleteUnusedFunctions deletes anonymous functions that were last
+	// submitted before the time and that no unfinished task is of. It looks at
+	// limit of them, and says whether there may be more.
+	DeleteUnusedFunctions(ctx context.Context, before, now time.Time, limit int) (deleted int, more bool, err error)
 	// Counts returns gauges for metrics: tasks that are not done by their
 	// state, and endpoints by their session's.
 	Counts(ctx context.Context) (map[yonder.State]int64, error)

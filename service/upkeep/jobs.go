@@ -18,6 +18,9 @@ const (
 	// retireLimit is the number of results that one transaction lets go, about.
 	retireLimit = 1000
 	tokenLimit  = 1000
+	// functionLimit is the number of anonymous functions that one transaction
+	// deletes: their bodies may be large.
+	functionLimit = 200
 )
 
 // Store is where time does something to rows.
@@ -26,6 +29,7 @@ type Store interface {
 	ExpireTasks(ctx context.Context, now time.Time, limit int) (int, []store.Stop, store.Woken, error)
 	Retire(ctx context.Context, now time.Time, records time.Duration, limit int) (store.Retired, error)
 	DeleteOldTokens(ctx context.Context, before time.Time, limit int) (int, error)
+	DeleteUnusedFunctions(ctx context.Context, before, now time.Time, limit int) (deleted int, more bool, err error)
 	Tidy(ctx context.Context) (more bool, err error)
 	WakeTasks(ctx context.Context, now time.Time, limit int) (int, error)
 }
@@ -48,7 +52,7 @@ type Config struct {
 	Dispatcher Dispatcher
 	Wake       func(groups store.Woken)
 	Silence    time.Duration // without a heartbeat, after which an agent counts as silent
-	Records    time.Duration // for which records of tasks, and of ended tokens, are kept
+	Records    time.Duration // for which records of tasks, of ended tokens, and unused anonymous functions are kept
 	// Retired counts what was let go.
 	Retired func(store.Retired)
 	Now     func() time.Time
@@ -64,6 +68,7 @@ func Jobs(c Config) []*Job {
 		c.job("orphans", 10*time.Minute, c.orphans),
 		c.job("retire", time.Minute, c.retire),
 		c.job("tokens", 6*time.Hour, c.tokens),
+		c.job("functions", 6*time.Hour, c.functions),
 		c.job("tidy", 10*time.Second, c.tidy),
 	}
 }
@@ -116,6 +121,15 @@ func (c Config) retire(ctx context.Context) (bool, error) {
 func (c Config) tokens(ctx context.Context) (bool, error) {
 	n, err := c.Store.DeleteOldTokens(ctx, c.Now().Add(-c.Records), tokenLimit)
 	return n >= tokenLimit, err
+}
+
+func (c Config) functions(ctx context.Context) (bool, error) {
+	now := c.Now()
+	deleted, more, err := c.Store.DeleteUnusedFunctions(ctx, now.Add(-c.Records), now, functionLimit)
+	if deleted > 0 {
+		c.Log.DebugContext(ctx, "anonymous functions deleted that nobody used", "functions", deleted)
+	}
+	return more, err
 }
 
 func (c Config) tidy(ctx context.Context) (bool, error) { return c.Store.Tidy(ctx) }

@@ -52,6 +52,7 @@ func TestStress(t *testing.T) {
 type world struct {
 	silence, expire, sweep time.Time
 	retire, tokens         time.Time
+	unused                 time.Time
 	records                time.Duration
 	retired                store.Retired
 	wake                   time.Time
@@ -89,6 +90,11 @@ func (w *world) Retire(_ context.Context, now time.Time, records time.Duration, 
 func (w *world) DeleteOldTokens(_ context.Context, before time.Time, _ int) (int, error) {
 	w.tokens = before
 	return 1, nil
+}
+
+func (w *world) DeleteUnusedFunctions(_ context.Context, before, now time.Time, _ int) (int, bool, error) {
+	w.unused = before
+	return 1, now.After(before), nil
 }
 
 func (w *world) Tidy(context.Context) (bool, error) { return true, nil }
@@ -135,5 +141,7 @@ func TestJobs(t *testing.T) {
 	require.Equal(t, 2, w.retired.Results)
 	require.False(t, do("tokens"))
 	require.Equal(t, now.Add(-time.Hour), w.tokens)
+	require.True(t, do("functions"))
+	require.Equal(t, now.Add(-time.Hour), w.unused)
 	require.True(t, do("tidy"))
 }

@@ -209,6 +209,8 @@ class Handler(BaseHTTPRequestHandler):
         found = [
             f for f in self.state.functions.values() if all(w in texts[f["id"]] for w in words)
         ]
+        if self.query.get("all") != "true":
+            found = [f for f in found if not f.get("anonymous")]
         if "name" in self.query:
             found = [f for f in found if f["name"] == self.query["name"]]
         self.page(found)

@@ -123,3 +123,21 @@ def test_a_changed_constant_is_seen(client: Client, worker: FakeWorker) -> None:
         assert executor.submit(space["f"], 4).result(10) == 12
         space["factor"] = 2
         assert executor.submit(space["f"], 4).result(10) == 8
+
+
+def test_submitting_leaves_alone_what_the_name_means(client: Client, worker: FakeWorker) -> None:
+    space = notebook("def f(x): return x + 1")
+    registered = client.register_function(space["f"])
+    with Executor(client=client) as executor:
+        assert executor.submit(space["f"], 1).result(10) == 2
+        changed = notebook("def f(x): return x + 2")["f"]
+        assert executor.submit(changed, 1).result(10) == 3
+        assert list(executor.map(changed, [1, 2], chunksize=2)) == [3, 4]
+        assert executor.submit(lambda x: -x, 1).result(10) == -1
+        assert executor.submit("f", 1).result(10) == 2
+    assert client.functions() == [registered]
+    hidden = [f for f in client.functions(anonymous=True) if f.anonymous]
+    assert {f.name for f in hidden} == {"f", "<lambda>"}
+    assert next(bundle.header["function"] for bundle in worker.state.bundles.values()) == (
+        registered.id
+    ), "what is registered with the same code runs as that"

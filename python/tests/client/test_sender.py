@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from yonder.client import ids
 from yonder.client.client import Client
 from yonder.client.executor import Executor
 from yonder.errors import InternalError, InvalidRequest, LimitReached, NotFound, Unavailable
@@ -100,15 +101,17 @@ def test_a_functions_registration_is_remembered(
     assert service.state.count("POST", "/v1/functions") == 1
 
 
-def test_a_deleted_function_is_registered_again(
+def test_a_function_that_the_service_let_go_is_sent_again(
     service: FakeService, client: Client, worker: FakeWorker
 ) -> None:
     with Executor(client=client) as executor:
         assert executor.submit(double, 1).result(10) == 2
         service.state.functions.clear()
-        with pytest.raises(NotFound):
-            executor.submit(double, 2).result(10)
         assert executor.submit(double, 3).result(10) == 6
+        service.state.functions.clear()
+        service.state.register = lambda body: {"id": ids.new_id()}  # type: ignore[method-assign]
+        with pytest.raises(NotFound):  # it tries once
+            executor.submit(double, 2).result(10)
 
 
 def test_a_function_that_is_refused(service: FakeService, client: Client) -> None:

@@ -15,6 +15,9 @@ import (
 // PutFunction stores the body as a version of the owner's function of that
 // name. Sharing and a retry policy that are not empty replace the function's.
 func (s *Store) PutFunction(ctx context.Context, f yonder.Function, body []byte) (put yonder.Function, err error) {
+	if f.Anonymous {
+		return s.putAnonymous(ctx, f, body)
+	}
 	err = s.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
 		head, err := q.UpsertFunction(ctx, gen.UpsertFunctionParams{
 			ID: f.ID, Owner: f.Owner, Name: text(f.Name), Created: micros(f.Created),
@@ -163,7 +166,10 @@ func functionOf(row gen.ListFunctionsRow) (yonder.Function, error) {
 	f := yonder.Function{
 		ID: row.ID, Name: row.Name, Version: int(row.Version), Kind: row.Kind, Hash: row.Hash,
 		Owner: row.Owner, OwnerName: row.OwnerName, Description: row.Description, Docstring: row.Docstring,
-		Created: moment(row.Created),
+		Created: moment(row.Created), Anonymous: row.Digest != "",
+	}
+	if f.Anonymous {
+		f.Used = moment(row.Used)
 	}
 	return f, errors.Join(
 		parse(row.Signature, &f.Signature),
@@ -184,7 +190,7 @@ func (s *Store) ListFunctions(ctx context.Context, filter store.FunctionFilter) 
 		return nil, err
 	}
 	arg := gen.ListFunctionsParams{
-		Before: after(filter.Page), Owner: filter.Owner, Name: orNull(text(filter.Name)),
+		Before: after(filter.Page), Anonymous: filter.Anonymous, Owner: filter.Owner, Name: orNull(text(filter.Name)),
 		Word1: words[0], Word2: words[1], Word3: words[2], Word4: words[3],
 		Word5: words[4], Word6: words[5], Word7: words[6], Word8: words[7],
 		Admin: filter.Viewer.Admin, Viewer: filter.Viewer.Identity, Count: limit(filter.Page),

@@ -25,6 +25,7 @@ var scans = map[string]string{
 	"CountGiven":        "what agents hold, by an index of just that",
 	"CountDisk":         "as many as identities",
 	"DeleteOldTokens":   "as many as tokens, four times a day",
+	"UnusedFunctions":   "by an index of unfinished bundles, if there is an old anonymous function, four times a day",
 }
 
 // TestQueriesUseIndexes asks SQLite for the plan of every query. What scans a

@@ -42,6 +42,7 @@ func runAll(t *testing.T, open func(t *testing.T) (a, b store.Store)) {
 		{"identities", identities},
 		{"tokens", tokens},
 		{"functions", functions},
+		{"anonymous functions", anonymous},
 		{"sharing", sharing},
 		{"endpoints", endpoints},
 		{"submit", submits},

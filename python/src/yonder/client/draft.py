@@ -109,6 +109,7 @@ class Draft:
         self.held = 0
         self.held_tasks = 0
         self.closed = False
+        self.renewed = False
         self.give_up_at: Optional[str] = None
         if chunk is not None:
             chunk.accepted = self.accepted
@@ -122,6 +123,17 @@ class Draft:
     def tasks(self) -> int:
         """How many tasks it holds."""
         return self.chunk.tasks if self.chunk is not None else len(self.calls)
+
+    def renew(self) -> bool:
+        """Something was not found: once, let its function be made known again.
+
+        The service lets a function go that was not submitted for long.
+        """
+        first, self.renewed = not self.renewed, True
+        if first and self.terms.function.local:
+            self.terms.function.registered = None
+            return True
+        return False
 
     def add(self, future: Future[Any], payload: Buffer) -> None:
         """Add one task."""

@@ -112,7 +112,8 @@ class Executor(concurrent.futures.Executor):
     ) -> Future[T]:
         """Run ``fn(*args, **kwargs)`` there.
 
-        ``fn`` may also be a registered function, its id, or its name. Returns at
+        ``fn`` may also be a registered function, its id, or its name. A local function
+        is sent along, and leaves alone what its name means at the service. Returns at
         once, unless too much is waiting to be sent. Raises PackError or CaptureError
         if the call cannot travel, NotFound or InvalidRequest for a name that is not
         one function's; other errors are the future's.

@@ -30,7 +30,8 @@ Callee = Union[Callable[..., Any], Function, str]
 class FunctionRef:
     """A function that tasks call. One object per function version and requirement.
 
-    It is registered when the first of its tasks is sent, unless it was before.
+    One of this program is made known to the service, without a name that anybody
+    else could use, when the first of its tasks is sent.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class FunctionRef:
         self.registered = registered
         self.python = python
         self.size = len(captured.body) if captured else 0
+        self.local = captured is not None or shell is not None
         self.names = shell.names if shell else _positional(captured.signature if captured else None)
 
 
@@ -136,16 +138,19 @@ class Functions:
         return ref
 
     def resolve(self, ref: FunctionRef) -> tuple[str, int]:
-        """The id and version to submit under; registers the function if need be.
+        """The id and version to submit under; makes the function known if need be.
 
-        Two threads may register it at once: the service answers both alike.
+        What its name means stays what it is: only registering moves that. Two
+        threads may do this at once: the service answers both alike.
         """
         if ref.registered is None:
             if ref.shell is not None:
-                function = register_shell(self._transport, ref.shell)
+                function = register_shell(self._transport, ref.shell, anonymous=True)
             else:
                 assert ref.captured is not None
-                function = register(self._transport, ref.captured, requirements=ref.requirements)
+                function = register(
+                    self._transport, ref.captured, requirements=ref.requirements, anonymous=True
+                )
             ref.registered = (function.id, function.version)
         return ref.registered
 
@@ -182,8 +187,13 @@ def register(
     requirements: Optional[Requirements] = None,
     sharing: Optional[dict[str, Any]] = None,
     retry: Optional[Retry] = None,
+    *,
+    anonymous: bool = False,
 ) -> Function:
-    """Register a captured function; the same code under the same name is the same version."""
+    """Register a captured function; the same code under the same name is the same version.
+
+    An anonymous one is a function of its own, whatever its name means.
+    """
     requires = requirements or Requirements()
     body: dict[str, Any] = {
         "name": (name or captured.name)[:200],
@@ -204,6 +214,8 @@ def register(
         body["sharing"] = sharing
     if retry is not None:
         body["retry"] = retry.to_json()
+    if anonymous:
+        body["anonymous"] = True
     return Function.from_json(transport.json("POST", "/v1/functions", body))
 
 
@@ -214,6 +226,8 @@ def register_shell(
     description: str = "",
     sharing: Optional[dict[str, Any]] = None,
     retry: Optional[Retry] = None,
+    *,
+    anonymous: bool = False,
 ) -> Function:
     """Register a shell function; the service reads its signature from the body."""
     body: dict[str, Any] = {
@@ -226,4 +240,6 @@ def register_shell(
         body["sharing"] = sharing
     if retry is not None:
         body["retry"] = retry.to_json()
+    if anonymous:
+        body["anonymous"] = True
     return Function.from_json(transport.json("POST", "/v1/functions", body))

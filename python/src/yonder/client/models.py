@@ -181,7 +181,11 @@ class Sharing(Model):
 
 @dataclass(frozen=True)
 class Function(Model):
-    """Registered code; a version never changes."""
+    """Registered code; a version never changes.
+
+    An ``anonymous`` one was submitted and not registered: only its id leads to it,
+    and it goes when it was not ``used`` for long.
+    """
 
     id: str = ""
     name: str = ""
@@ -199,6 +203,8 @@ class Function(Model):
     sharing: Sharing = field(default_factory=Sharing, metadata=_read(Sharing.from_json))
     retry: Retry = field(default_factory=Retry, metadata=_read(Retry.from_json))
     created: Optional[datetime] = field(default=None, metadata=AT)
+    anonymous: bool = False
+    used: Optional[datetime] = field(default=None, metadata=AT)
 
 
 @dataclass(frozen=True)

@@ -73,10 +73,19 @@ class Rest:
     # -- functions -------------------------------------------------------
 
     def functions(
-        self, query: str = "", *, owner: str = "", name: str = "", limit: int = PAGE
+        self,
+        query: str = "",
+        *,
+        owner: str = "",
+        name: str = "",
+        anonymous: bool = False,
+        limit: int = PAGE,
     ) -> list[Function]:
-        """Functions you may use; ``query`` has words that must all occur in their texts."""
-        found = {"q": query, "owner": owner, "name": name}
+        """Functions you may use; ``query`` has words that must all occur in their texts.
+
+        ``anonymous`` lists those, too, that were submitted and not registered.
+        """
+        found = {"q": query, "owner": owner, "name": name, "all": "true" if anonymous else ""}
         return self._list(Function, "/v1/functions", limit, found)
 
     def function(self, function: str, version: int = 0) -> Function:

@@ -265,6 +265,9 @@ class Sender:
 
     def _refused(self, batch: list[Draft], error: YonderError) -> None:
         """All of a request is refused for the sake of one: find that one."""
+        if len(batch) == 1 and isinstance(error, NotFound) and batch[0].renew():
+            self._send(batch)
+            return
         if len(batch) == 1 or isinstance(error, _WHOLE):
             for draft in batch:
                 self.fail(draft, error)
@@ -274,9 +277,6 @@ class Sender:
 
     def fail(self, draft: Draft, error: BaseException) -> None:
         """Give up a draft that room was held for."""
-        ref = draft.terms.function
-        if isinstance(error, NotFound) and ref.captured is not None:
-            ref.registered = None  # perhaps it was deleted: register it again next time
         draft.fail(error)
         self._done(draft)
 

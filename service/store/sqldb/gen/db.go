@@ -123,6 +123,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteSharesStmt, err = db.PrepareContext(ctx, deleteShares); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteShares: %w", err)
 	}
+	if q.deleteUnusedFunctionStmt, err = db.PrepareContext(ctx, deleteUnusedFunction); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteUnusedFunction: %w", err)
+	}
 	if q.diskOfStmt, err = db.PrepareContext(ctx, diskOf); err != nil {
 		return nil, fmt.Errorf("error preparing query DiskOf: %w", err)
 	}
@@ -137,6 +140,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.findFunctionVersionStmt, err = db.PrepareContext(ctx, findFunctionVersion); err != nil {
 		return nil, fmt.Errorf("error preparing query FindFunctionVersion: %w", err)
+	}
+	if q.findRegisteredVersionStmt, err = db.PrepareContext(ctx, findRegisteredVersion); err != nil {
+		return nil, fmt.Errorf("error preparing query FindRegisteredVersion: %w", err)
 	}
 	if q.functionBodyStmt, err = db.PrepareContext(ctx, functionBody); err != nil {
 		return nil, fmt.Errorf("error preparing query FunctionBody: %w", err)
@@ -411,14 +417,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.unsettledSessionsStmt, err = db.PrepareContext(ctx, unsettledSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query UnsettledSessions: %w", err)
 	}
+	if q.unusedFunctionsStmt, err = db.PrepareContext(ctx, unusedFunctions); err != nil {
+		return nil, fmt.Errorf("error preparing query UnusedFunctions: %w", err)
+	}
 	if q.updateEndpointStmt, err = db.PrepareContext(ctx, updateEndpoint); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateEndpoint: %w", err)
 	}
 	if q.updateSessionStmt, err = db.PrepareContext(ctx, updateSession); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateSession: %w", err)
 	}
+	if q.upsertAnonymousFunctionStmt, err = db.PrepareContext(ctx, upsertAnonymousFunction); err != nil {
+		return nil, fmt.Errorf("error preparing query UpsertAnonymousFunction: %w", err)
+	}
 	if q.upsertFunctionStmt, err = db.PrepareContext(ctx, upsertFunction); err != nil {
 		return nil, fmt.Errorf("error preparing query UpsertFunction: %w", err)
+	}
+	if q.useFunctionStmt, err = db.PrepareContext(ctx, useFunction); err != nil {
+		return nil, fmt.Errorf("error preparing query UseFunction: %w", err)
 	}
 	if q.visitsOfStmt, err = db.PrepareContext(ctx, visitsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query VisitsOf: %w", err)
@@ -593,6 +608,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteSharesStmt: %w", cerr)
 		}
 	}
+	if q.deleteUnusedFunctionStmt != nil {
+		if cerr := q.deleteUnusedFunctionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteUnusedFunctionStmt: %w", cerr)
+		}
+	}
 	if q.diskOfStmt != nil {
 		if cerr := q.diskOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing diskOfStmt: %w", cerr)
@@ -616,6 +636,11 @@ func (q *Queries) Close() error {
 	if q.findFunctionVersionStmt != nil {
 		if cerr := q.findFunctionVersionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing findFunctionVersionStmt: %w", cerr)
+		}
+	}
+	if q.findRegisteredVersionStmt != nil {
+		if cerr := q.findRegisteredVersionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing findRegisteredVersionStmt: %w", cerr)
 		}
 	}
 	if q.functionBodyStmt != nil {
@@ -1073,6 +1098,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing unsettledSessionsStmt: %w", cerr)
 		}
 	}
+	if q.unusedFunctionsStmt != nil {
+		if cerr := q.unusedFunctionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unusedFunctionsStmt: %w", cerr)
+		}
+	}
 	if q.updateEndpointStmt != nil {
 		if cerr := q.updateEndpointStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateEndpointStmt: %w", cerr)
@@ -1083,9 +1113,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing updateSessionStmt: %w", cerr)
 		}
 	}
+	if q.upsertAnonymousFunctionStmt != nil {
+		if cerr := q.upsertAnonymousFunctionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing upsertAnonymousFunctionStmt: %w", cerr)
+		}
+	}
 	if q.upsertFunctionStmt != nil {
 		if cerr := q.upsertFunctionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing upsertFunctionStmt: %w", cerr)
+		}
+	}
+	if q.useFunctionStmt != nil {
+		if cerr := q.useFunctionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing useFunctionStmt: %w", cerr)
 		}
 	}
 	if q.visitsOfStmt != nil {
@@ -1165,11 +1205,13 @@ type Queries struct {
 	deleteReplicaStmt              *sql.Stmt
 	deleteResultsStmt              *sql.Stmt
 	deleteSharesStmt               *sql.Stmt
+	deleteUnusedFunctionStmt       *sql.Stmt
 	diskOfStmt                     *sql.Stmt
 	dueGroupsStmt                  *sql.Stmt
 	endpointUsageStmt              *sql.Stmt
 	expireResultStmt               *sql.Stmt
 	findFunctionVersionStmt        *sql.Stmt
+	findRegisteredVersionStmt      *sql.Stmt
 	functionBodyStmt               *sql.Stmt
 	functionVersionsStmt           *sql.Stmt
 	getBlobStmt                    *sql.Stmt
@@ -1261,9 +1303,12 @@ type Queries struct {
 	touchTokenStmt                 *sql.Stmt
 	unansweredStmt                 *sql.Stmt
 	unsettledSessionsStmt          *sql.Stmt
+	unusedFunctionsStmt            *sql.Stmt
 	updateEndpointStmt             *sql.Stmt
 	updateSessionStmt              *sql.Stmt
+	upsertAnonymousFunctionStmt    *sql.Stmt
 	upsertFunctionStmt             *sql.Stmt
+	useFunctionStmt                *sql.Stmt
 	visitsOfStmt                   *sql.Stmt
 }
 
@@ -1304,11 +1349,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteReplicaStmt:              q.deleteReplicaStmt,
 		deleteResultsStmt:              q.deleteResultsStmt,
 		deleteSharesStmt:               q.deleteSharesStmt,
+		deleteUnusedFunctionStmt:       q.deleteUnusedFunctionStmt,
 		diskOfStmt:                     q.diskOfStmt,
 		dueGroupsStmt:                  q.dueGroupsStmt,
 		endpointUsageStmt:              q.endpointUsageStmt,
 		expireResultStmt:               q.expireResultStmt,
 		findFunctionVersionStmt:        q.findFunctionVersionStmt,
+		findRegisteredVersionStmt:      q.findRegisteredVersionStmt,
 		functionBodyStmt:               q.functionBodyStmt,
 		functionVersionsStmt:           q.functionVersionsStmt,
 		getBlobStmt:                    q.getBlobStmt,
@@ -1400,9 +1447,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		touchTokenStmt:                 q.touchTokenStmt,
 		unansweredStmt:                 q.unansweredStmt,
 		unsettledSessionsStmt:          q.unsettledSessionsStmt,
+		unusedFunctionsStmt:            q.unusedFunctionsStmt,
 		updateEndpointStmt:             q.updateEndpointStmt,
 		updateSessionStmt:              q.updateSessionStmt,
+		upsertAnonymousFunctionStmt:    q.upsertAnonymousFunctionStmt,
 		upsertFunctionStmt:             q.upsertFunctionStmt,
+		useFunctionStmt:                q.useFunctionStmt,
 		visitsOfStmt:                   q.visitsOfStmt,
 	}
 }

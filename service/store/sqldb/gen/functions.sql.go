@@ -33,6 +33,19 @@ func (q *Queries) DeleteShares(ctx context.Context, subject yonder.ID) error {
 	return err
 }
 
+const deleteUnusedFunction = `-- name: DeleteUnusedFunction :execrows
+DELETE FROM functions WHERE id = $1 AND digest <> '' AND used < $2
+`
+
+// Again with the time: it may have been submitted since.
+func (q *Queries) DeleteUnusedFunction(ctx context.Context, iD yonder.ID, before int64) (int64, error) {
+	result, err := q.exec(ctx, q.deleteUnusedFunctionStmt, deleteUnusedFunction, iD, before)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const findFunctionVersion = `-- name: FindFunctionVersion :one
 SELECT version FROM function_versions WHERE function_id = $1 AND hash = $2
 `
@@ -42,6 +55,24 @@ func (q *Queries) FindFunctionVersion(ctx context.Context, functionID yonder.ID,
 	var version int64
 	err := row.Scan(&version)
 	return version, err
+}
+
+const findRegisteredVersion = `-- name: FindRegisteredVersion :one
+SELECT f.id, v.version FROM functions f
+JOIN function_versions v ON v.function_id = f.id
+WHERE f.owner = $1 AND f.name = $2 AND f.deleted IS NULL AND f.digest = '' AND v.hash = $3
+`
+
+type FindRegisteredVersionRow struct {
+	ID      yonder.ID
+	Version int64
+}
+
+func (q *Queries) FindRegisteredVersion(ctx context.Context, owner yonder.ID, name string, hash string) (FindRegisteredVersionRow, error) {
+	row := q.queryRow(ctx, q.findRegisteredVersionStmt, findRegisteredVersion, owner, name, hash)
+	var i FindRegisteredVersionRow
+	err := row.Scan(&i.ID, &i.Version)
+	return i, err
 }
 
 const functionBody = `-- name: FunctionBody :one
@@ -59,7 +90,7 @@ func (q *Queries) FunctionBody(ctx context.Context, functionID yonder.ID, versio
 
 const functionVersions = `-- name: FunctionVersions :many
 SELECT f.id, f.owner, f.name, f.sharing, f.retry, COALESCE(i.name, '') AS owner_name,
-       v.version, v.kind, v.hash, v.description, v.docstring, v.signature, v.requirements, v.created
+       v.version, v.kind, v.hash, v.description, v.docstring, v.signature, v.requirements, v.created, f.digest, f.used
 FROM functions f
 JOIN function_versions v ON v.function_id = f.id
 LEFT JOIN identities i ON i.id = f.owner
@@ -83,6 +114,8 @@ type FunctionVersionsRow struct {
 	Signature    string
 	Requirements string
 	Created      int64
+	Digest       string
+	Used         int64
 }
 
 // Version 0 means all of them, newest first.
@@ -110,6 +143,8 @@ func (q *Queries) FunctionVersions(ctx context.Context, iD yonder.ID, version in
 			&i.Signature,
 			&i.Requirements,
 			&i.Created,
+			&i.Digest,
+			&i.Used,
 		); err != nil {
 			return nil, err
 		}
@@ -197,38 +232,39 @@ func (q *Queries) LeasedFunctionBody(ctx context.Context, endpoint yonder.ID, ha
 
 const listFunctions = `-- name: ListFunctions :many
 SELECT f.id, f.owner, f.name, f.sharing, f.retry, COALESCE(i.name, '') AS owner_name,
-       v.version, v.kind, v.hash, v.description, v.docstring, v.signature, v.requirements, v.created
+       v.version, v.kind, v.hash, v.description, v.docstring, v.signature, v.requirements, v.created, f.digest, f.used
 FROM functions f
 JOIN function_versions v ON v.function_id = f.id AND v.version = f.latest
 LEFT JOIN identities i ON i.id = f.owner
-WHERE f.deleted IS NULL AND f.id < $1
-  AND f.owner = COALESCE($2, f.owner) AND f.name = COALESCE($3, f.name)
-  AND f.search LIKE CAST($4 AS TEXT) ESCAPE '\' AND f.search LIKE CAST($5 AS TEXT) ESCAPE '\'
-  AND f.search LIKE CAST($6 AS TEXT) ESCAPE '\' AND f.search LIKE CAST($7 AS TEXT) ESCAPE '\'
-  AND f.search LIKE CAST($8 AS TEXT) ESCAPE '\' AND f.search LIKE CAST($9 AS TEXT) ESCAPE '\'
-  AND f.search LIKE CAST($10 AS TEXT) ESCAPE '\' AND f.search LIKE CAST($11 AS TEXT) ESCAPE '\'
-  AND (CAST($12 AS BOOLEAN) OR f.everyone OR f.owner = $13 OR EXISTS (
-      SELECT 1 FROM shares s WHERE s.subject = f.id AND (s.identity = $13
-          OR s.identity IN (SELECT m.group_id FROM members m WHERE m.member = $13))))
+WHERE f.deleted IS NULL AND f.id < $1 AND (f.digest = '' OR CAST($2 AS BOOLEAN))
+  AND f.owner = COALESCE($3, f.owner) AND f.name = COALESCE($4, f.name)
+  AND f.search LIKE CAST($5 AS TEXT) ESCAPE '\' AND f.search LIKE CAST($6 AS TEXT) ESCAPE '\'
+  AND f.search LIKE CAST($7 AS TEXT) ESCAPE '\' AND f.search LIKE CAST($8 AS TEXT) ESCAPE '\'
+  AND f.search LIKE CAST($9 AS TEXT) ESCAPE '\' AND f.search LIKE CAST($10 AS TEXT) ESCAPE '\'
+  AND f.search LIKE CAST($11 AS TEXT) ESCAPE '\' AND f.search LIKE CAST($12 AS TEXT) ESCAPE '\'
+  AND (CAST($13 AS BOOLEAN) OR f.everyone OR f.owner = $14 OR EXISTS (
+      SELECT 1 FROM shares s WHERE s.subject = f.id AND (s.identity = $14
+          OR s.identity IN (SELECT m.group_id FROM members m WHERE m.member = $14))))
 ORDER BY f.id DESC
-LIMIT $14
+LIMIT $15
 `
 
 type ListFunctionsParams struct {
-	Before yonder.ID
-	Owner  yonder.ID
-	Name   sql.NullString
-	Word1  string
-	Word2  string
-	Word3  string
-	Word4  string
-	Word5  string
-	Word6  string
-	Word7  string
-	Word8  string
-	Admin  bool
-	Viewer yonder.ID
-	Count  int32
+	Before    yonder.ID
+	Anonymous bool
+	Owner     yonder.ID
+	Name      sql.NullString
+	Word1     string
+	Word2     string
+	Word3     string
+	Word4     string
+	Word5     string
+	Word6     string
+	Word7     string
+	Word8     string
+	Admin     bool
+	Viewer    yonder.ID
+	Count     int32
 }
 
 type ListFunctionsRow struct {
@@ -246,11 +282,14 @@ type ListFunctionsRow struct {
 	Signature    string
 	Requirements string
 	Created      int64
+	Digest       string
+	Used         int64
 }
 
 func (q *Queries) ListFunctions(ctx context.Context, arg ListFunctionsParams) ([]ListFunctionsRow, error) {
 	rows, err := q.query(ctx, q.listFunctionsStmt, listFunctions,
 		arg.Before,
+		arg.Anonymous,
 		arg.Owner,
 		arg.Name,
 		arg.Word1,
@@ -287,6 +326,8 @@ func (q *Queries) ListFunctions(ctx context.Context, arg ListFunctionsParams) ([
 			&i.Signature,
 			&i.Requirements,
 			&i.Created,
+			&i.Digest,
+			&i.Used,
 		); err != nil {
 			return nil, err
 		}
@@ -331,10 +372,82 @@ func (q *Queries) SetFunctionSharing(ctx context.Context, iD yonder.ID, everyone
 	return result.RowsAffected()
 }
 
+const unusedFunctions = `-- name: UnusedFunctions :many
+SELECT f.id, CAST(f.id IN (SELECT b.function_id FROM bundles b WHERE b.finished IS NULL) AS BOOLEAN) AS busy
+FROM functions f
+WHERE f.digest <> '' AND f.used < $1
+ORDER BY f.used
+LIMIT $2
+`
+
+type UnusedFunctionsRow struct {
+	ID   yonder.ID
+	Busy bool
+}
+
+// Those that tasks wait for are in use, however long ago these were submitted.
+func (q *Queries) UnusedFunctions(ctx context.Context, before int64, count int32) ([]UnusedFunctionsRow, error) {
+	rows, err := q.query(ctx, q.unusedFunctionsStmt, unusedFunctions, before, count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []UnusedFunctionsRow
+	for rows.Next() {
+		var i UnusedFunctionsRow
+		if err := rows.Scan(&i.ID, &i.Busy); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const upsertAnonymousFunction = `-- name: UpsertAnonymousFunction :one
+INSERT INTO functions (id, owner, name, latest, everyone, sharing, search, created, digest, used)
+VALUES ($1, $2, $3, 0, FALSE, '{}', '', $4, $5, $6)
+ON CONFLICT (owner, digest) WHERE deleted IS NULL AND digest <> '' DO UPDATE SET used = excluded.used
+RETURNING id, latest
+`
+
+type UpsertAnonymousFunctionParams struct {
+	ID      yonder.ID
+	Owner   yonder.ID
+	Name    string
+	Created int64
+	Digest  string
+	Used    int64
+}
+
+type UpsertAnonymousFunctionRow struct {
+	ID     yonder.ID
+	Latest int64
+}
+
+func (q *Queries) UpsertAnonymousFunction(ctx context.Context, arg UpsertAnonymousFunctionParams) (UpsertAnonymousFunctionRow, error) {
+	row := q.queryRow(ctx, q.upsertAnonymousFunctionStmt, upsertAnonymousFunction,
+		arg.ID,
+		arg.Owner,
+		arg.Name,
+		arg.Created,
+		arg.Digest,
+		arg.Used,
+	)
+	var i UpsertAnonymousFunctionRow
+	err := row.Scan(&i.ID, &i.Latest)
+	return i, err
+}
+
 const upsertFunction = `-- name: UpsertFunction :one
 INSERT INTO functions (id, owner, name, latest, everyone, sharing, search, created)
 VALUES ($1, $2, $3, 0, FALSE, '{}', '', $4)
-ON CONFLICT (owner, name) WHERE deleted IS NULL DO UPDATE SET latest = functions.latest
+ON CONFLICT (owner, name) WHERE deleted IS NULL AND digest = '' DO UPDATE SET latest = functions.latest
 RETURNING id, latest
 `
 
@@ -361,4 +474,16 @@ func (q *Queries) UpsertFunction(ctx context.Context, arg UpsertFunctionParams) 
 	var i UpsertFunctionRow
 	err := row.Scan(&i.ID, &i.Latest)
 	return i, err
+}
+
+const useFunction = `-- name: UseFunction :execrows
+UPDATE functions SET used = $2 WHERE id = $1
+`
+
+func (q *Queries) UseFunction(ctx context.Context, iD yonder.ID, used int64) (int64, error) {
+	result, err := q.exec(ctx, q.useFunctionStmt, useFunction, iD, used)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }

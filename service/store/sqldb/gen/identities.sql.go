@@ -13,7 +13,7 @@ import (
 
 const countOwned = `-- name: CountOwned :one
 SELECT (SELECT count(*) FROM endpoints e WHERE e.owner = $1) AS endpoints,
-       (SELECT count(*) FROM functions f WHERE f.owner = $1 AND f.deleted IS NULL) AS functions
+       (SELECT count(*) FROM functions f WHERE f.owner = $1 AND f.deleted IS NULL AND f.digest = '') AS functions
 `
 
 type CountOwnedRow struct {

@@ -2,8 +2,34 @@
 -- An update that changes nothing locks the row against another registration.
 INSERT INTO functions (id, owner, name, latest, everyone, sharing, search, created)
 VALUES ($1, $2, $3, 0, FALSE, '{}', '', $4)
-ON CONFLICT (owner, name) WHERE deleted IS NULL DO UPDATE SET latest = functions.latest
+ON CONFLICT (owner, name) WHERE deleted IS NULL AND digest = '' DO UPDATE SET latest = functions.latest
 RETURNING id, latest;
+
+-- name: UpsertAnonymousFunction :one
+INSERT INTO functions (id, owner, name, latest, everyone, sharing, search, created, digest, used)
+VALUES ($1, $2, $3, 0, FALSE, '{}', '', $4, $5, $6)
+ON CONFLICT (owner, digest) WHERE deleted IS NULL AND digest <> '' DO UPDATE SET used = excluded.used
+RETURNING id, latest;
+
+-- name: FindRegisteredVersion :one
+SELECT f.id, v.version FROM functions f
+JOIN function_versions v ON v.function_id = f.id
+WHERE f.owner = $1 AND f.name = $2 AND f.deleted IS NULL AND f.digest = '' AND v.hash = $3;
+
+-- name: UseFunction :execrows
+UPDATE functions SET used = $2 WHERE id = $1;
+
+-- name: UnusedFunctions :many
+-- Those that tasks wait for are in use, however long ago these were submitted.
+SELECT f.id, CAST(f.id IN (SELECT b.function_id FROM bundles b WHERE b.finished IS NULL) AS BOOLEAN) AS busy
+FROM functions f
+WHERE f.digest <> '' AND f.used < sqlc.arg(before)
+ORDER BY f.used
+LIMIT sqlc.arg(count);
+
+-- name: DeleteUnusedFunction :execrows
+-- Again with the time: it may have been submitted since.
+DELETE FROM functions WHERE id = sqlc.arg(id) AND digest <> '' AND used < sqlc.arg(before);
 
 -- name: SetFunctionHead :exec
 UPDATE functions SET latest = $2, search = $3 WHERE id = $1;
@@ -27,7 +53,7 @@ SELECT version FROM function_versions WHERE function_id = $1 AND hash = $2;
 -- name: FunctionVersions :many
 -- Version 0 means all of them, newest first.
 SELECT f.id, f.owner, f.name, f.sharing, f.retry, COALESCE(i.name, '') AS owner_name,
-       v.version, v.kind, v.hash, v.description, v.docstring, v.signature, v.requirements, v.created
+       v.version, v.kind, v.hash, v.description, v.docstring, v.signature, v.requirements, v.created, f.digest, f.used
 FROM functions f
 JOIN function_versions v ON v.function_id = f.id
 LEFT JOIN identities i ON i.id = f.owner
@@ -54,11 +80,11 @@ LIMIT 1;
 
 -- name: ListFunctions :many
 SELECT f.id, f.owner, f.name, f.sharing, f.retry, COALESCE(i.name, '') AS owner_name,
-       v.version, v.kind, v.hash, v.description, v.docstring, v.signature, v.requirements, v.created
+       v.version, v.kind, v.hash, v.description, v.docstring, v.signature, v.requirements, v.created, f.digest, f.used
 FROM functions f
 JOIN function_versions v ON v.function_id = f.id AND v.version = f.latest
 LEFT JOIN identities i ON i.id = f.owner
-WHERE f.deleted IS NULL AND f.id < sqlc.arg(before)
+WHERE f.deleted IS NULL AND f.id < sqlc.arg(before) AND (f.digest = '' OR CAST(sqlc.arg(anonymous) AS BOOLEAN))
   AND f.owner = COALESCE(sqlc.narg(owner), f.owner) AND f.name = COALESCE(sqlc.narg(name), f.name)
   AND f.search LIKE CAST(sqlc.arg(word1) AS TEXT) ESCAPE '\' AND f.search LIKE CAST(sqlc.arg(word2) AS TEXT) ESCAPE '\'
   AND f.search LIKE CAST(sqlc.arg(word3) AS TEXT) ESCAPE '\' AND f.search LIKE CAST(sqlc.arg(word4) AS TEXT) ESCAPE '\'

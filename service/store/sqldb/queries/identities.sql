@@ -17,7 +17,7 @@ DELETE FROM identities WHERE id = $1;
 
 -- name: CountOwned :one
 SELECT (SELECT count(*) FROM endpoints e WHERE e.owner = $1) AS endpoints,
-       (SELECT count(*) FROM functions f WHERE f.owner = $1 AND f.deleted IS NULL) AS functions;
+       (SELECT count(*) FROM functions f WHERE f.owner = $1 AND f.deleted IS NULL AND f.digest = '') AS functions;
 
 -- name: InsertMember :exec
 INSERT INTO members (group_id, member) VALUES ($1, $2) ON CONFLICT DO NOTHING;

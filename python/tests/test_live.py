@@ -219,3 +219,24 @@ def test_a_stand_in_shows_the_remote_class(executor: Executor) -> None:
     assert isinstance(error, RemoteError)
     assert (type(error).__name__, str(error)) == ("Odd", "far away")
     assert error.endpoint_name == "local"
+
+
+def nested(environ: dict[str, str]) -> int:
+    """A task that submits tasks; on two slots, or it would wait for itself."""
+    os.environ.update(environ)
+    with yonder.Executor("local") as executor:
+        return sum(executor.map(abs, [-1, -2, -3]))
+
+
+def test_a_task_can_use_the_client(executor: Executor, site: Site) -> None:
+    assert executor.submit(nested, {"YONDER_HOME": str(site.home)}).result(60) == 6
+
+
+def connect(environ: dict[str, str]) -> None:
+    os.environ.update(environ)
+    yonder.Client()
+
+
+def test_a_task_without_a_login_is_told_what_to_do(executor: Executor, tmp_path: Path) -> None:
+    with pytest.raises(yonder.errors.InvalidConfig, match="no service is configured"):
+        executor.submit(connect, {"YONDER_HOME": str(tmp_path)}).result(60)

@@ -20,6 +20,8 @@ C = TypeVar("C", bound=type)
 
 _OURS = (
     os.path.dirname(os.path.abspath(yonder.__file__)) + os.sep,
+    # In a worker this half of the package is elsewhere.
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep,
     os.path.abspath(pickle.__file__),
     os.path.abspath(copyreg.__file__),
 )

@@ -7,6 +7,8 @@ import re
 import socket
 import sys
 
+from yonder.worker import installed
+
 _NAME = re.compile(r"name '([^']+)' is not defined")
 
 
@@ -28,6 +30,8 @@ def _missing(module: str) -> str:
     package = module.partition(".")[0]
     python, host = sys.executable, socket.gethostname()
     where = f"{python} (Python {sys.version_info[0]}.{sys.version_info[1]}) on {host}"
+    if module == installed.NAME or module.startswith(installed.NAME + "."):
+        return installed.advice(where)
     if module != package and _there(package):
         return (
             f"{where}, which runs tasks of this endpoint, has {package!r} without {module!r}: "

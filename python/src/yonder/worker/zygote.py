@@ -9,12 +9,13 @@ import os
 import selectors
 import signal
 import socket
+import sys
 import time
 from typing import Any, Optional
 
 from yonder import wire
 from yonder.errors import MalformedFrame
-from yonder.worker import process, surroundings
+from yonder.worker import installed, process, surroundings
 
 # How long the end of a zygote may take: only a task that forks without end needs it.
 END_S = 5.0
@@ -27,6 +28,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="worker.pyz")
     parser.add_argument("--socket", required=True, help="Unix socket of the manager")
     path = parser.parse_args(argv).socket
+    sys.meta_path.append(installed.ClientFinder())
     with process.connect(path) as sock:
         Zygote(sock, path).serve()
     return 0

@@ -36,7 +36,7 @@ class Command:
 
 @pytest.fixture
 def command(environ: dict[str, str]) -> Command:
-    return Command(environ)
+    return Command(dict(environ))
 
 
 def rows(table: str) -> list[list[str]]:
@@ -59,6 +59,13 @@ def test_the_life_of_an_endpoint(command: Command) -> None:
     code, out, err = command("start", "lab")
     assert code == 5, "it runs already"
     assert err.startswith("funcx-endpoint: the agent of lab runs already")
+
+    command.environ["YONDER_TOKEN"] = "yt_of_somebody"
+    code, out, err = command("list")
+    assert code == 0
+    assert ["lab", "Unknown", known] in rows(out), "the service was not asked"
+    assert "takes no token from YONDER_TOKEN" in err
+    del command.environ["YONDER_TOKEN"]
 
     code, out, _ = command("status", "lab", "--no-color")
     assert code == 0
@@ -114,6 +121,7 @@ def test_wrong_use(command: Command) -> None:
     assert command("start", "--no-such-flag")[0] == 2
     assert command("--help")[0] == 0
     assert "--endpoint-uuid" in command("start", "-h")[1]
+    assert "--yes" in command("delete", "--help")[1]
 
 
 def test_running_in_the_terminal(command: Command) -> None:

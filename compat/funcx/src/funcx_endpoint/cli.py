@@ -49,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     starting.add_argument("--log-to-console", action="store_true", help="run in this terminal")
     configuring = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     configuring.add_argument("--endpoint-config", metavar="FILE", help="refused: it is Python")
+    deleting = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    deleting.add_argument("--yes", action="store_true", help="do not ask")
     every = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     def command(name: str, run: Command, *parents: argparse.ArgumentParser) -> None:
@@ -63,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     command("stop", commands.stop, named)
     command("restart", commands.restart, named, starting)
     command("status", commands.status, named)
-    command("delete", commands.delete, named)
+    command("delete", commands.delete, named, deleting)
     command("list", commands.list_endpoints)
     command("version", commands.version)
     return parser

@@ -53,8 +53,9 @@ def status(program: Program, given: Namespace, further: Sequence[str]) -> int:
 
 
 def delete(program: Program, given: Namespace, further: Sequence[str]) -> int:
-    """Delete an endpoint and its configuration; --yes does not ask."""
-    return program.run("endpoint", "delete", _name(given), *further)
+    """Delete an endpoint and its configuration."""
+    sure = ["--yes"] if given.yes else []
+    return program.run("endpoint", "delete", _name(given), *sure, *further)
 
 
 def list_endpoints(program: Program, given: Namespace, further: Sequence[str]) -> int:
@@ -110,12 +111,16 @@ def _say_started(started: dict[str, Any]) -> int:
 
 
 def _state(endpoint: Any) -> str:
-    """funcX's word: Running, Stopped, or Disconnected for one that the service does not hear."""
-    state = str(endpoint["here"]["state"])
-    online = bool((endpoint.get("service") or {}).get("online"))
-    if state == "running":
-        return "Running" if online else "Disconnected"
-    return state.capitalize()
+    """funcX's word: Running, Stopped, or Disconnected for one that the service does not hear.
+
+    Unknown is one of which the service says nothing, for instance because it was not asked.
+    """
+    state, service = str(endpoint["here"]["state"]), endpoint.get("service")
+    if state != "running":
+        return state.capitalize()
+    if service is None:
+        return "Unknown"
+    return "Running" if service.get("online") else "Disconnected"
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

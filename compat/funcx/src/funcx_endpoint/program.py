@@ -43,11 +43,12 @@ class Program:
         os.execve(self._path, command, self._environ)
 
     def ask(self, *arguments: str) -> Any:
-        """What it answers, from JSON. Raises Failed, with what it says."""
+        """What it answers, from JSON; what it notes is passed on. Raises Failed."""
         command = [self._path, *arguments, "--json", *self._global]
         done = subprocess.run(command, env=self._environ, capture_output=True, check=False)
         if done.returncode != 0:
             raise Failed(_message(done.stderr.decode(errors="replace")), done.returncode)
+        sys.stderr.write(done.stderr.decode(errors="replace"))
         return json.loads(done.stdout)
 
 

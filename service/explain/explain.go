@@ -113,7 +113,7 @@ func (m *maker) end(f Facts) {
 	switch t.State {
 	case yonder.TaskSucceeded:
 		m.addf(StepResult, wire.StepDone, f.Accepted, nil, nil, "the result is in the service")
-		m.concludef(fmt.Sprintf(`"yonder task result %s" shows the result`, t.ID), "it succeeded in attempt %d", t.Attempt)
+		m.concludef(reading(f), "it succeeded in attempt %d", t.Attempt)
 	case yonder.TaskCancelled:
 		m.addf(StepResult, wire.StepDone, f.Accepted, nil, data{"code": t.Code}, "%s", orElse(message, "it was cancelled"))
 		m.concludef("submit it again if it is still wanted", "%s", orElse(message, "it was cancelled"))
@@ -121,6 +121,14 @@ func (m *maker) end(f Facts) {
 		m.addf(StepResult, wire.StepFailed, f.Accepted, nil, data{"code": t.Code}, "failed (%s)%s", t.Code, after(": ", message))
 		m.concludef(adviceFor(t), "it failed in attempt %d of %d (%s)%s", t.Attempt, f.MaxAttempts, t.Code, after(": ", message))
 	}
+}
+
+// reading says how to get at the value. Python's own format is for Python.
+func reading(f Facts) string {
+	if f.Codec == "pickle" {
+		return fmt.Sprintf("yonder.Client().result(%q) in Python gives the result", f.Task.ID)
+	}
+	return fmt.Sprintf(`"yonder task result %s" shows the result`, f.Task.ID)
 }
 
 // adviceFor says what can be done about a failure.

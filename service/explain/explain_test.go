@@ -157,6 +157,7 @@ var tasks = map[string]explain.Facts{
 		f.Task.Code, f.Task.Message = yonder.CodeTaskCancelled, "the task was cancelled: wrong input; it ended 0.3 s after SIGTERM"
 		f.Accepted = before(time.Minute)
 	}),
+	"done-python": facts(yonder.TaskSucceeded, func(f *explain.Facts) { f.Accepted, f.Codec = before(time.Minute), "pickle" }),
 	"done": facts(yonder.TaskSucceeded, func(f *explain.Facts) {
 		f.Task.Started, f.Task.Finished, f.Accepted, f.Worker = before(2*time.Minute), before(time.Minute), before(time.Minute), "node7/w3"
 	}),

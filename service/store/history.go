@@ -26,6 +26,7 @@ type TaskFacts struct {
 	Walltime    time.Duration
 	GiveUpAt    *time.Time
 	Requires    wire.Requires
+	Codec       string           // of its arguments, and of its value
 	Ahead       Ahead            // while it is queued
 	Attempts    []yonder.Attempt // that ended without a result, the oldest first
 	CancelWhy   string           // while it is being stopped

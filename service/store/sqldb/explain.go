@@ -35,6 +35,7 @@ func (s *Store) ExplainTask(ctx context.Context, id yonder.ID) (facts store.Task
 		facts.Task, facts.Since = seg.task, moment(seg.since)
 		facts.Task.ID = id
 		facts.MaxAttempts, facts.GiveUpAt = int(b.MaxAttempts), maybeMoment(b.GiveUpAt)
+		facts.Codec = b.Codec
 		facts.Walltime = time.Duration(b.Walltime * float64(time.Second))
 		for _, read := range []func(context.Context, *gen.Queries, *gen.Bundle, *store.TaskFacts) error{
 			readRequires, readAttempts, readPlace, readCancel, readEnd,

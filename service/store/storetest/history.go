@@ -63,6 +63,7 @@ var histories = []behaviour{
 		}
 		require.Equal(b, []yonder.Attempt{first}, b.explain(n.ID.Task(2)).Attempts)
 		require.Empty(b, b.explain(n.ID.Task(3)).Attempts)
+		require.Equal(b, "pickle", b.explain(n.ID.Task(3)).Codec)
 
 		// Returned without having begun: no attempt is spent, and none is kept.
 		again := spansOf(b.claim())

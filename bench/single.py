@@ -47,7 +47,7 @@ def main() -> int:
     parser = common.parser(__doc__)
     parser.add_argument("--tasks", type=int, default=50_000)
     parser.add_argument(
-        "--peer-tasks", type=int, default=20_000, help="for each other system; fewer take less time, and favour it"
+        "--peer-tasks", type=int, default=10_000, help="for each other system; fewer take less time, and favour it"
     )
     parser.add_argument("--rounds", type=int, default=3)
     common.peers_option(parser)

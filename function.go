@@ -45,6 +45,25 @@ type Sharing struct {
 	Identities []ID `json:"identities,omitempty" doc:"people, service accounts and groups"`
 }
 
+// Scopes of a memo: whose calls are answered with results that were kept.
+const (
+	MemoPrivate = "private" // everybody's with those of their own calls
+	MemoShared  = "shared"  // everybody's with those of all
+)
+
+// MemoScopes lists them.
+var MemoScopes = []string{MemoPrivate, MemoShared}
+
+// Memo says whether results are kept to answer equal calls of a function. The
+// zero value: they are not.
+type Memo struct {
+	Scope      string `json:"scope" enum:"private,shared" doc:"private: a caller is answered with results of their own calls; shared: of all'"`
+	Generation int64  `json:"generation,omitempty" doc:"how often what was kept was forgotten"`
+}
+
+// IsZero says whether nothing is kept.
+func (m Memo) IsZero() bool { return m.Scope == "" }
+
 // Function is registered code. A version is immutable; registering other
 // code under the same name and owner makes the next version.
 type Function struct {
@@ -61,6 +80,7 @@ type Function struct {
 	Requirements Requirements `json:"requirements"`
 	Sharing      Sharing      `json:"sharing"`
 	Retry        Retry        `json:"retry,omitzero" doc:"for tasks that do not say otherwise"`
+	Memo         Memo         `json:"memo,omitzero" doc:"whether results are kept to answer equal calls"`
 	Created      time.Time    `json:"created"`
 	// Anonymous is a function that was submitted and not registered. All that is
 	// said of it makes it what it is: it has one version, and no name leads to it.

@@ -55,6 +55,7 @@ const (
 	EventCancel    Event = "cancel"    // ended before any worker had it
 	EventCancelled Event = "cancelled" // the agent stopped it
 	EventExpire    Event = "expire"    // the submitter gave up
+	EventRecall    Event = "recall"    // answered with the kept result of an equal call
 )
 
 // RangeMachine is the life of a task range. A range is split whenever its
@@ -64,6 +65,7 @@ var RangeMachine = Machine{Name: "range", Start: RangeQueued, Transitions: []Tra
 	{RangeQueued, EventResult, RangeDone}, // late result of an earlier attempt
 	{RangeQueued, EventCancel, RangeDone},
 	{RangeQueued, EventExpire, RangeDone},
+	{RangeQueued, EventRecall, RangeDone},
 	{RangeOffered, EventAccept, RangeAccepted},
 	{RangeOffered, EventReturn, RangeQueued},
 	{RangeOffered, EventResult, RangeDone}, // late result of an earlier attempt

@@ -28,6 +28,7 @@ type Task struct {
 	Code      Code       `json:"code,omitempty" doc:"why it failed"`
 	Message   string     `json:"message,omitempty"`
 	Cancel    bool       `json:"cancel_requested,omitempty"`
+	Memo      *ID        `json:"memo,omitempty" doc:"the task whose result was kept and is this one's too"`
 }
 
 // Group is tasks submitted together, or by one executor.

@@ -15,7 +15,8 @@ import (
 
 func newFunction(a *app) *cobra.Command {
 	cmd := parent("function", "Register, list and share functions",
-		newFunctionRegister(a), newFunctionList(a), newFunctionSearch(a), newFunctionShow(a), newFunctionShare(a), newFunctionDelete(a))
+		newFunctionRegister(a), newFunctionList(a), newFunctionSearch(a), newFunctionShow(a), newFunctionShare(a),
+		newFunctionMemo(a), newFunctionDelete(a))
 	cmd.Long = "Functions are commands of the shell, see \"yonder function register --help\", or Python's. These are registered\n" +
 		"from Python, which packs them with the code that they use:\n\n" +
 		"  yonder.Client().register_function(simulate)\n\n" +
@@ -130,7 +131,7 @@ func (a *app) showFunction(f yonder.Function) {
 	}
 	a.Fields("name", f.Name, "signature", signature(f), "id", f.ID, "version", f.Version, "kind", f.Kind, "owner", f.OwnerName,
 		"shared with", shared(f.Sharing), "python", f.Requirements.Python, "packages", strings.Join(f.Requirements.Packages, ", "),
-		"retries", retries(f.Retry), created, f.Created, "hash", f.Hash, "description", f.Description)
+		"retries", retries(f.Retry), "memo", f.Memo.Scope, created, f.Created, "hash", f.Hash, "description", f.Description)
 	if f.Docstring != "" {
 		a.Printf("\n%s\n", kit.Printable(f.Docstring))
 	}

@@ -16,7 +16,8 @@ var (
 	reads = map[string][]string{
 		"completion": {"bash"}, "doctor": {"--no-run"}, "endpoint explain": {"box"}, "endpoint list": nil, "endpoint status": {"box"},
 		"explain": {"TASK"}, "function list": nil,
-		"function search": {"numbers"}, "function show": {"add"}, "group list": nil, "group results": {"GROUP"}, "group show": {"GROUP"},
+		"function search": {"numbers"}, "function show": {"add"}, "function memo": {"add"},
+		"group list": nil, "group results": {"GROUP"}, "group show": {"GROUP"},
 		"identity list": nil, "limits": nil, "task list": nil, "task show": {"TASK"}, "token list": nil, "version": nil, "whoami": nil,
 		"serve": {"--sample"},
 	}

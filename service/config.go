@@ -81,6 +81,11 @@ type Config struct {
 	Retention       time.Duration `koanf:"retention"`
 	RetentionLimit  time.Duration `koanf:"retention_limit"`
 	RecordRetention time.Duration `koanf:"record_retention"`
+	// MemoBytes is the most bytes of results that memos of all functions keep;
+	// those that were not used for longest go first. MemoUnused is how long a
+	// result is kept that answers no call.
+	MemoBytes  int64         `koanf:"memo_bytes"`
+	MemoUnused time.Duration `koanf:"memo_unused"`
 	// MaxAttempts is how often a task that does not say is tried, and
 	// MaxAttemptsLimit how often one may ask to be.
 	MaxAttempts      int `koanf:"max_attempts"`
@@ -153,6 +158,8 @@ func Defaults() Config {
 		Retention:            14 * 24 * time.Hour,
 		RetentionLimit:       90 * 24 * time.Hour,
 		RecordRetention:      90 * 24 * time.Hour,
+		MemoBytes:            1 << 30,
+		MemoUnused:           30 * 24 * time.Hour,
 	}
 }
 
@@ -282,6 +289,10 @@ func (c *Config) checkTimes() error {
 		return invalid("retention", "%s is too short: results must wait for their readers at least 1m", c.Retention)
 	case c.RetentionLimit < c.Retention:
 		return invalid("retention_limit", "%s is less than retention, %s, which is what one gets without asking", c.RetentionLimit, c.Retention)
+	case c.MemoBytes < 0:
+		return invalid("memo_bytes", "%d is no number of bytes: 0 keeps nothing", c.MemoBytes)
+	case c.MemoUnused < time.Minute:
+		return invalid("memo_unused", "%s is too short: nothing would be kept; turn memos off at their functions", c.MemoUnused)
 	case c.RecordRetention < max(c.Retention, minRecords):
 		return invalid("record_retention", "%s is less than %s: a repeated submission is known by its record",
 			c.RecordRetention, max(c.Retention, minRecords))

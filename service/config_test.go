@@ -62,6 +62,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		"database file":         {func(c *service.Config) { c.SQLiteBytes = -1 }, "sqlite_bytes", ""},
 		"one address":           {func(c *service.Config) { c.AddressConnections = 0 }, "address_connections", ""},
 		"retention":             {func(c *service.Config) { c.Retention = 0 }, "retention", ""},
+		"memo bytes":            {func(c *service.Config) { c.MemoBytes = -1 }, "memo_bytes", ""},
+		"memo unused":           {func(c *service.Config) { c.MemoUnused = 0 }, "memo_unused", ""},
 		"retention over limit":  {func(c *service.Config) { c.RetentionLimit = c.Retention - 1 }, "retention_limit", ""},
 		"records":               {func(c *service.Config) { c.RecordRetention = c.Retention - 1 }, "record_retention", ""},
 		"attempts":              {func(c *service.Config) { c.MaxAttempts = 0 }, "max_attempts", ""},

@@ -161,6 +161,7 @@ func (s *Service) assemble(db store.Store) (*parts, error) {
 	services := []startstop.Service{authenticator, p.fabric, p.hints, dispatcher, streams}
 	for _, job := range upkeep.Jobs(upkeep.Config{
 		Store: db, Blobs: library, Dispatcher: dispatcher, Wake: p.hints.wake, Silence: c.Silence, Records: c.RecordRetention,
+		MemoBytes: c.MemoBytes, MemoUnused: c.MemoUnused,
 		Retired: func(r store.Retired) { figures.Retired(r.Results, r.Records, r.Groups) }, Now: now, Log: s.log,
 	}) {
 		services = append(services, job)

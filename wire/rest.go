@@ -23,6 +23,26 @@ type RegisterFunction struct {
 	// Anonymous is for what is submitted ad hoc: it leaves alone what the name
 	// means. A version that is registered under the name, with the same body, is it.
 	Anonymous bool `json:"anonymous,omitempty" doc:"not a version of what the name means, but a function of its own"`
+	// Memo replaces the function's scope if it is not empty.
+	Memo string `json:"memo,omitempty" enum:"private,shared" doc:"keep results to answer equal calls: the caller's own, or those of all callers"`
+}
+
+// SetMemo is the body of PUT /v1/functions/{id}/memo.
+type SetMemo struct {
+	Scope string `json:"scope,omitempty" enum:"off,private,shared" doc:"private: a caller's own results answer, shared: those of all; off by default"`
+}
+
+// MemoOff is the scope of a function whose results are not kept.
+const MemoOff = "off"
+
+// MemoReport is what a function's memo holds, and how it has done.
+type MemoReport struct {
+	Scope      string `json:"scope" enum:"off,private,shared"`
+	Generation int64  `json:"generation" doc:"how often what was kept was forgotten"`
+	Results    int64  `json:"results" doc:"that are kept"`
+	Bytes      int64  `json:"bytes" doc:"of these results"`
+	Hits       int64  `json:"hits" doc:"tasks that were answered with a kept result"`
+	Misses     int64  `json:"misses" doc:"tasks for which there was none"`
 }
 
 // RegisterEndpoint is the body of POST /v1/endpoints. An ID made by the client

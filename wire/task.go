@@ -56,6 +56,8 @@ type Bundle struct {
 	// Retention is for how many seconds results are to be kept after they came.
 	// It is the group's: it makes it longer, never shorter. 0: as it is.
 	Retention int64 `json:"retention_s,omitempty"`
+	// Fresh runs the tasks even if the function's memo knows their results.
+	Fresh bool `json:"fresh,omitempty"`
 	// Blobs maps a column's index to its out-of-line payload; that column is empty.
 	Blobs map[int]Blob `json:"blobs,omitempty"`
 }
@@ -150,4 +152,7 @@ type ResultEntry struct {
 	Endpoint  yonder.ID `json:"endpoint"`
 	Submitted int64     `json:"submitted_us,omitempty"` // Unix microseconds, service's clock
 	Accepted  int64     `json:"accepted_us,omitempty"`  // by the service
+	// Memo is the task whose result was kept and answered this one, which no
+	// endpoint ran. Its attempt is 0.
+	Memo *yonder.ID `json:"memo,omitempty"`
 }

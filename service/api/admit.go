@@ -111,7 +111,7 @@ func (adm *admission) check(ctx context.Context, b *store.NewBundle) error {
 			return err
 		}
 	}
-	b.Version, b.Hash, b.Kind = f.Version, f.Hash, f.Kind
+	b.Version, b.Hash, b.Kind, b.Memo = f.Version, f.Hash, f.Kind, f.Memo
 	if b.Walltime == 0 {
 		b.Walltime = f.Requirements.Walltime
 	}

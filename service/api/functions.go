@@ -48,6 +48,7 @@ func (a *API) functions() {
 		id: "share-function", method: http.MethodPut, path: "/v1/functions/{id}/sharing", scope: yonder.ScopeFunctions, tag: "functions",
 		summary: "Say who may use a function",
 	}, a.shareFunction)
+	a.memos()
 	routeEmpty(a, op{
 		id: "delete-function", method: http.MethodDelete, path: "/v1/functions/{id}", scope: yonder.ScopeFunctions, tag: "functions",
 		summary: "Delete a function; tasks accepted before still run",
@@ -86,7 +87,7 @@ func (a *API) registerFunction(ctx context.Context, p auth.Principal, in *struct
 		ID: yonder.NewID(), Name: in.Body.Name, Kind: in.Body.Kind, Hash: hex.EncodeToString(hash[:]),
 		Owner: p.ID(), OwnerName: p.Name, Description: in.Body.Description, Docstring: in.Body.Docstring,
 		Signature: in.Body.Signature, Requirements: in.Body.Requirements, Sharing: in.Body.Sharing, Retry: in.Body.Retry,
-		Created: a.Now(), Anonymous: in.Body.Anonymous,
+		Created: a.Now(), Anonymous: in.Body.Anonymous, Memo: yonder.Memo{Scope: in.Body.Memo},
 	}
 	return a.Store.PutFunction(ctx, f, body)
 }

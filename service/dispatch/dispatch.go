@@ -25,7 +25,7 @@ type Store interface {
 }
 
 type submitter interface {
-	Submit(ctx context.Context, bundles []store.NewBundle) ([]wire.SubmittedBundle, []store.Offered, error)
+	Submit(ctx context.Context, bundles []store.NewBundle) (store.Submitted, error)
 }
 
 type reader interface {
@@ -118,10 +118,11 @@ func (d *Dispatcher) refuse(ctx context.Context, r fabric.Request, err error, re
 
 // Submit makes bundles durable and offers what agents have room for.
 func (d *Dispatcher) Submit(ctx context.Context, bundles []store.NewBundle) ([]wire.SubmittedBundle, error) {
-	submitted, offered, err := d.Store.Submit(ctx, bundles)
+	submitted, err := d.Store.Submit(ctx, bundles)
 	if err != nil {
 		return nil, err
 	}
-	d.offer(ctx, offered)
-	return submitted, nil
+	d.Wake(submitted.Woken)
+	d.offer(ctx, submitted.Offered)
+	return submitted.Bundles, nil
 }

@@ -112,6 +112,12 @@ func (m *maker) end(f Facts) {
 	}
 	switch t.State {
 	case yonder.TaskSucceeded:
+		if t.Memo != nil {
+			m.addf(StepResult, wire.StepDone, f.Accepted, nil, data{"memo": t.Memo}, "answered with the kept result of task %s", t.Memo)
+			m.concludef(fmt.Sprintf(`"yonder function memo %s" says what is kept, and forgets it`, t.Function),
+				"an equal call had been run: its result was kept, and no endpoint ran this one")
+			return
+		}
 		m.addf(StepResult, wire.StepDone, f.Accepted, nil, nil, "the result is in the service")
 		m.concludef(reading(f), "it succeeded in attempt %d", t.Attempt)
 	case yonder.TaskCancelled:

@@ -110,6 +110,7 @@ type FunctionFilter struct {
 
 // Functions are immutable versions under a mutable head (sharing, deletion).
 type Functions interface {
+	Memos
 	// PutFunction stores the body as a version. The same owner, name and hash
 	// return the version that is there; another hash makes the next version.
 	// An anonymous function is a registered version of its owner, name and hash,
@@ -170,6 +171,9 @@ type NewBundle struct {
 	Payloads    [][]byte // columns, as FormEach or FormChunk say
 	Submitted   time.Time
 	Bounds      Bounds
+	// Memo is the function's: results are looked up, unless the bundle says
+	// that they shall be fresh, and kept. Only of FormEach.
+	Memo yonder.Memo
 	// Retention is how long this submission wants results kept; 0: it does not
 	// say. It is the group's, and only ever grows.
 	Retention time.Duration
@@ -190,6 +194,13 @@ type Offered struct {
 	Epoch    int64
 	Lease    wire.Lease
 	Payloads [][]byte
+}
+
+// Submitted is what became of a submission.
+type Submitted struct {
+	Bundles []wire.SubmittedBundle // in the order of the request
+	Offered []Offered
+	Woken   Woken // groups that memos gave results to
 }
 
 // TaskFilter selects tasks.
@@ -215,8 +226,8 @@ type Tasks interface {
 	// Submit accepts all bundles or none. A bundle whose ID is there already
 	// with the same owner is a duplicate and adds nothing; another owner's is
 	// a conflict. What a live session has credit for, and nothing older waits
-	// for, is claimed in the same transaction.
-	Submit(ctx context.Context, bundles []NewBundle) ([]wire.SubmittedBundle, []Offered, error)
+	// for, is claimed in the same transaction; what a memo answers is done in it.
+	Submit(ctx context.Context, bundles []NewBundle) (Submitted, error)
 	Task(ctx context.Context, id yonder.ID) (yonder.Task, error)
 	ListTasks(ctx context.Context, filter TaskFilter) ([]yonder.Task, error)
 	CreateGroup(ctx context.Context, group yonder.Group) error

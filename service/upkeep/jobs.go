@@ -21,6 +21,7 @@ const (
 	// functionLimit is the number of anonymous functions that one transaction
 	// deletes: their bodies may be large.
 	functionLimit = 200
+	memoLimit     = 1000
 )
 
 // Store is where time does something to rows.
@@ -28,6 +29,7 @@ type Store interface {
 	Silence(ctx context.Context, before time.Time) (int, error)
 	ExpireTasks(ctx context.Context, now time.Time, limit int) (int, []store.Stop, store.Woken, error)
 	Retire(ctx context.Context, now time.Time, records time.Duration, limit int) (store.Retired, error)
+	TrimMemos(ctx context.Context, before time.Time, bytes int64, limit int) (int, error)
 	DeleteOldTokens(ctx context.Context, before time.Time, limit int) (int, error)
 	DeleteUnusedFunctions(ctx context.Context, before, now time.Time, limit int) (deleted int, more bool, err error)
 	Tidy(ctx context.Context) (more bool, err error)
@@ -53,6 +55,10 @@ type Config struct {
 	Wake       func(groups store.Woken)
 	Silence    time.Duration // without a heartbeat, after which an agent counts as silent
 	Records    time.Duration // for which records of tasks, of ended tokens, and unused anonymous functions are kept
+	// MemoBytes bounds the results that memos keep, MemoUnused how long one is
+	// kept that answers nothing.
+	MemoBytes  int64
+	MemoUnused time.Duration
 	// Retired counts what was let go.
 	Retired func(store.Retired)
 	Now     func() time.Time
@@ -67,6 +73,7 @@ func Jobs(c Config) []*Job {
 		c.job("resend", time.Second, c.resend),
 		c.job("orphans", 10*time.Minute, c.orphans),
 		c.job("retire", time.Minute, c.retire),
+		c.job("memos", 10*time.Minute, c.memos),
 		c.job("tokens", 6*time.Hour, c.tokens),
 		c.job("functions", 6*time.Hour, c.functions),
 		c.job("tidy", 10*time.Second, c.tidy),
@@ -130,6 +137,11 @@ func (c Config) functions(ctx context.Context) (bool, error) {
 		c.Log.DebugContext(ctx, "anonymous functions deleted that nobody used", "functions", deleted)
 	}
 	return more, err
+}
+
+func (c Config) memos(ctx context.Context) (bool, error) {
+	n, err := c.Store.TrimMemos(ctx, c.Now().Add(-c.MemoUnused), c.MemoBytes, memoLimit)
+	return n >= memoLimit, err
 }
 
 func (c Config) tidy(ctx context.Context) (bool, error) { return c.Store.Tidy(ctx) }

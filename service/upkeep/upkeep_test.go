@@ -51,7 +51,8 @@ func TestStress(t *testing.T) {
 // world notes what the jobs do.
 type world struct {
 	silence, expire, sweep time.Time
-	retire, tokens         time.Time
+	retire, tokens, trim   time.Time
+	memoBytes              int64
 	unused                 time.Time
 	records                time.Duration
 	retired                store.Retired
@@ -97,6 +98,11 @@ func (w *world) DeleteUnusedFunctions(_ context.Context, before, now time.Time, 
 	return 1, now.After(before), nil
 }
 
+func (w *world) TrimMemos(_ context.Context, before time.Time, bytes int64, _ int) (int, error) {
+	w.trim, w.memoBytes = before, bytes
+	return memoLimit, nil
+}
+
 func (w *world) Tidy(context.Context) (bool, error) { return true, nil }
 
 func (w *world) Resend(context.Context) error {
@@ -113,7 +119,7 @@ func TestJobs(t *testing.T) {
 	jobs := map[string]*Job{}
 	for _, j := range Jobs(Config{
 		Store: w, Blobs: w, Dispatcher: w, Silence: 15 * time.Second, Log: discard,
-		Records: time.Hour, Retired: func(r store.Retired) { w.retired = r },
+		Records: time.Hour, MemoUnused: time.Minute, MemoBytes: 7, Retired: func(r store.Retired) { w.retired = r },
 		Wake: func(groups store.Woken) { w.woken = groups }, Now: func() time.Time { return now },
 	}) {
 		jobs[j.Name] = j
@@ -143,5 +149,8 @@ func TestJobs(t *testing.T) {
 	require.Equal(t, now.Add(-time.Hour), w.tokens)
 	require.True(t, do("functions"))
 	require.Equal(t, now.Add(-time.Hour), w.unused)
+	require.True(t, do("memos"), "a full batch means that there is more")
+	require.Equal(t, now.Add(-time.Minute), w.trim)
+	require.EqualValues(t, 7, w.memoBytes)
 	require.True(t, do("tidy"))
 }

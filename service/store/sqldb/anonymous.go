@@ -45,6 +45,11 @@ func insertAnonymous(ctx context.Context, q *gen.Queries, f yonder.Function, bod
 			return err
 		}
 	}
+	if !f.Memo.IsZero() {
+		if _, err := q.SetMemoScope(ctx, f.ID, f.Memo.Scope); err != nil {
+			return err
+		}
+	}
 	return insertVersion(ctx, q, f.ID, 1, f, body)
 }
 
@@ -53,7 +58,7 @@ func insertAnonymous(ctx context.Context, q *gen.Queries, f yonder.Function, bod
 func digest(f yonder.Function) string {
 	sum := sha256.Sum256([]byte(document(yonder.Function{
 		Name: f.Name, Kind: f.Kind, Hash: f.Hash, Description: f.Description, Docstring: f.Docstring,
-		Signature: f.Signature, Requirements: f.Requirements, Retry: f.Retry,
+		Signature: f.Signature, Requirements: f.Requirements, Retry: f.Retry, Memo: f.Memo,
 	})))
 	return hex.EncodeToString(sum[:])
 }

@@ -108,6 +108,13 @@ func filled(b []byte) []byte {
 	return b
 }
 
+func maybeID(id yonder.ID) *yonder.ID {
+	if id.IsZero() {
+		return nil
+	}
+	return &id
+}
+
 func orNull(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 
 // found turns the absence of a row into an answer for the caller.

@@ -35,6 +35,11 @@ func (s *Store) PutFunction(ctx context.Context, f yonder.Function, body []byte)
 				return err
 			}
 		}
+		if !f.Memo.IsZero() {
+			if _, err := q.SetMemoScope(ctx, head.ID, f.Memo.Scope); err != nil {
+				return err
+			}
+		}
 		version, err := q.FindFunctionVersion(ctx, head.ID, f.Hash)
 		if errors.Is(err, sql.ErrNoRows) {
 			version = head.Latest + 1
@@ -170,6 +175,9 @@ func functionOf(row gen.ListFunctionsRow) (yonder.Function, error) {
 	}
 	if f.Anonymous {
 		f.Used = moment(row.Used)
+	}
+	if row.Memo != "" {
+		f.Memo = yonder.Memo{Scope: row.Memo, Generation: row.MemoGeneration}
 	}
 	return f, errors.Join(
 		parse(row.Signature, &f.Signature),

@@ -23,6 +23,7 @@ type outcome struct {
 	state   yonder.State
 	failure wire.TaskError
 	stopped *wire.Stopped // how an agent ended it, if it was cancelled there
+	memo    yonder.ID     // the task whose result this is, if it was kept
 }
 
 // maxMessage bounds the copy of a failure's message that listings show.
@@ -168,6 +169,6 @@ func (t *turn) writeOutcome(ctx context.Context, o outcome, cursor int64) error 
 		Code: text(string(o.failure.Code)), Message: string(message[:min(len(message), maxMessage)]),
 		Worker: text(o.entry.Worker), Blob: blob,
 		Started: o.entry.Started, Finished: o.entry.Finished, Accepted: t.now,
-		Stdout: []byte(o.entry.Stdout), Stderr: []byte(o.entry.Stderr), Payload: filled(o.payload),
+		Stdout: []byte(o.entry.Stdout), Stderr: []byte(o.entry.Stderr), Payload: filled(o.payload), Memo: o.memo,
 	})
 }

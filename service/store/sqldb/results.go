@@ -95,7 +95,7 @@ func entryOf(row gen.TaskResultRow) (wire.ResultEntry, error) {
 			Outcome: wire.Outcome(r.Outcome), Form: wire.Form(r.Form), Stdout: string(r.Stdout), Stderr: string(r.Stderr),
 			Started: r.Started, Finished: r.Finished, Worker: r.Worker,
 		},
-		Cursor: r.Cursor, Skip: int(r.Skip), Endpoint: row.Endpoint, Submitted: row.Submitted, Accepted: r.Accepted,
+		Cursor: r.Cursor, Skip: int(r.Skip), Endpoint: row.Endpoint, Submitted: row.Submitted, Accepted: r.Accepted, Memo: maybeID(r.Memo),
 	}
 	return e, parse(r.Blob, &e.Blob)
 }

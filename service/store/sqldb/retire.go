@@ -27,6 +27,9 @@ func (t *turn) dropPayloads(ctx context.Context, b *bundle) error {
 	if err := t.q.DeletePages(ctx, b.ID); err != nil {
 		return err
 	}
+	if b.Memo {
+		t.unwanted = append(t.unwanted, b.ID)
+	}
 	blobs, err := blobsOf(&b.Bundle)
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ type draft struct {
 	row   gen.InsertBundleParams
 	pages []page
 	data  [][]byte // of pages
+	keys  [][]byte // by task, of what its memo may hold; nil: nothing
 	isNew bool
 	pause *yonder.Pause // of its endpoint
 }
@@ -28,7 +29,7 @@ func newDraft(b store.NewBundle) (*draft, error) {
 	if err := checkBundle(&b.Bundle, len(b.Payloads)); err != nil {
 		return nil, err
 	}
-	d := &draft{NewBundle: b, pages: paginate(b.Form, b.Tasks, b.Payloads)}
+	d := &draft{NewBundle: b, pages: paginate(b.Form, b.Tasks, b.Payloads), keys: memoKeys(&b)}
 	for _, p := range d.pages {
 		d.data = append(d.data, p.encode())
 	}
@@ -42,37 +43,37 @@ func newDraft(b store.NewBundle) (*draft, error) {
 		Tasks: int64(b.Tasks), TaskBytes: int64(math.Ceil(float64(payloadBytes(b.Payloads)) / float64(b.Tasks))),
 		MaxAttempts: int64(max(b.MaxAttempts, 1)), Priority: int64(b.Priority), Walltime: b.Walltime, Blobs: blobs,
 		Submitted: micros(b.Submitted), GiveUpAt: maybeMicros(b.GiveUpAt), Remaining: int64(b.Tasks), Done: lease.NewBitmap(b.Tasks),
-		Retry: policy(b.Retry),
+		Retry: policy(b.Retry), Memo: d.keys != nil,
 	}
 	return d, nil
 }
 
 // Submit accepts all bundles or none.
-func (s *Store) Submit(
-	ctx context.Context, bundles []store.NewBundle,
-) (submitted []wire.SubmittedBundle, offered []store.Offered, err error) {
+func (s *Store) Submit(ctx context.Context, bundles []store.NewBundle) (submitted store.Submitted, err error) {
 	drafts := make([]*draft, len(bundles))
 	for i, b := range bundles {
 		// Microseconds apart, a request's bundles queue in its order.
 		b.Submitted = b.Submitted.Add(time.Duration(i) * time.Microsecond)
 		if drafts[i], err = newDraft(b); err != nil {
-			return nil, nil, err
+			return store.Submitted{}, err
 		}
 	}
 	err = s.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
 		if err := insertBundles(ctx, q, drafts); err != nil {
 			return err
 		}
-		offered, err = enqueue(ctx, q, drafts)
+		submitted.Offered, submitted.Woken, err = enqueue(ctx, q, drafts)
 		return err
 	})
 	if err != nil {
-		return nil, nil, err
+		return store.Submitted{}, err
 	}
 	for _, d := range drafts {
-		submitted = append(submitted, wire.SubmittedBundle{ID: d.ID, Group: d.Group, Tasks: d.Tasks, Duplicate: !d.isNew, Paused: d.pause})
+		submitted.Bundles = append(submitted.Bundles, wire.SubmittedBundle{
+			ID: d.ID, Group: d.Group, Tasks: d.Tasks, Duplicate: !d.isNew, Paused: d.pause,
+		})
 	}
-	return submitted, offered, nil
+	return submitted, nil
 }
 
 // insertBundles stores the rows that are new. It comes before any lock, and
@@ -100,11 +101,11 @@ func insertBundles(ctx context.Context, q *gen.Queries, drafts []*draft) error {
 }
 
 // enqueue gives new bundles their payloads, their ranges and their groups,
-// and claims what nothing older waits for.
-func enqueue(ctx context.Context, q *gen.Queries, drafts []*draft) ([]store.Offered, error) {
+// ends what memos answer, and claims what nothing older waits for.
+func enqueue(ctx context.Context, q *gen.Queries, drafts []*draft) ([]store.Offered, store.Woken, error) {
 	fresh := slices.DeleteFunc(slices.Clone(drafts), func(d *draft) bool { return !d.isNew })
 	if len(fresh) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	endpoints := make([]yonder.ID, len(fresh))
 	for i, d := range fresh {
@@ -113,20 +114,20 @@ func enqueue(ctx context.Context, q *gen.Queries, drafts []*draft) ([]store.Offe
 	now := slices.MaxFunc(fresh, func(a, b *draft) int { return a.Submitted.Compare(b.Submitted) }).Submitted
 	t, err := begin(ctx, q, now, endpoints...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := referToBlobs(ctx, q, fresh); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var offered []store.Offered
 	for _, d := range fresh {
 		claimed, err := t.enqueue(ctx, d)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		offered = append(offered, claimed...)
 	}
-	return offered, t.flush(ctx)
+	return offered, t.woken(), t.flush(ctx)
 }
 
 // referToBlobs keeps uploads that are payloads, in the order of their ids.
@@ -179,6 +180,9 @@ func (t *turn) enqueue(ctx context.Context, d *draft) ([]store.Offered, error) {
 	b.lease.Retry = d.Retry
 	idle := s.State == yonder.SessionLive && s.Paused == "" && s.QueuedTasks == s.RestingTasks
 	t.add(b)
+	if err := t.recall(ctx, d, b); err != nil {
+		return nil, err
+	}
 	t.recount(b)
 	t.queue(b).bounds = &d.Bounds
 	if !idle {
@@ -187,17 +191,36 @@ func (t *turn) enqueue(ctx context.Context, d *draft) ([]store.Offered, error) {
 	return t.offerAll(ctx, s, b, d)
 }
 
-// offerAll claims what the session has credit for, in leases of a frame each.
+// offerAll claims what the session has credit for.
 func (t *turn) offerAll(ctx context.Context, s *session, b *bundle, d *draft) ([]store.Offered, error) {
-	most, err := t.mostNow(ctx, b, &d.Bounds, s.credit(b, d.Tasks))
+	left := b.lease.Remaining()
+	most, err := t.mostNow(ctx, b, &d.Bounds, s.credit(b, left))
 	if err != nil {
 		return nil, err
 	}
-	if most < d.Tasks && b.Form == string(wire.FormChunk) && most < s.credit(b, d.Tasks) {
+	if most < left && b.Form == string(wire.FormChunk) && most < s.credit(b, left) {
 		return nil, nil // it goes whole, with the next claim
 	}
+	var offered []store.Offered
+	for _, r := range slices.Clone(b.lease.Ranges) { // one, but where a memo has answered some
+		hi := min(r.Hi, r.Lo+most)
+		if hi == r.Lo {
+			break
+		}
+		most -= hi - r.Lo
+		part, err := t.offerRange(ctx, s, b, d, r.Lo, hi)
+		if err != nil {
+			return nil, err
+		}
+		offered = append(offered, part...)
+	}
+	return offered, nil
+}
+
+// offerRange offers queued tasks, in leases of a frame each.
+func (t *turn) offerRange(ctx context.Context, s *session, b *bundle, d *draft, lo, hi int) ([]store.Offered, error) {
 	s.Grants++
-	left := wire.Span{Bundle: b.ID, Attempt: 1, Lo: 0, Hi: most, Grant: s.Grants}
+	left := wire.Span{Bundle: b.ID, Attempt: 1, Lo: lo, Hi: hi, Grant: s.Grants}
 	b.lease.Offer(s.Epoch, s.Grants, left.Lo, left.Hi)
 	t.recount(b)
 	var offered []store.Offered
@@ -220,6 +243,6 @@ func (d *draft) bundleRow() gen.Bundle {
 		ID: r.ID, GroupID: r.GroupID, Owner: r.Owner, Endpoint: r.Endpoint, FunctionID: r.FunctionID, Version: r.Version,
 		Hash: r.Hash, Kind: r.Kind, Requires: r.Requires, Form: r.Form, Codec: r.Codec, Label: r.Label,
 		Tasks: r.Tasks, TaskBytes: r.TaskBytes, MaxAttempts: r.MaxAttempts, Priority: r.Priority, Walltime: r.Walltime,
-		Blobs: r.Blobs, Submitted: r.Submitted, GiveUpAt: r.GiveUpAt, Remaining: r.Remaining, Done: r.Done, Retry: r.Retry,
+		Blobs: r.Blobs, Submitted: r.Submitted, GiveUpAt: r.GiveUpAt, Remaining: r.Remaining, Done: r.Done, Retry: r.Retry, Memo: r.Memo,
 	}
 }

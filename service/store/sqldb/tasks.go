@@ -49,6 +49,7 @@ func segments(ctx context.Context, q *gen.Queries, b *gen.Bundle, upto int, stat
 	for _, r := range results {
 		s := segment{lo: int(r.Lo), hi: int(r.Hi), since: r.Accepted, task: common}
 		s.task.State, s.task.Attempt = r.State, int(r.Attempt)
+		s.task.Memo = maybeID(r.Memo)
 		s.task.Code, s.task.Message = yonder.Code(r.Code), r.Message
 		s.task.Started, s.task.Finished = momentUnlessZero(r.Started), momentUnlessZero(cmp.Or(r.Finished, r.Accepted))
 		list = append(list, s)

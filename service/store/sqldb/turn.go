@@ -27,6 +27,8 @@ type turn struct {
 	attempts []attempt
 	joins    map[yonder.ID]*join
 	queues   map[queueKey]*queue
+	memos    memos
+	unwanted []yonder.ID // bundles that are over, of whose tasks memos wanted results
 }
 
 // session is an endpoint's session row as it was and as it will be.
@@ -223,6 +225,9 @@ func (t *turn) flush(ctx context.Context) error {
 	if err := t.writeAttempts(ctx); err != nil {
 		return err
 	}
+	if err := t.writeMemos(ctx); err != nil {
+		return err
+	}
 	if err := t.joinGroups(ctx); err != nil {
 		return err
 	}
@@ -230,7 +235,8 @@ func (t *turn) flush(ctx context.Context) error {
 }
 
 func (t *turn) writeBundle(ctx context.Context, b *bundle) error {
-	if slices.Equal(b.was, b.lease.Ranges) {
+	remaining := int64(b.lease.Remaining())
+	if slices.Equal(b.was, b.lease.Ranges) && remaining == b.Remaining {
 		return nil
 	}
 	if err := b.lease.Check(); err != nil {
@@ -239,7 +245,6 @@ func (t *turn) writeBundle(ctx context.Context, b *bundle) error {
 	if err := t.writeRanges(ctx, b); err != nil {
 		return err
 	}
-	remaining := int64(b.lease.Remaining())
 	if remaining == b.Remaining {
 		return nil
 	}

@@ -24,6 +24,8 @@ var scans = map[string]string{
 	"CountQueued":       "as many as endpoints",
 	"CountGiven":        "what agents hold, by an index of just that",
 	"CountDisk":         "as many as identities",
+	"EvictMemos":        "the first so many of an index",
+	"MemosSize":         "an index of sizes, every ten minutes",
 	"DeleteOldTokens":   "as many as tokens, four times a day",
 	"UnusedFunctions":   "by an index of unfinished bundles, if there is an old anonymous function, four times a day",
 }

@@ -60,11 +60,11 @@ func (p *place) fill(t *testing.T, most int) ([]store.NewBundle, error) {
 	var done []store.NewBundle
 	for len(done) < most {
 		n := p.bundle()
-		_, offered, err := p.Submit(t.Context(), []store.NewBundle{n})
+		submitted, err := p.Submit(t.Context(), []store.NewBundle{n})
 		if err != nil {
 			return done, err
 		}
-		span := offered[0].Lease.Span
+		span := submitted.Offered[0].Lease.Span
 		if _, err := p.Accept(t.Context(), p.endpoint, wire.Accept{Epoch: p.epoch, Spans: []wire.Span{span}}, p.now); err != nil {
 			return done, err
 		}

@@ -204,7 +204,7 @@ func TestAnInterruptedDeletionGoesOn(t *testing.T) {
 				ID: yonder.NewBundleID(), Group: group, Endpoint: endpoint, Function: yonder.NewID(), Tasks: 1, Form: wire.FormEach,
 			}}
 		}
-		_, _, err := whole.Submit(t.Context(), bundles)
+		_, err := whole.Submit(t.Context(), bundles)
 		return err
 	}
 	require.NoError(t, submit(1200))

@@ -116,7 +116,7 @@ var anonymous = []behaviour{
 			s := []store.Store{b.Store, b.replica}[i%2]
 			f := b.anonymousFunction("raced", fmt.Sprint(i/6))
 			wg.Go(func() {
-				if got, err := s.PutFunction(b.Context(), f, []byte(fmt.Sprint(i/6))); err == nil {
+				if got, err := s.PutFunction(b.Context(), f, fmt.Append(nil, i/6)); err == nil {
 					ids[i] = got.ID
 				}
 			})

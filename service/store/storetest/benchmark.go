@@ -66,11 +66,11 @@ func (b *bench) once(endpoint, group yonder.ID, epoch int64, tasks, bundles int)
 		}
 		request[i] = n
 	}
-	_, offered, err := b.Submit(b.Context(), request)
+	submitted, err := b.Submit(b.Context(), request)
 	if err != nil {
 		return err
 	}
-	spans := spansOf(offered)
+	spans := spansOf(submitted.Offered)
 	if _, err := b.Accept(b.Context(), endpoint, wire.Accept{Epoch: epoch, Spans: spans}, b.now); err != nil {
 		return err
 	}

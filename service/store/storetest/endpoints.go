@@ -120,13 +120,13 @@ var endpoints = []behaviour{
 		requireCode(b, yonder.CodeNotFound, err)
 		_, err = b.OpenSession(b.Context(), b.endpoint, wire.SessionOpen{}, b.now)
 		requireCode(b, yonder.CodeNotFound, err)
-		_, _, err = b.Submit(b.Context(), []store.NewBundle{b.bundle(group, 1)})
+		_, err = b.Submit(b.Context(), []store.NewBundle{b.bundle(group, 1)})
 		requireCode(b, yonder.CodeNotFound, err)
 		_, _, err = b.Report(b.Context(), b.endpoint, wire.Report{Epoch: epoch}, nil, b.now)
 		requireCode(b, yonder.CodeNotFound, err)
-		submitted, _, err := b.Submit(b.Context(), []store.NewBundle{waiting})
+		submitted, err := b.Submit(b.Context(), []store.NewBundle{waiting})
 		require.NoError(b, err, "a repeated request is answered as before")
-		require.True(b, submitted[0].Duplicate)
+		require.True(b, submitted.Bundles[0].Duplicate)
 		b.newEndpoint("laptop") // the name is free again
 	}},
 	{"with very many tasks are deleted too", func(b *bench) {

@@ -121,7 +121,7 @@ var fairness = []behaviour{
 // refusedBy returns which limit a submission runs into.
 func (b *bench) refusedBy(n store.NewBundle) *yonder.Reached {
 	b.Helper()
-	_, _, err := b.Submit(b.Context(), []store.NewBundle{n})
+	_, err := b.Submit(b.Context(), []store.NewBundle{n})
 	requireCode(b, yonder.CodeLimitReached, err)
 	return yonder.Public(err).Reached
 }
@@ -146,9 +146,9 @@ var limits = []behaviour{
 		third.Bounds.Owner.Bundles = 2
 		require.Equal(b, &yonder.Reached{Limit: yonder.LimitBundles, Current: 2, Maximum: 2}, b.refusedBy(third))
 
-		submitted, _, err := b.Submit(b.Context(), []store.NewBundle{n})
+		submitted, err := b.Submit(b.Context(), []store.NewBundle{n})
 		require.NoError(b, err, "what is there already is no addition")
-		require.True(b, submitted[0].Duplicate)
+		require.True(b, submitted.Bundles[0].Duplicate)
 		usage, err := b.Usage(b.Context(), b.owner)
 		require.NoError(b, err)
 		require.Equal(b, store.Usage{QueuedTasks: 5, QueuedBytes: 4*9 + 9, Bundles: 2}, usage)

@@ -131,10 +131,10 @@ func (b *bench) chunk(group yonder.ID, tasks int) store.NewBundle {
 
 func (b *bench) submit(bundles ...store.NewBundle) []store.Offered {
 	b.Helper()
-	submitted, offered, err := b.Submit(b.Context(), bundles)
+	submitted, err := b.Submit(b.Context(), bundles)
 	require.NoError(b, err)
-	require.Len(b, submitted, len(bundles))
-	return offered
+	require.Len(b, submitted.Bundles, len(bundles))
+	return submitted.Offered
 }
 
 func (b *bench) claim() []store.Offered {

@@ -25,10 +25,10 @@ var pauses = []behaviour{
 		require.Equal(b, wire.Turn{Number: 1, Paused: pause}, b.pause(pause))
 		require.Equal(b, offered, b.refused(epoch, offered...), "what was only offered is back in the queue")
 
-		submitted, given, err := b.Submit(b.Context(), newBundles(b, 1))
+		submitted, err := b.Submit(b.Context(), newBundles(b, 1))
 		require.NoError(b, err)
-		require.Empty(b, given)
-		require.Equal(b, pause, submitted[0].Paused)
+		require.Empty(b, submitted.Offered)
+		require.Equal(b, pause, submitted.Bundles[0].Paused)
 		require.Empty(b, b.claim())
 		claimable, err := b.Claimable(b.Context(), 10)
 		require.NoError(b, err)

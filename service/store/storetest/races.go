@@ -49,8 +49,8 @@ var races = []behaviour{
 		var group errgroup.Group
 		for i := range fresh {
 			group.Go(func() error {
-				submitted, _, err := b.either(i).Submit(b.Context(), []store.NewBundle{n})
-				if err == nil && !submitted[0].Duplicate {
+				submitted, err := b.either(i).Submit(b.Context(), []store.NewBundle{n})
+				if err == nil && !submitted.Bundles[0].Duplicate {
 					fresh[i] = 1
 				}
 				return err
@@ -155,7 +155,7 @@ func (w *world) submit(ctx context.Context, s store.Store, rng *rand.Rand) error
 			n.MaxAttempts, n.Priority = 1+rng.IntN(3), rng.IntN(2)
 			bundles = append(bundles, n)
 		}
-		if _, _, err := s.Submit(ctx, bundles); err != nil {
+		if _, err := s.Submit(ctx, bundles); err != nil {
 			return err
 		}
 		w.mu.Lock()
@@ -168,7 +168,7 @@ func (w *world) submit(ctx context.Context, s store.Store, rng *rand.Rand) error
 		case 0:
 			_, err = s.CancelTasks(ctx, store.Cancel{Task: n.ID.Task(rng.IntN(n.Tasks))})
 		case 1:
-			_, _, err = s.Submit(ctx, bundles)
+			_, err = s.Submit(ctx, bundles)
 		}
 		if err != nil {
 			return err

@@ -235,7 +235,7 @@ var blobs = []behaviour{
 		}
 		thief := b.bundle(n.Group, 1)
 		thief.Blobs = map[int]wire.Blob{0: blob.Blob}
-		_, _, err := b.Submit(b.Context(), []store.NewBundle{thief})
+		_, err := b.Submit(b.Context(), []store.NewBundle{thief})
 		requireCode(b, yonder.CodeNotFound, err)
 		for _, c := range []struct{ task, blob yonder.ID }{
 			{n.ID.Task(0), blob.ID},

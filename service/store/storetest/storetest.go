@@ -54,6 +54,7 @@ func runAll(t *testing.T, open func(t *testing.T) (a, b store.Store)) {
 		{"report", reports},
 		{"sessions", sessions},
 		{"retries", retries},
+		{"memos", memos},
 		{"cancel", cancels},
 		{"pause", pauses},
 		{"history", histories},

@@ -73,20 +73,22 @@ var submits = []behaviour{
 		b.live(b.endpoint, 10)
 		n := b.bundle(yonder.NewID(), 3)
 		b.submit(n)
-		submitted, offered, err := b.replica.Submit(b.Context(), []store.NewBundle{n, b.bundle(n.Group, 1), n})
+		submitted, err := b.replica.Submit(b.Context(), []store.NewBundle{n, b.bundle(n.Group, 1), n})
 		require.NoError(b, err)
-		require.Len(b, offered, 1)
-		require.Equal(b, []bool{true, false, true}, []bool{submitted[0].Duplicate, submitted[1].Duplicate, submitted[2].Duplicate})
-		require.Equal(b, wire.SubmittedBundle{ID: n.ID, Group: n.Group, Tasks: 3, Duplicate: true}, submitted[0])
+		require.Len(b, submitted.Offered, 1)
+		for i, duplicate := range []bool{true, false, true} {
+			require.Equal(b, duplicate, submitted.Bundles[i].Duplicate)
+		}
+		require.Equal(b, wire.SubmittedBundle{ID: n.ID, Group: n.Group, Tasks: 3, Duplicate: true}, submitted.Bundles[0])
 		g, err := b.Group(b.Context(), n.Group)
 		require.NoError(b, err)
 		require.EqualValues(b, 4, g.Tasks)
 	}},
 	{"that repeat themselves within a request count once", func(b *bench) {
 		n := b.bundle(yonder.NewID(), 3)
-		submitted, _, err := b.Submit(b.Context(), []store.NewBundle{n, n})
+		submitted, err := b.Submit(b.Context(), []store.NewBundle{n, n})
 		require.NoError(b, err)
-		require.Equal(b, []bool{false, true}, []bool{submitted[0].Duplicate, submitted[1].Duplicate})
+		require.Equal(b, []bool{false, true}, []bool{submitted.Bundles[0].Duplicate, submitted.Bundles[1].Duplicate})
 		g, err := b.Group(b.Context(), n.Group)
 		require.NoError(b, err)
 		require.EqualValues(b, 3, g.Tasks)
@@ -96,7 +98,7 @@ var submits = []behaviour{
 		b.submit(n)
 		fresh := b.bundle(yonder.NewID(), 1)
 		n.Owner, fresh.Owner = b.other, b.other
-		_, _, err := b.Submit(b.Context(), []store.NewBundle{fresh, n})
+		_, err := b.Submit(b.Context(), []store.NewBundle{fresh, n})
 		requireCode(b, yonder.CodeConflict, err)
 		_, err = b.Task(b.Context(), fresh.ID.Task(0))
 		requireCode(b, yonder.CodeNotFound, err)
@@ -106,13 +108,13 @@ var submits = []behaviour{
 		b.submit(b.bundle(group, 1))
 		n := b.bundle(group, 1)
 		n.Owner = b.other
-		_, _, err := b.Submit(b.Context(), []store.NewBundle{n})
+		_, err := b.Submit(b.Context(), []store.NewBundle{n})
 		requireCode(b, yonder.CodeForbidden, err)
 		_, err = b.Task(b.Context(), n.ID.Task(0))
 		requireCode(b, yonder.CodeNotFound, err)
 		mixed := b.bundle(yonder.NewID(), 1)
 		n.Group = mixed.Group
-		_, _, err = b.Submit(b.Context(), []store.NewBundle{mixed, n})
+		_, err = b.Submit(b.Context(), []store.NewBundle{mixed, n})
 		requireCode(b, yonder.CodeForbidden, err)
 	}},
 	{"make their group, or join it", func(b *bench) {
@@ -127,7 +129,7 @@ var submits = []behaviour{
 	{"to an unknown endpoint are refused", func(b *bench) {
 		n := b.bundle(yonder.NewID(), 1)
 		n.Endpoint = yonder.NewID()
-		_, _, err := b.Submit(b.Context(), []store.NewBundle{b.bundle(yonder.NewID(), 1), n})
+		_, err := b.Submit(b.Context(), []store.NewBundle{b.bundle(yonder.NewID(), 1), n})
 		requireCode(b, yonder.CodeNotFound, err)
 	}},
 	{"that make no sense are refused", func(b *bench) {
@@ -143,7 +145,7 @@ var submits = []behaviour{
 		} {
 			n := b.bundle(yonder.NewID(), 2)
 			spoil(&n)
-			_, _, err := b.Submit(b.Context(), []store.NewBundle{n})
+			_, err := b.Submit(b.Context(), []store.NewBundle{n})
 			require.Equal(b, yonder.CodeInvalidRequest, yonder.CodeOf(err), "%s: %v", name, err)
 		}
 	}},
@@ -169,7 +171,7 @@ var submits = []behaviour{
 
 		n = b.bundle(yonder.NewID(), 1)
 		n.Blobs = map[int]wire.Blob{0: theirs.Blob}
-		_, _, err = b.Submit(b.Context(), []store.NewBundle{n})
+		_, err = b.Submit(b.Context(), []store.NewBundle{n})
 		requireCode(b, yonder.CodeNotFound, err)
 	}},
 	{"of 65,536 tasks are fine", func(b *bench) {

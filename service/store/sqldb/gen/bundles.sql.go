@@ -24,7 +24,7 @@ func (q *Queries) BundleOwner(ctx context.Context, id yonder.ID) (yonder.ID, err
 }
 
 const bundleWithRange = `-- name: BundleWithRange :many
-SELECT b.id, b.group_id, b.owner, b.endpoint, b.function_id, b.version, b.hash, b.kind, b.requires, b.form, b.codec, b.label, b.tasks, b.task_bytes, b.max_attempts, b.priority, b.walltime, b.blobs, b.submitted, b.give_up_at, b.finished, b.remaining, b.done, b.retry, r.lo, r.hi, CAST(COALESCE(r.state, '') AS TEXT) AS state, r.attempt, r.epoch, r.grant_no, r.cancel, r.since,
+SELECT b.id, b.group_id, b.owner, b.endpoint, b.function_id, b.version, b.hash, b.kind, b.requires, b.form, b.codec, b.label, b.tasks, b.task_bytes, b.max_attempts, b.priority, b.walltime, b.blobs, b.submitted, b.give_up_at, b.finished, b.remaining, b.done, b.retry, b.memo, r.lo, r.hi, CAST(COALESCE(r.state, '') AS TEXT) AS state, r.attempt, r.epoch, r.grant_no, r.cancel, r.since,
        r.not_before
 FROM bundles b LEFT JOIN ranges r ON r.bundle_id = b.id
 WHERE b.id = $1 LIMIT 2
@@ -79,6 +79,7 @@ func (q *Queries) BundleWithRange(ctx context.Context, id yonder.ID) ([]BundleWi
 			&i.Bundle.Remaining,
 			&i.Bundle.Done,
 			&i.Bundle.Retry,
+			&i.Bundle.Memo,
 			&i.Lo,
 			&i.Hi,
 			&i.State,
@@ -123,7 +124,7 @@ func (q *Queries) DeletePages(ctx context.Context, bundleID yonder.ID) error {
 }
 
 const getBundle = `-- name: GetBundle :one
-SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry FROM bundles WHERE id = $1
+SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry, memo FROM bundles WHERE id = $1
 `
 
 func (q *Queries) GetBundle(ctx context.Context, id yonder.ID) (Bundle, error) {
@@ -154,6 +155,7 @@ func (q *Queries) GetBundle(ctx context.Context, id yonder.ID) (Bundle, error) {
 		&i.Remaining,
 		&i.Done,
 		&i.Retry,
+		&i.Memo,
 	)
 	return i, err
 }
@@ -212,8 +214,8 @@ func (q *Queries) GivenUpBundles(ctx context.Context, giveUpAt sql.NullInt64, li
 
 const insertBundle = `-- name: InsertBundle :execrows
 INSERT INTO bundles (id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label,
-                     tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, remaining, done, retry)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+                     tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, remaining, done, retry, memo)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
 ON CONFLICT DO NOTHING
 `
 
@@ -241,6 +243,7 @@ type InsertBundleParams struct {
 	Remaining   int64
 	Done        []byte
 	Retry       string
+	Memo        bool
 }
 
 func (q *Queries) InsertBundle(ctx context.Context, arg InsertBundleParams) (int64, error) {
@@ -268,6 +271,7 @@ func (q *Queries) InsertBundle(ctx context.Context, arg InsertBundleParams) (int
 		arg.Remaining,
 		arg.Done,
 		arg.Retry,
+		arg.Memo,
 	)
 	if err != nil {
 		return 0, err
@@ -297,7 +301,7 @@ func (q *Queries) InsertPage(ctx context.Context, arg InsertPageParams) error {
 }
 
 const listBundles = `-- name: ListBundles :many
-SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry FROM bundles b
+SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry, memo FROM bundles b
 WHERE b.id <= $1
   AND b.endpoint = COALESCE($2, b.endpoint)
   AND b.function_id = COALESCE($3, b.function_id)
@@ -354,6 +358,7 @@ func (q *Queries) ListBundles(ctx context.Context, arg ListBundlesParams) ([]Bun
 			&i.Remaining,
 			&i.Done,
 			&i.Retry,
+			&i.Memo,
 		); err != nil {
 			return nil, err
 		}
@@ -369,7 +374,7 @@ func (q *Queries) ListBundles(ctx context.Context, arg ListBundlesParams) ([]Bun
 }
 
 const listBundlesOfGroup = `-- name: ListBundlesOfGroup :many
-SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry FROM bundles b
+SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry, memo FROM bundles b
 WHERE b.group_id = $1 AND b.id <= $2
   AND b.owner = COALESCE($3, b.owner)
   AND b.endpoint = COALESCE($4, b.endpoint)
@@ -431,6 +436,7 @@ func (q *Queries) ListBundlesOfGroup(ctx context.Context, arg ListBundlesOfGroup
 			&i.Remaining,
 			&i.Done,
 			&i.Retry,
+			&i.Memo,
 		); err != nil {
 			return nil, err
 		}
@@ -446,7 +452,7 @@ func (q *Queries) ListBundlesOfGroup(ctx context.Context, arg ListBundlesOfGroup
 }
 
 const listBundlesOfOwner = `-- name: ListBundlesOfOwner :many
-SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry FROM bundles b
+SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry, memo FROM bundles b
 WHERE b.owner = $1 AND b.id <= $2
   AND b.endpoint = COALESCE($3, b.endpoint)
   AND b.function_id = COALESCE($4, b.function_id)
@@ -505,6 +511,7 @@ func (q *Queries) ListBundlesOfOwner(ctx context.Context, arg ListBundlesOfOwner
 			&i.Remaining,
 			&i.Done,
 			&i.Retry,
+			&i.Memo,
 		); err != nil {
 			return nil, err
 		}

@@ -63,6 +63,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countGivenStmt, err = db.PrepareContext(ctx, countGiven); err != nil {
 		return nil, fmt.Errorf("error preparing query CountGiven: %w", err)
 	}
+	if q.countMemoUseStmt, err = db.PrepareContext(ctx, countMemoUse); err != nil {
+		return nil, fmt.Errorf("error preparing query CountMemoUse: %w", err)
+	}
 	if q.countOwnedStmt, err = db.PrepareContext(ctx, countOwned); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOwned: %w", err)
 	}
@@ -129,11 +132,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.diskOfStmt, err = db.PrepareContext(ctx, diskOf); err != nil {
 		return nil, fmt.Errorf("error preparing query DiskOf: %w", err)
 	}
+	if q.dropWantedMemosStmt, err = db.PrepareContext(ctx, dropWantedMemos); err != nil {
+		return nil, fmt.Errorf("error preparing query DropWantedMemos: %w", err)
+	}
 	if q.dueGroupsStmt, err = db.PrepareContext(ctx, dueGroups); err != nil {
 		return nil, fmt.Errorf("error preparing query DueGroups: %w", err)
 	}
 	if q.endpointUsageStmt, err = db.PrepareContext(ctx, endpointUsage); err != nil {
 		return nil, fmt.Errorf("error preparing query EndpointUsage: %w", err)
+	}
+	if q.evictMemosStmt, err = db.PrepareContext(ctx, evictMemos); err != nil {
+		return nil, fmt.Errorf("error preparing query EvictMemos: %w", err)
+	}
+	if q.expireMemosStmt, err = db.PrepareContext(ctx, expireMemos); err != nil {
+		return nil, fmt.Errorf("error preparing query ExpireMemos: %w", err)
 	}
 	if q.expireResultStmt, err = db.PrepareContext(ctx, expireResult); err != nil {
 		return nil, fmt.Errorf("error preparing query ExpireResult: %w", err)
@@ -141,8 +153,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.findFunctionVersionStmt, err = db.PrepareContext(ctx, findFunctionVersion); err != nil {
 		return nil, fmt.Errorf("error preparing query FindFunctionVersion: %w", err)
 	}
+	if q.findMemoStmt, err = db.PrepareContext(ctx, findMemo); err != nil {
+		return nil, fmt.Errorf("error preparing query FindMemo: %w", err)
+	}
 	if q.findRegisteredVersionStmt, err = db.PrepareContext(ctx, findRegisteredVersion); err != nil {
 		return nil, fmt.Errorf("error preparing query FindRegisteredVersion: %w", err)
+	}
+	if q.forgetMemosStmt, err = db.PrepareContext(ctx, forgetMemos); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetMemos: %w", err)
 	}
 	if q.functionBodyStmt, err = db.PrepareContext(ctx, functionBody); err != nil {
 		return nil, fmt.Errorf("error preparing query FunctionBody: %w", err)
@@ -294,6 +312,18 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.membersOfStmt, err = db.PrepareContext(ctx, membersOf); err != nil {
 		return nil, fmt.Errorf("error preparing query MembersOf: %w", err)
 	}
+	if q.memoOfStmt, err = db.PrepareContext(ctx, memoOf); err != nil {
+		return nil, fmt.Errorf("error preparing query MemoOf: %w", err)
+	}
+	if q.memoSizeStmt, err = db.PrepareContext(ctx, memoSize); err != nil {
+		return nil, fmt.Errorf("error preparing query MemoSize: %w", err)
+	}
+	if q.memosSizeStmt, err = db.PrepareContext(ctx, memosSize); err != nil {
+		return nil, fmt.Errorf("error preparing query MemosSize: %w", err)
+	}
+	if q.nextMemoGenerationStmt, err = db.PrepareContext(ctx, nextMemoGeneration); err != nil {
+		return nil, fmt.Errorf("error preparing query NextMemoGeneration: %w", err)
+	}
 	if q.nextQueuesStmt, err = db.PrepareContext(ctx, nextQueues); err != nil {
 		return nil, fmt.Errorf("error preparing query NextQueues: %w", err)
 	}
@@ -317,6 +347,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putLimitsStmt, err = db.PrepareContext(ctx, putLimits); err != nil {
 		return nil, fmt.Errorf("error preparing query PutLimits: %w", err)
+	}
+	if q.putMemoStmt, err = db.PrepareContext(ctx, putMemo); err != nil {
+		return nil, fmt.Errorf("error preparing query PutMemo: %w", err)
 	}
 	if q.putRangeStmt, err = db.PrepareContext(ctx, putRange); err != nil {
 		return nil, fmt.Errorf("error preparing query PutRange: %w", err)
@@ -387,6 +420,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setGroupKeptStmt, err = db.PrepareContext(ctx, setGroupKept); err != nil {
 		return nil, fmt.Errorf("error preparing query SetGroupKept: %w", err)
 	}
+	if q.setMemoScopeStmt, err = db.PrepareContext(ctx, setMemoScope); err != nil {
+		return nil, fmt.Errorf("error preparing query SetMemoScope: %w", err)
+	}
 	if q.setPausedStmt, err = db.PrepareContext(ctx, setPaused); err != nil {
 		return nil, fmt.Errorf("error preparing query SetPaused: %w", err)
 	}
@@ -435,8 +471,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.useFunctionStmt, err = db.PrepareContext(ctx, useFunction); err != nil {
 		return nil, fmt.Errorf("error preparing query UseFunction: %w", err)
 	}
+	if q.useMemoStmt, err = db.PrepareContext(ctx, useMemo); err != nil {
+		return nil, fmt.Errorf("error preparing query UseMemo: %w", err)
+	}
 	if q.visitsOfStmt, err = db.PrepareContext(ctx, visitsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query VisitsOf: %w", err)
+	}
+	if q.wantMemoStmt, err = db.PrepareContext(ctx, wantMemo); err != nil {
+		return nil, fmt.Errorf("error preparing query WantMemo: %w", err)
+	}
+	if q.wantedMemoStmt, err = db.PrepareContext(ctx, wantedMemo); err != nil {
+		return nil, fmt.Errorf("error preparing query WantedMemo: %w", err)
 	}
 	return &q, nil
 }
@@ -506,6 +551,11 @@ func (q *Queries) Close() error {
 	if q.countGivenStmt != nil {
 		if cerr := q.countGivenStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countGivenStmt: %w", cerr)
+		}
+	}
+	if q.countMemoUseStmt != nil {
+		if cerr := q.countMemoUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countMemoUseStmt: %w", cerr)
 		}
 	}
 	if q.countOwnedStmt != nil {
@@ -618,6 +668,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing diskOfStmt: %w", cerr)
 		}
 	}
+	if q.dropWantedMemosStmt != nil {
+		if cerr := q.dropWantedMemosStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropWantedMemosStmt: %w", cerr)
+		}
+	}
 	if q.dueGroupsStmt != nil {
 		if cerr := q.dueGroupsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dueGroupsStmt: %w", cerr)
@@ -626,6 +681,16 @@ func (q *Queries) Close() error {
 	if q.endpointUsageStmt != nil {
 		if cerr := q.endpointUsageStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endpointUsageStmt: %w", cerr)
+		}
+	}
+	if q.evictMemosStmt != nil {
+		if cerr := q.evictMemosStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing evictMemosStmt: %w", cerr)
+		}
+	}
+	if q.expireMemosStmt != nil {
+		if cerr := q.expireMemosStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing expireMemosStmt: %w", cerr)
 		}
 	}
 	if q.expireResultStmt != nil {
@@ -638,9 +703,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing findFunctionVersionStmt: %w", cerr)
 		}
 	}
+	if q.findMemoStmt != nil {
+		if cerr := q.findMemoStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing findMemoStmt: %w", cerr)
+		}
+	}
 	if q.findRegisteredVersionStmt != nil {
 		if cerr := q.findRegisteredVersionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing findRegisteredVersionStmt: %w", cerr)
+		}
+	}
+	if q.forgetMemosStmt != nil {
+		if cerr := q.forgetMemosStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetMemosStmt: %w", cerr)
 		}
 	}
 	if q.functionBodyStmt != nil {
@@ -893,6 +968,26 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing membersOfStmt: %w", cerr)
 		}
 	}
+	if q.memoOfStmt != nil {
+		if cerr := q.memoOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing memoOfStmt: %w", cerr)
+		}
+	}
+	if q.memoSizeStmt != nil {
+		if cerr := q.memoSizeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing memoSizeStmt: %w", cerr)
+		}
+	}
+	if q.memosSizeStmt != nil {
+		if cerr := q.memosSizeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing memosSizeStmt: %w", cerr)
+		}
+	}
+	if q.nextMemoGenerationStmt != nil {
+		if cerr := q.nextMemoGenerationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing nextMemoGenerationStmt: %w", cerr)
+		}
+	}
 	if q.nextQueuesStmt != nil {
 		if cerr := q.nextQueuesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nextQueuesStmt: %w", cerr)
@@ -931,6 +1026,11 @@ func (q *Queries) Close() error {
 	if q.putLimitsStmt != nil {
 		if cerr := q.putLimitsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putLimitsStmt: %w", cerr)
+		}
+	}
+	if q.putMemoStmt != nil {
+		if cerr := q.putMemoStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putMemoStmt: %w", cerr)
 		}
 	}
 	if q.putRangeStmt != nil {
@@ -1048,6 +1148,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setGroupKeptStmt: %w", cerr)
 		}
 	}
+	if q.setMemoScopeStmt != nil {
+		if cerr := q.setMemoScopeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setMemoScopeStmt: %w", cerr)
+		}
+	}
 	if q.setPausedStmt != nil {
 		if cerr := q.setPausedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setPausedStmt: %w", cerr)
@@ -1128,9 +1233,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing useFunctionStmt: %w", cerr)
 		}
 	}
+	if q.useMemoStmt != nil {
+		if cerr := q.useMemoStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing useMemoStmt: %w", cerr)
+		}
+	}
 	if q.visitsOfStmt != nil {
 		if cerr := q.visitsOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing visitsOfStmt: %w", cerr)
+		}
+	}
+	if q.wantMemoStmt != nil {
+		if cerr := q.wantMemoStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing wantMemoStmt: %w", cerr)
+		}
+	}
+	if q.wantedMemoStmt != nil {
+		if cerr := q.wantedMemoStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing wantedMemoStmt: %w", cerr)
 		}
 	}
 	return err
@@ -1185,6 +1305,7 @@ type Queries struct {
 	closeVisitStmt                 *sql.Stmt
 	countDiskStmt                  *sql.Stmt
 	countGivenStmt                 *sql.Stmt
+	countMemoUseStmt               *sql.Stmt
 	countOwnedStmt                 *sql.Stmt
 	countQueuedStmt                *sql.Stmt
 	countSessionStmt               *sql.Stmt
@@ -1207,11 +1328,16 @@ type Queries struct {
 	deleteSharesStmt               *sql.Stmt
 	deleteUnusedFunctionStmt       *sql.Stmt
 	diskOfStmt                     *sql.Stmt
+	dropWantedMemosStmt            *sql.Stmt
 	dueGroupsStmt                  *sql.Stmt
 	endpointUsageStmt              *sql.Stmt
+	evictMemosStmt                 *sql.Stmt
+	expireMemosStmt                *sql.Stmt
 	expireResultStmt               *sql.Stmt
 	findFunctionVersionStmt        *sql.Stmt
+	findMemoStmt                   *sql.Stmt
 	findRegisteredVersionStmt      *sql.Stmt
+	forgetMemosStmt                *sql.Stmt
 	functionBodyStmt               *sql.Stmt
 	functionVersionsStmt           *sql.Stmt
 	getBlobStmt                    *sql.Stmt
@@ -1262,6 +1388,10 @@ type Queries struct {
 	lockGroupStmt                  *sql.Stmt
 	lockSessionStmt                *sql.Stmt
 	membersOfStmt                  *sql.Stmt
+	memoOfStmt                     *sql.Stmt
+	memoSizeStmt                   *sql.Stmt
+	memosSizeStmt                  *sql.Stmt
+	nextMemoGenerationStmt         *sql.Stmt
 	nextQueuesStmt                 *sql.Stmt
 	offeredBundlesStmt             *sql.Stmt
 	openBundlesOfEndpointStmt      *sql.Stmt
@@ -1270,6 +1400,7 @@ type Queries struct {
 	ownerUsageStmt                 *sql.Stmt
 	pruneVisitsStmt                *sql.Stmt
 	putLimitsStmt                  *sql.Stmt
+	putMemoStmt                    *sql.Stmt
 	putRangeStmt                   *sql.Stmt
 	putReplicaStmt                 *sql.Stmt
 	putSettingStmt                 *sql.Stmt
@@ -1293,6 +1424,7 @@ type Queries struct {
 	setFunctionRetryStmt           *sql.Stmt
 	setFunctionSharingStmt         *sql.Stmt
 	setGroupKeptStmt               *sql.Stmt
+	setMemoScopeStmt               *sql.Stmt
 	setPausedStmt                  *sql.Stmt
 	setWeightStmt                  *sql.Stmt
 	sharesOfStmt                   *sql.Stmt
@@ -1309,7 +1441,10 @@ type Queries struct {
 	upsertAnonymousFunctionStmt    *sql.Stmt
 	upsertFunctionStmt             *sql.Stmt
 	useFunctionStmt                *sql.Stmt
+	useMemoStmt                    *sql.Stmt
 	visitsOfStmt                   *sql.Stmt
+	wantMemoStmt                   *sql.Stmt
+	wantedMemoStmt                 *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
@@ -1329,6 +1464,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		closeVisitStmt:                 q.closeVisitStmt,
 		countDiskStmt:                  q.countDiskStmt,
 		countGivenStmt:                 q.countGivenStmt,
+		countMemoUseStmt:               q.countMemoUseStmt,
 		countOwnedStmt:                 q.countOwnedStmt,
 		countQueuedStmt:                q.countQueuedStmt,
 		countSessionStmt:               q.countSessionStmt,
@@ -1351,11 +1487,16 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteSharesStmt:               q.deleteSharesStmt,
 		deleteUnusedFunctionStmt:       q.deleteUnusedFunctionStmt,
 		diskOfStmt:                     q.diskOfStmt,
+		dropWantedMemosStmt:            q.dropWantedMemosStmt,
 		dueGroupsStmt:                  q.dueGroupsStmt,
 		endpointUsageStmt:              q.endpointUsageStmt,
+		evictMemosStmt:                 q.evictMemosStmt,
+		expireMemosStmt:                q.expireMemosStmt,
 		expireResultStmt:               q.expireResultStmt,
 		findFunctionVersionStmt:        q.findFunctionVersionStmt,
+		findMemoStmt:                   q.findMemoStmt,
 		findRegisteredVersionStmt:      q.findRegisteredVersionStmt,
+		forgetMemosStmt:                q.forgetMemosStmt,
 		functionBodyStmt:               q.functionBodyStmt,
 		functionVersionsStmt:           q.functionVersionsStmt,
 		getBlobStmt:                    q.getBlobStmt,
@@ -1406,6 +1547,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		lockGroupStmt:                  q.lockGroupStmt,
 		lockSessionStmt:                q.lockSessionStmt,
 		membersOfStmt:                  q.membersOfStmt,
+		memoOfStmt:                     q.memoOfStmt,
+		memoSizeStmt:                   q.memoSizeStmt,
+		memosSizeStmt:                  q.memosSizeStmt,
+		nextMemoGenerationStmt:         q.nextMemoGenerationStmt,
 		nextQueuesStmt:                 q.nextQueuesStmt,
 		offeredBundlesStmt:             q.offeredBundlesStmt,
 		openBundlesOfEndpointStmt:      q.openBundlesOfEndpointStmt,
@@ -1414,6 +1559,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		ownerUsageStmt:                 q.ownerUsageStmt,
 		pruneVisitsStmt:                q.pruneVisitsStmt,
 		putLimitsStmt:                  q.putLimitsStmt,
+		putMemoStmt:                    q.putMemoStmt,
 		putRangeStmt:                   q.putRangeStmt,
 		putReplicaStmt:                 q.putReplicaStmt,
 		putSettingStmt:                 q.putSettingStmt,
@@ -1437,6 +1583,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setFunctionRetryStmt:           q.setFunctionRetryStmt,
 		setFunctionSharingStmt:         q.setFunctionSharingStmt,
 		setGroupKeptStmt:               q.setGroupKeptStmt,
+		setMemoScopeStmt:               q.setMemoScopeStmt,
 		setPausedStmt:                  q.setPausedStmt,
 		setWeightStmt:                  q.setWeightStmt,
 		sharesOfStmt:                   q.sharesOfStmt,
@@ -1453,6 +1600,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		upsertAnonymousFunctionStmt:    q.upsertAnonymousFunctionStmt,
 		upsertFunctionStmt:             q.upsertFunctionStmt,
 		useFunctionStmt:                q.useFunctionStmt,
+		useMemoStmt:                    q.useMemoStmt,
 		visitsOfStmt:                   q.visitsOfStmt,
+		wantMemoStmt:                   q.wantMemoStmt,
+		wantedMemoStmt:                 q.wantedMemoStmt,
 	}
 }

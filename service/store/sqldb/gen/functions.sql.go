@@ -89,7 +89,7 @@ func (q *Queries) FunctionBody(ctx context.Context, functionID yonder.ID, versio
 }
 
 const functionVersions = `-- name: FunctionVersions :many
-SELECT f.id, f.owner, f.name, f.sharing, f.retry, COALESCE(i.name, '') AS owner_name,
+SELECT f.id, f.owner, f.name, f.sharing, f.retry, f.memo, f.memo_generation, COALESCE(i.name, '') AS owner_name,
        v.version, v.kind, v.hash, v.description, v.docstring, v.signature, v.requirements, v.created, f.digest, f.used
 FROM functions f
 JOIN function_versions v ON v.function_id = f.id
@@ -100,22 +100,24 @@ LIMIT $3
 `
 
 type FunctionVersionsRow struct {
-	ID           yonder.ID
-	Owner        yonder.ID
-	Name         string
-	Sharing      string
-	Retry        string
-	OwnerName    string
-	Version      int64
-	Kind         string
-	Hash         string
-	Description  string
-	Docstring    string
-	Signature    string
-	Requirements string
-	Created      int64
-	Digest       string
-	Used         int64
+	ID             yonder.ID
+	Owner          yonder.ID
+	Name           string
+	Sharing        string
+	Retry          string
+	Memo           string
+	MemoGeneration int64
+	OwnerName      string
+	Version        int64
+	Kind           string
+	Hash           string
+	Description    string
+	Docstring      string
+	Signature      string
+	Requirements   string
+	Created        int64
+	Digest         string
+	Used           int64
 }
 
 // Version 0 means all of them, newest first.
@@ -134,6 +136,8 @@ func (q *Queries) FunctionVersions(ctx context.Context, iD yonder.ID, version in
 			&i.Name,
 			&i.Sharing,
 			&i.Retry,
+			&i.Memo,
+			&i.MemoGeneration,
 			&i.OwnerName,
 			&i.Version,
 			&i.Kind,
@@ -231,7 +235,7 @@ func (q *Queries) LeasedFunctionBody(ctx context.Context, endpoint yonder.ID, ha
 }
 
 const listFunctions = `-- name: ListFunctions :many
-SELECT f.id, f.owner, f.name, f.sharing, f.retry, COALESCE(i.name, '') AS owner_name,
+SELECT f.id, f.owner, f.name, f.sharing, f.retry, f.memo, f.memo_generation, COALESCE(i.name, '') AS owner_name,
        v.version, v.kind, v.hash, v.description, v.docstring, v.signature, v.requirements, v.created, f.digest, f.used
 FROM functions f
 JOIN function_versions v ON v.function_id = f.id AND v.version = f.latest
@@ -268,22 +272,24 @@ type ListFunctionsParams struct {
 }
 
 type ListFunctionsRow struct {
-	ID           yonder.ID
-	Owner        yonder.ID
-	Name         string
-	Sharing      string
-	Retry        string
-	OwnerName    string
-	Version      int64
-	Kind         string
-	Hash         string
-	Description  string
-	Docstring    string
-	Signature    string
-	Requirements string
-	Created      int64
-	Digest       string
-	Used         int64
+	ID             yonder.ID
+	Owner          yonder.ID
+	Name           string
+	Sharing        string
+	Retry          string
+	Memo           string
+	MemoGeneration int64
+	OwnerName      string
+	Version        int64
+	Kind           string
+	Hash           string
+	Description    string
+	Docstring      string
+	Signature      string
+	Requirements   string
+	Created        int64
+	Digest         string
+	Used           int64
 }
 
 func (q *Queries) ListFunctions(ctx context.Context, arg ListFunctionsParams) ([]ListFunctionsRow, error) {
@@ -317,6 +323,8 @@ func (q *Queries) ListFunctions(ctx context.Context, arg ListFunctionsParams) ([
 			&i.Name,
 			&i.Sharing,
 			&i.Retry,
+			&i.Memo,
+			&i.MemoGeneration,
 			&i.OwnerName,
 			&i.Version,
 			&i.Kind,

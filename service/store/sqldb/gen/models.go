@@ -59,6 +59,7 @@ type Bundle struct {
 	Remaining   int64
 	Done        []byte
 	Retry       string
+	Memo        bool
 }
 
 type Endpoint struct {
@@ -137,6 +138,7 @@ type Result struct {
 	Stderr   []byte
 	Payload  []byte
 	Expired  sql.NullInt64
+	Memo     yonder.ID
 }
 
 type Session struct {

@@ -48,7 +48,7 @@ func (q *Queries) ExpireResult(ctx context.Context, arg ExpireResultParams) erro
 }
 
 const groupResults = `-- name: GroupResults :many
-SELECT r.group_id, r.cursor, r.bundle_id, r.lo, r.hi, r.skip, r.attempt, r.state, r.outcome, r.form, r.code, r.message, r.worker, r.blob, r.started, r.finished, r.accepted, r.stdout, r.stderr, r.payload, r.expired, b.endpoint, b.submitted FROM results r
+SELECT r.group_id, r.cursor, r.bundle_id, r.lo, r.hi, r.skip, r.attempt, r.state, r.outcome, r.form, r.code, r.message, r.worker, r.blob, r.started, r.finished, r.accepted, r.stdout, r.stderr, r.payload, r.expired, r.memo, b.endpoint, b.submitted FROM results r
 JOIN bundles b ON b.id = r.bundle_id
 WHERE r.group_id = $1 AND r.cursor > $2 AND r.cursor <= $3
 ORDER BY r.cursor
@@ -91,6 +91,7 @@ func (q *Queries) GroupResults(ctx context.Context, groupID yonder.ID, after int
 			&i.Result.Stderr,
 			&i.Result.Payload,
 			&i.Result.Expired,
+			&i.Result.Memo,
 			&i.Endpoint,
 			&i.Submitted,
 		); err != nil {
@@ -109,8 +110,8 @@ func (q *Queries) GroupResults(ctx context.Context, groupID yonder.ID, after int
 
 const insertResult = `-- name: InsertResult :exec
 INSERT INTO results (group_id, cursor, bundle_id, lo, hi, skip, attempt, state, outcome, form, code, message, worker, blob,
-                     started, finished, accepted, stdout, stderr, payload)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+                     started, finished, accepted, stdout, stderr, payload, memo)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 `
 
 type InsertResultParams struct {
@@ -134,6 +135,7 @@ type InsertResultParams struct {
 	Stdout   []byte
 	Stderr   []byte
 	Payload  []byte
+	Memo     yonder.ID
 }
 
 func (q *Queries) InsertResult(ctx context.Context, arg InsertResultParams) error {
@@ -158,6 +160,7 @@ func (q *Queries) InsertResult(ctx context.Context, arg InsertResultParams) erro
 		arg.Stdout,
 		arg.Stderr,
 		arg.Payload,
+		arg.Memo,
 	)
 	return err
 }
@@ -239,7 +242,7 @@ func (q *Queries) ResultsAfter(ctx context.Context, groupID yonder.ID, cursor in
 }
 
 const resultsBelow = `-- name: ResultsBelow :many
-SELECT lo, hi, state, attempt, code, message, started, finished, accepted FROM results
+SELECT lo, hi, state, attempt, code, message, started, finished, accepted, memo FROM results
 WHERE bundle_id = $1 AND lo < $2 AND state = COALESCE(CAST($3 AS TEXT), state)
 ORDER BY lo DESC LIMIT $4
 `
@@ -261,6 +264,7 @@ type ResultsBelowRow struct {
 	Started  int64
 	Finished int64
 	Accepted int64
+	Memo     yonder.ID
 }
 
 func (q *Queries) ResultsBelow(ctx context.Context, arg ResultsBelowParams) ([]ResultsBelowRow, error) {
@@ -287,6 +291,7 @@ func (q *Queries) ResultsBelow(ctx context.Context, arg ResultsBelowParams) ([]R
 			&i.Started,
 			&i.Finished,
 			&i.Accepted,
+			&i.Memo,
 		); err != nil {
 			return nil, err
 		}
@@ -302,7 +307,7 @@ func (q *Queries) ResultsBelow(ctx context.Context, arg ResultsBelowParams) ([]R
 }
 
 const taskResult = `-- name: TaskResult :one
-SELECT r.group_id, r.cursor, r.bundle_id, r.lo, r.hi, r.skip, r.attempt, r.state, r.outcome, r.form, r.code, r.message, r.worker, r.blob, r.started, r.finished, r.accepted, r.stdout, r.stderr, r.payload, r.expired, b.endpoint, b.submitted FROM results r
+SELECT r.group_id, r.cursor, r.bundle_id, r.lo, r.hi, r.skip, r.attempt, r.state, r.outcome, r.form, r.code, r.message, r.worker, r.blob, r.started, r.finished, r.accepted, r.stdout, r.stderr, r.payload, r.expired, r.memo, b.endpoint, b.submitted FROM results r
 JOIN bundles b ON b.id = r.bundle_id
 WHERE r.bundle_id = $1 AND r.lo <= $2
 ORDER BY r.lo DESC LIMIT 1
@@ -339,6 +344,7 @@ func (q *Queries) TaskResult(ctx context.Context, bundleID yonder.ID, lo int64) 
 		&i.Result.Stderr,
 		&i.Result.Payload,
 		&i.Result.Expired,
+		&i.Result.Memo,
 		&i.Endpoint,
 		&i.Submitted,
 	)

@@ -1,7 +1,7 @@
 -- name: InsertBundle :execrows
 INSERT INTO bundles (id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label,
-                     tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, remaining, done, retry)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+                     tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, remaining, done, retry, memo)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
 ON CONFLICT DO NOTHING;
 
 -- name: GetBundle :one

@@ -52,7 +52,7 @@ SELECT version FROM function_versions WHERE function_id = $1 AND hash = $2;
 
 -- name: FunctionVersions :many
 -- Version 0 means all of them, newest first.
-SELECT f.id, f.owner, f.name, f.sharing, f.retry, COALESCE(i.name, '') AS owner_name,
+SELECT f.id, f.owner, f.name, f.sharing, f.retry, f.memo, f.memo_generation, COALESCE(i.name, '') AS owner_name,
        v.version, v.kind, v.hash, v.description, v.docstring, v.signature, v.requirements, v.created, f.digest, f.used
 FROM functions f
 JOIN function_versions v ON v.function_id = f.id
@@ -79,7 +79,7 @@ WHERE r.endpoint = $1 AND r.state <> 'queued' AND b.hash = $2
 LIMIT 1;
 
 -- name: ListFunctions :many
-SELECT f.id, f.owner, f.name, f.sharing, f.retry, COALESCE(i.name, '') AS owner_name,
+SELECT f.id, f.owner, f.name, f.sharing, f.retry, f.memo, f.memo_generation, COALESCE(i.name, '') AS owner_name,
        v.version, v.kind, v.hash, v.description, v.docstring, v.signature, v.requirements, v.created, f.digest, f.used
 FROM functions f
 JOIN function_versions v ON v.function_id = f.id AND v.version = f.latest

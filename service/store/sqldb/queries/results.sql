@@ -1,7 +1,7 @@
 -- name: InsertResult :exec
 INSERT INTO results (group_id, cursor, bundle_id, lo, hi, skip, attempt, state, outcome, form, code, message, worker, blob,
-                     started, finished, accepted, stdout, stderr, payload)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20);
+                     started, finished, accepted, stdout, stderr, payload, memo)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21);
 
 -- name: ResultSizes :many
 SELECT cursor, CAST(length(payload) + length(stdout) + length(stderr) AS BIGINT) AS size FROM results
@@ -21,7 +21,7 @@ WHERE r.bundle_id = sqlc.arg(bundle_id) AND r.lo <= sqlc.arg(lo)
 ORDER BY r.lo DESC LIMIT 1;
 
 -- name: ResultsBelow :many
-SELECT lo, hi, state, attempt, code, message, started, finished, accepted FROM results
+SELECT lo, hi, state, attempt, code, message, started, finished, accepted, memo FROM results
 WHERE bundle_id = sqlc.arg(bundle_id) AND lo < sqlc.arg(upto) AND state = COALESCE(CAST(sqlc.narg(state) AS TEXT), state)
 ORDER BY lo DESC LIMIT sqlc.arg(count);
 

@@ -59,6 +59,8 @@ FIGURES = [
     Figure("real", "lost", "… lost results", "", high=0),
     Figure("batching", "gain", "Tasks travelling together instead of one by one (funcX: 17.6)", "times faster"),
     Figure("prefetch", "gain", "No-ops with tasks given ahead", "times faster"),
+    Figure("memo", "known_per_s", "Calls that a memo answers", "a second"),
+    Figure("memo", "reduction", "Time of a run that is known beside one that is not (funcX: 0.84)", "less"),
     Figure("agent", "tasks_per_s", "Single tasks through one agent", "a second", low=100_000),
     Figure("workers", "noop_s", "1,310,720 no-ops on 131,072 workers", "s", high=15),
     Figure("workers", "sleep_s", "131,072 sleeps of 10 s at once", "s", high=13),

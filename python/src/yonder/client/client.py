@@ -122,18 +122,24 @@ class Client(Rest):
         requirements: Optional[Requirements] = None,
         sharing: Optional[Sharing] = None,
         retry: Optional[Retry] = None,
+        memo: Optional[str] = None,
     ) -> Function:
         """Register a function. The same code under the same name is the same version.
 
-        ``retry`` holds for all tasks of it that do not say otherwise.
+        ``retry`` holds for all tasks of it that do not say otherwise. With a ``memo``
+        it is run once for the same arguments: equal calls are answered with the kept
+        result, of the same caller ("private") or of any ("shared"). That is only for
+        functions whose results depend on nothing but their arguments.
 
         Raises CaptureError if it cannot travel.
         """
         shared = dataclasses.asdict(sharing) if sharing else None
         if isinstance(fn, ShellFunction):
-            return functions.register_shell(self.transport, fn, name, description, shared, retry)
+            return functions.register_shell(
+                self.transport, fn, name, description, shared, retry, memo=memo
+            )
         return functions.register(
-            self.transport, capture(fn), name, description, requirements, shared, retry
+            self.transport, capture(fn), name, description, requirements, shared, retry, memo=memo
         )
 
     def function_named(self, name: str) -> Function:

@@ -32,6 +32,7 @@ class RemoteFunction(Generic[T]):
         description: str = "",
         requirements: Optional[Requirements] = None,
         sharing: Optional[Sharing] = None,
+        memo: Optional[str] = None,
         **options: Any,
     ) -> None:
         if not callable(fn):
@@ -39,6 +40,7 @@ class RemoteFunction(Generic[T]):
         functools.update_wrapper(self, fn)
         self._fn = fn
         self.requirements = requirements
+        self.memo = memo
         self._about = {"name": name, "description": description, "sharing": sharing}
         self._endpoint = endpoint
         self._client = client
@@ -83,6 +85,7 @@ class RemoteFunction(Generic[T]):
             endpoint=endpoint,
             client=client or self._client,
             requirements=self.requirements,
+            memo=self.memo,
             **{**self._about, **self._options, **options},
         )
 
@@ -91,6 +94,7 @@ class RemoteFunction(Generic[T]):
         return (client or self._client or Client.default()).register_function(
             self._fn,
             requirements=self.requirements,
+            memo=self.memo,
             **self._about,  # type: ignore[arg-type]
         )
 
@@ -112,6 +116,7 @@ def function(
     description: str = "",
     requirements: Optional[Requirements] = None,
     sharing: Optional[Sharing] = None,
+    memo: Optional[str] = None,
     **options: Any,
 ) -> Callable[[Callable[..., T]], RemoteFunction[T]]: ...
 
@@ -132,7 +137,8 @@ def function(fn: Any = None, **options: Any) -> Any:
 
     ``endpoint`` is a name, an id, or by default the only online one that you own.
     ``name``, ``description``, ``requirements`` and ``sharing`` are for registering;
-    the requirements hold for ``submit`` too. Other options are those of ``Executor``.
+    the requirements hold for ``submit`` too, and so does ``memo``, see
+    ``Client.register_function``. Other options are those of ``Executor``.
     """
     if fn is None:
         return lambda fn: RemoteFunction(fn, **options)

@@ -42,6 +42,7 @@ class Options(NamedTuple):
     retention: Optional[float] = None
     when_full: str = "wait"
     retry: Optional[Retry] = None
+    fresh: bool = False
 
     def checked(self) -> Options:
         """These options; raises InvalidRequest for a value that makes no sense."""
@@ -195,6 +196,7 @@ class Draft:
             "label": options.label,
             "retention_s": math.ceil(options.retention) if options.retention else None,
             "blobs": self.blobs,
+            "fresh": options.fresh,
         }
         header.update({name: value for name, value in optional.items() if value})
         if options.retry is not None:

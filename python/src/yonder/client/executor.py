@@ -33,7 +33,7 @@ class Executor(concurrent.futures.Executor):
     anywhere else. ``walltime`` bounds each task's run and ``give_up_after`` the time
     until its result, in seconds; ``max_attempts`` says how often a task that was
     lost is tried, and ``retry`` after which causes and when; ``python`` asks for a
-    minor version like "3.11".
+    minor version like "3.11"; ``fresh`` runs calls that a memo could answer.
 
     ``retention`` asks for results to be kept so many seconds after they came; it
     is the group's, and only ever grows. Where the service or this client has no room
@@ -63,6 +63,7 @@ class Executor(concurrent.futures.Executor):
         retention: Optional[float] = None,
         when_full: str = "wait",
         retry: Optional[Retry] = None,
+        fresh: bool = False,
     ) -> None:
         self.client = client or Client.default()
         engine = self.client.engine  # first of all: whether the service can be used
@@ -83,6 +84,7 @@ class Executor(concurrent.futures.Executor):
             retention,
             when_full,
             retry,
+            fresh,
         ).checked()
         engine.inbox.names[self.endpoint.id] = self.endpoint.name
         self._prepare_group(engine, label)
@@ -215,8 +217,11 @@ class Executor(concurrent.futures.Executor):
     def _submit_part(
         self, fn: Callee, calls: list[tuple[Any, ...]], tally: Tally
     ) -> list[chunks.Part]:
-        """Submit calls as one chunk, or as several if they take too many bytes."""
-        if len(calls) < 2:
+        """Submit calls as one chunk, or as several if they take too many bytes.
+
+        A memo knows no chunks: what it may answer goes call by call.
+        """
+        if len(calls) < 2 or self._ref(fn).memo:
             futures = [self.submit(fn, *call) for call in calls]
             for future in futures:
                 future.add_done_callback(lambda _: tally.add())

@@ -43,8 +43,10 @@ class FunctionRef:
         requirements: Optional[Requirements] = None,
         codec: str = "pickle",
         shell: Optional[ShellFunction] = None,
+        memo: str = "",
     ) -> None:
         self.name = name
+        self.memo = memo  # its scope, if results answer equal calls
         self.requirements = requirements
         self.codec = codec
         self.shell = shell
@@ -75,9 +77,11 @@ class Functions:
             key = (callee.__name__, hashlib.sha256(callee.body).hexdigest())
             return self._shared(key, FunctionRef(callee.__name__, codec="json", shell=callee))
         if isinstance(callee, Function):
-            return self._known(callee.name, callee.id, callee.version, callee.kind)
+            memo = callee.memo.scope
+            return self._known(callee.name, callee.id, callee.version, callee.kind, memo)
         if isinstance(callee, str):
-            return self._known(callee, ids.check_id(callee), 0, self._kind(callee))
+            kind, memo = self._look_up(callee)
+            return self._known(callee, ids.check_id(callee), 0, kind, memo)
         return self._captured(callee) or self._capture(callee)
 
     def _captured(self, callee: Callable[..., Any]) -> Optional[FunctionRef]:
@@ -88,35 +92,37 @@ class Functions:
                 return None
             return self._refs.get(kept[2])
 
-    def _known(self, name: str, function: str, version: int, kind: str) -> FunctionRef:
+    def _known(self, name: str, function: str, version: int, kind: str, memo: str) -> FunctionRef:
         codec = "json" if kind == "shell" else "pickle"
-        new = FunctionRef(name, registered=(function, version), codec=codec)
+        new = FunctionRef(name, registered=(function, version), codec=codec, memo=memo)
         return self._shared((function, str(version)), new)
 
-    def _kind(self, function: str) -> str:
-        """The kind of a function, which says how its arguments are packed."""
+    def _look_up(self, function: str) -> tuple[str, str]:
+        """The kind of a function, which says how its arguments are packed, and its memo."""
         with self._lock:
             ref = self._refs.get((ids.check_id(function), "0"))
         if ref is not None:
-            return "shell" if ref.codec == "json" else "python"
+            return "shell" if ref.codec == "json" else "python", ref.memo
         try:
             answer = self._transport.json("GET", f"/v1/functions/{ids.check_id(function)}")
         except YonderError:
-            return "python"  # whatever it is, the task will say it
-        return Function.from_json(answer).kind
+            return "python", ""  # whatever it is, the task will say it
+        known = Function.from_json(answer)
+        return known.kind, known.memo.scope
 
     def _capture(self, callee: Callable[..., Any]) -> FunctionRef:
         if not callable(callee):
             raise PackError(f"{callee!r} cannot be run: pass a function or the id of one")
         # What the decorator made: the function, and what it asks for.
-        fn, needs = callee, None
+        fn, needs, memo = callee, None, ""
         if hasattr(type(callee), WRAPPED):
             fn, needs = getattr(callee, WRAPPED), getattr(callee, "requirements", None)
+            memo = getattr(callee, "memo", None) or ""
         seen = watch(fn)  # before capturing: a change in between is then noticed
         captured = capture(fn)
-        key = (captured.name, f"{captured.hash} {needs or ''}")
+        key = (captured.name, f"{captured.hash} {needs or ''} {memo}")
         python = captured.python or (needs.python if needs else "")
-        new = FunctionRef(captured.name, captured, python=python, requirements=needs)
+        new = FunctionRef(captured.name, captured, python=python, requirements=needs, memo=memo)
         if seen is not None and seen.whole:
             with self._lock:
                 self._captures[id(callee)] = (weakref.ref(callee), seen, key)
@@ -149,7 +155,11 @@ class Functions:
             else:
                 assert ref.captured is not None
                 function = register(
-                    self._transport, ref.captured, requirements=ref.requirements, anonymous=True
+                    self._transport,
+                    ref.captured,
+                    requirements=ref.requirements,
+                    memo=ref.memo,
+                    anonymous=True,
                 )
             ref.registered = (function.id, function.version)
         return ref.registered
@@ -188,6 +198,7 @@ def register(
     sharing: Optional[dict[str, Any]] = None,
     retry: Optional[Retry] = None,
     *,
+    memo: Optional[str] = None,
     anonymous: bool = False,
 ) -> Function:
     """Register a captured function; the same code under the same name is the same version.
@@ -214,6 +225,8 @@ def register(
         body["sharing"] = sharing
     if retry is not None:
         body["retry"] = retry.to_json()
+    if memo:
+        body["memo"] = memo
     if anonymous:
         body["anonymous"] = True
     return Function.from_json(transport.json("POST", "/v1/functions", body))
@@ -227,6 +240,7 @@ def register_shell(
     sharing: Optional[dict[str, Any]] = None,
     retry: Optional[Retry] = None,
     *,
+    memo: Optional[str] = None,
     anonymous: bool = False,
 ) -> Function:
     """Register a shell function; the service reads its signature from the body."""
@@ -240,6 +254,8 @@ def register_shell(
         body["sharing"] = sharing
     if retry is not None:
         body["retry"] = retry.to_json()
+    if memo:
+        body["memo"] = memo
     if anonymous:
         body["anonymous"] = True
     return Function.from_json(transport.json("POST", "/v1/functions", body))

@@ -180,6 +180,14 @@ class Sharing(Model):
 
 
 @dataclass(frozen=True)
+class Memo(Model):
+    """Whose kept results answer equal calls: ``scope`` "private", "shared", or "" for none."""
+
+    scope: str = ""
+    generation: int = 0
+
+
+@dataclass(frozen=True)
 class Function(Model):
     """Registered code; a version never changes.
 
@@ -202,6 +210,7 @@ class Function(Model):
     )
     sharing: Sharing = field(default_factory=Sharing, metadata=_read(Sharing.from_json))
     retry: Retry = field(default_factory=Retry, metadata=_read(Retry.from_json))
+    memo: Memo = field(default_factory=Memo, metadata=_read(Memo.from_json))
     created: Optional[datetime] = field(default=None, metadata=AT)
     anonymous: bool = False
     used: Optional[datetime] = field(default=None, metadata=AT)
@@ -272,6 +281,7 @@ class Task(Model):
     code: str = ""
     message: str = ""
     cancel_requested: bool = False
+    memo: str = ""  # the task whose kept result this is
 
 
 @dataclass(frozen=True)

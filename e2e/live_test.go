@@ -120,6 +120,23 @@ func TestATaskIsFollowedThroughCrashes(t *testing.T) {
 	require.Equal(t, wire.TaskEvent{Event: wire.EventEnd, Attempt: 1, State: yonder.TaskSucceeded}, last)
 }
 
+// What a task wrote that was stopped can be read when nobody has followed it.
+func TestTheOutputOfAStoppedTaskIsKept(t *testing.T) {
+	t.Parallel()
+	s, _, _ := liveSystem(t)
+	r := submitLive(t, s, "talk", -1)
+	r.touch(0)
+	id := r.task.String()
+	s.Until("the task prints", func() bool { return strings.Contains(s.Run("", "task", "logs", id), "step 0\n") })
+	s.Run("", "task", "cancel", id)
+	s.Until("the task ends", func() bool { return strings.Contains(s.Run("", "explain", id), "SIGTERM") })
+	require.Equal(t, "step 0\n", s.Run("", "task", "logs", id))
+	require.Contains(t, s.Run("", "explain", id), "its stdout ended with: step 0")
+	said := s.Try("", "task", "result", id)
+	require.Equal(t, 7, said.Code)
+	require.Contains(t, said.Err, "step 0\n")
+}
+
 // The follower is at another replica than the agent.
 func TestATaskIsFollowedAtAnotherReplica(t *testing.T) {
 	t.Parallel()

@@ -401,6 +401,25 @@ func TestResultThatIsNeverTakenFailsInstead(t *testing.T) {
 	s.empty(t)
 }
 
+// What a task wrote never keeps its end from the service.
+func TestLastWordsAreReportedIfTheyAreTaken(t *testing.T) {
+	t.Parallel()
+	for _, taken := range []bool{true, false} {
+		b := newBrain(t, 1)
+		b.refuse = map[yonder.ID]bool{b.bundle: !taken}
+		s := newSite(t, b)
+		s.provider.setup = func(m *fakeManager) { m.words = "step 1\n" }
+		a := s.start(t)
+		b.opens.Wait(t)
+		require.Eventually(t, func() bool { b.offer(1); return b.lost.Pending() > 0 }, 20*time.Second, 20*time.Millisecond)
+		require.Equal(t, taken, b.lost.Wait(t).Stdout == "step 1\n")
+		b.refuse = nil
+		b.pump(t, 1)
+		require.NoError(t, a.Detach(t.Context()))
+		s.empty(t)
+	}
+}
+
 func TestFailingBlocksAreTold(t *testing.T) {
 	t.Parallel()
 	b := newBrain(t, 1)

@@ -1,6 +1,7 @@
 package endpoint_test
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,6 +27,7 @@ type brain struct {
 	owner   yonder.ID
 	lease   wire.Lease // the template of all leases
 	payload func(i int) []byte
+	every   float64 // seconds between heartbeats; 0: often
 	results testsignal.Signal[wire.Entry]
 	lost    testsignal.Signal[wire.Loss]
 	cancels testsignal.Signal[wire.Span]
@@ -107,7 +109,7 @@ func (b *brain) open(o wire.SessionOpen) (wire.Kind, any) {
 		b.Hint("fence", wire.KindFence, wire.Fence{Epoch: b.epoch}) // for the one before
 	}
 	b.opens.Fire(o)
-	return wire.KindSessionOpened, wire.SessionOpened{Epoch: b.epoch, Owner: b.owner, HeartbeatSeconds: 0.05, Wire: 1}
+	return wire.KindSessionOpened, wire.SessionOpened{Epoch: b.epoch, Owner: b.owner, HeartbeatSeconds: cmp.Or(b.every, 0.05), Wire: 1}
 }
 
 func fenced() (wire.Kind, any) {
@@ -198,6 +200,9 @@ func (b *brain) report(r wire.Report, columns [][]byte) (wire.Kind, any) {
 		}
 	}
 	for _, l := range r.Lost {
+		if b.refuse[l.Bundle] && l.Stdout != "" {
+			return wire.KindError, yonder.Errorf(yonder.CodeInvalidRequest, "not these words")
+		}
 		b.lost.Fire(l)
 		for i := l.Lo; i < l.Hi; i++ {
 			if b.tasks[i].attempt == l.Attempt && b.tasks[i].grant == l.Grant && b.tasks[i].state != yonder.RangeDone {

@@ -28,6 +28,7 @@ type fakeManager struct {
 	looks           bool // say that it answers questions about tasks
 	pythons         []wire.Interpreter
 	broken          []wire.BrokenInterpreter // said in the hello
+	words           string                   // of first attempts, whose worker they end
 	unfit           map[string]string        // found out when it is given work
 	log             *slog.Logger
 
@@ -209,6 +210,14 @@ func (m *fakeManager) begin(c *managertest.Client, lease wire.Lease, columns [][
 	if why := m.unfit[lease.Requires.Python]; why != "" {
 		m.seq++
 		m.tell(unacked{done: wire.Done{Seq: m.seq, Lost: []wire.Loss{{Span: lease.Span, Code: yonder.CodeEndpointBroken, Message: why}}}})
+		m.got.Fire(lease)
+		return
+	}
+	if m.words != "" && lease.Attempt == 1 {
+		m.seq++
+		m.tell(unacked{done: wire.Done{Seq: m.seq, Lost: []wire.Loss{{
+			Span: lease.Span, Started: true, Code: yonder.CodeWorkerFailed, Output: wire.Output{Stdout: m.words},
+		}}}})
 		m.got.Fire(lease)
 		return
 	}

@@ -80,7 +80,7 @@ func (s *session) telling(ctx context.Context) error {
 
 // deliver reports a batch until it is answered. A batch that the service will
 // never take is halved to find out why; a single result that it will not take
-// is reported as a failure in its place.
+// is reported as a failure in its place, and any other end without its output.
 func (s *session) deliver(ctx context.Context, batch ledger.Batch) error {
 	err := s.send(ctx, batch, nil)
 	switch {
@@ -89,8 +89,8 @@ func (s *session) deliver(ctx context.Context, batch ledger.Batch) error {
 		return err
 	case len(batch.Items) > 1:
 		return s.halve(ctx, batch)
-	case len(batch.Items) == 1 && batch.Items[0].Result != nil:
-		s.log.Error("the service does not take a result", slog.Any("error", err))
+	case len(batch.Items) == 1:
+		s.log.Error("the service does not take the end of a task as it is", slog.Any("error", err))
 		if err := s.send(ctx, batch, err); err != nil && (ctx.Err() != nil || fatal(err)) {
 			return err
 		}
@@ -119,7 +119,7 @@ func (s *session) halve(ctx context.Context, batch ledger.Batch) error {
 }
 
 // send makes one report. With a reason, a failure for that reason takes the
-// results' place.
+// results' place, and other ends come without their output.
 func (s *session) send(ctx context.Context, batch ledger.Batch, instead error) error {
 	report := wire.Report{Epoch: s.epoch.Epoch, Started: batch.Started}
 	var columns [][]byte
@@ -127,6 +127,9 @@ func (s *session) send(ctx context.Context, batch ledger.Batch, instead error) e
 	for _, item := range batch.Items {
 		switch {
 		case item.Result == nil:
+			if instead != nil {
+				item = item.Silent()
+			}
 			item.Into(&report)
 		case instead != nil:
 			entry, payload := failure(*item.Result, instead)

@@ -164,10 +164,50 @@ func TestDeathsAreLosses(t *testing.T) {
 	require.Equal(t, yonder.CodeWorkerFailed, lost.Code)
 	require.Contains(t, lost.Message, "exit code 7")
 
+
 	lost = a.run("crash").lost
 	require.NotNil(t, lost)
 	require.Contains(t, lost.Message, "SIGSEGV")
 	require.EqualValues(t, 3, a.run("add", 1, 2).value(t), "another worker has taken its place")
+}
+
+// What a task wrote that brings no result is what its owner needs most.
+func TestLastWordsAreKept(t *testing.T) {
+	t.Parallel()
+	words := wire.Output{Stdout: "0: last words\n", Stderr: "sorry\n"}
+	for _, then := range []string{"exit", "crash", "walltime", "cancel"} {
+		t.Run(then, func(t *testing.T) {
+			t.Parallel()
+			a, _ := connected(t, nil)
+			lease, columns := a.lease("last_words", []any{then})
+			if then == "walltime" {
+				lease.Walltime = 1
+			}
+			a.give(lease, columns...)
+			if then == "cancel" {
+				follow := a.reader(lease.Span, 0)
+				for !strings.Contains(follow.text, "sorry") {
+					follow.ask()
+				}
+				a.send(wire.KindStop, wire.Spans{Spans: []wire.Span{lease.Span}})
+				require.Equal(t, words, a.outcomes(1)[0].cancelled.Output)
+				return
+			}
+			lost := a.outcomes(1)[0].lost
+			require.NotNil(t, lost)
+			require.Equal(t, words.Stdout, lost.Stdout)
+			require.Contains(t, lost.Stderr, words.Stderr)
+		})
+	}
+	a, _ := connected(t, func(c *manager.Config) { c.Slots = 1 })
+	calls := make([][]any, 5)
+	for i := range calls {
+		calls[i] = []any{"exit", i, 3}
+	}
+	lease, _ := a.lease("last_words", calls...)
+	lease.Form, lease.Columns = wire.FormChunk, 1
+	a.give(lease, workertest.Chunk(calls...))
+	require.Equal(t, "3: last words\n", a.outcomes(5)[3].lost.Stdout, "the task alone that ended the worker has them")
 }
 
 func TestADeathInAChunkConcernsItsTaskAlone(t *testing.T) {

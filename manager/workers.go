@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/yonder-run/yonder/manager/live"
 	"github.com/yonder-run/yonder/manager/outbox"
 	"github.com/yonder-run/yonder/manager/pool"
 	"github.com/yonder-run/yonder/manager/ranges"
@@ -178,13 +179,14 @@ func discard(report workerproc.Report) {
 }
 
 func (d *desk) exited(worker string, exit workerproc.Exit) {
+	said := d.live.Said(worker, live.Place{Run: exit.Run, Index: exit.Index})
 	d.live.End(worker, d.host.Look)
 	if d.pool.Starting(worker) {
 		d.trouble = "workers do not start: " + exit.Message
 		d.log.Warn("a worker did not start", slog.String("worker", worker), slog.String("reason", exit.Message))
 	}
 	d.act(d.pool.Exited(time.Now(), pool.Exit{
-		Worker: worker, Run: exit.Run, Index: exit.Index, Message: exit.Message,
+		Worker: worker, Run: exit.Run, Index: exit.Index, Message: exit.Message, Output: said,
 	}))
 }
 
@@ -200,7 +202,7 @@ func (d *desk) ended(a pool.End) {
 		d.failTasks(w, r, a.Code, a.Message)
 	case pool.EndLost, pool.EndReturned:
 		d.outbox.Add(outbox.End{Lost: &wire.Loss{
-			Span: span, Started: a.How == pool.EndLost, Code: a.Code, Message: a.Message, Where: d.where(a.Worker),
+			Span: span, Started: a.How == pool.EndLost, Code: a.Code, Message: a.Message, Where: d.where(a.Worker), Output: a.Output,
 		}})
 	}
 }
@@ -214,7 +216,7 @@ func stopped(a pool.End, span wire.Span) *wire.Stopped {
 	case a.Killed:
 		how = wire.StoppedKilled
 	}
-	return &wire.Stopped{Span: span, How: how, Seconds: a.Took.Seconds()}
+	return &wire.Stopped{Span: span, How: how, Seconds: a.Took.Seconds(), Output: a.Output}
 }
 
 // where names a worker of this node for people.

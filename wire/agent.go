@@ -139,6 +139,8 @@ type Loss struct {
 	Code    yonder.Code `json:"code"`
 	Message string      `json:"message"`
 	Where   string      `json:"where,omitempty"` // it was: "host/worker", for people
+	// Output is that of the task that a worker was at when it ended.
+	Output
 }
 
 // Report carries what happened to accepted spans. Column i is the payload of

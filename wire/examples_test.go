@@ -27,6 +27,7 @@ var (
 		Bundle: id(1), Attempt: 2, Lo: 10, Hi: 11, Outcome: wire.OutcomeOK, Form: wire.FormEach,
 		Stdout: "größe 5 µm\n", Stderr: "warning: 1 of 2\n", Started: 1764720306000001, Finished: 1764720306000042, Worker: "node7/w3",
 	}
+	said       = wire.Output{Stdout: "step 1\n", Stderr: "größe?\n"}
 	chunkEntry = wire.Entry{
 		Bundle: id(1), Attempt: 2, Lo: 11, Hi: 14, Outcome: wire.OutcomeOK, Form: wire.FormChunk, Blob: &blob,
 	}
@@ -86,8 +87,8 @@ var examples = map[wire.Kind]example{
 	wire.KindSpans: {wire.Spans{Epoch: 4, Spans: []wire.Span{span}, Cause: "cancelled meanwhile"}, nil},
 	wire.KindReport: {wire.Report{
 		Epoch: 4, Started: []wire.Span{span}, Results: []wire.Entry{entry, chunkEntry},
-		Lost:      []wire.Loss{{Span: span, Started: true, Code: yonder.CodeWorkerFailed, Message: "killed by signal 11", Where: "node7/w3"}},
-		Cancelled: []wire.Stopped{{Span: span, How: wire.StoppedKilled, Seconds: 5.25}},
+		Lost:      []wire.Loss{{Span: span, Started: true, Code: yonder.CodeWorkerFailed, Message: "killed by signal 11", Where: "node7/w3", Output: said}},
+		Cancelled: []wire.Stopped{{Span: span, How: wire.StoppedKilled, Seconds: 5.25, Output: said}},
 	}, [][]byte{payloads[0], {}}},
 	wire.KindHeartbeat: {wire.Heartbeat{
 		Epoch: 4, Capacity: wire.Capacity{Tasks: 10, Bytes: 1 << 20},

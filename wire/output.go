@@ -12,6 +12,18 @@ const (
 	outputRoom = 1 << 10
 )
 
+// Output is the end of what a task wrote, as valid UTF-8.
+type Output struct {
+	Stdout string `json:"stdout,omitempty"`
+	Stderr string `json:"stderr,omitempty"`
+}
+
+// Len is how many bytes it takes.
+func (o Output) Len() int { return len(o.Stdout) + len(o.Stderr) }
+
+// Cut returns what is kept of it.
+func (o Output) Cut() Output { return Output{Stdout: CutOutput(o.Stdout), Stderr: CutOutput(o.Stderr)} }
+
 // CutOutput returns the text or, of more than is kept, its beginning and its
 // end with a mark that says how many bytes are gone.
 func CutOutput(text string) string {

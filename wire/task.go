@@ -123,6 +123,7 @@ const (
 // Stopped is a span that an agent was asked to stop, once it has ended.
 type Stopped struct {
 	Span
+	Output // of the task that the worker was at; empty: it wrote nothing, or no worker had begun
 
 	How     string  `json:"how,omitempty"`    // empty: an older peer does not say
 	Seconds float64 `json:"took_s,omitempty"` // from SIGTERM to the worker's end

@@ -12,8 +12,8 @@ type Item struct {
 	Result *wire.Entry // one of these three
 	Loss   *wire.Loss
 	Cancel *wire.Stopped
-	// Record and Column say where the journal keeps a result's payload of
-	// Size bytes; Record is zero for what the journal knows only as held.
+	// Record and Column say where the journal keeps a result's payload. Size is
+	// that of the payload, or of the output of something else; Record is zero for what the journal knows only as held.
 	Record Record
 	Column int
 	Size   int
@@ -34,15 +34,28 @@ func (i *Item) Into(r *wire.Report) {
 	switch {
 	case i.Loss != nil:
 		loss := *i.Loss
-		loss.Span = span
+		loss.Span, loss.Output = span, loss.Cut()
 		r.Lost = append(r.Lost, loss)
 	case i.Cancel != nil:
 		stopped := *i.Cancel
-		stopped.Span = span
+		stopped.Span, stopped.Output = span, stopped.Cut()
 		r.Cancelled = append(r.Cancelled, stopped)
 	default:
 		r.Results = append(r.Results, *i.Result)
 	}
+}
+
+// Silent is the item without the output of its task.
+func (i Item) Silent() Item {
+	if i.Loss != nil {
+		loss := *i.Loss
+		loss.Output, i.Loss = wire.Output{}, &loss
+	}
+	if i.Cancel != nil {
+		stopped := *i.Cancel
+		stopped.Output, i.Cancel = wire.Output{}, &stopped
+	}
+	return i
 }
 
 func (i *Item) large() bool {

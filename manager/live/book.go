@@ -93,6 +93,18 @@ func (b *Book) End(worker string, source Source) {
 	delete(b.workers, worker)
 }
 
+// Said is what the task wrote that the worker is at, as far as it is kept:
+// what a task that ends its worker leaves behind.
+func (b *Book) Said(worker string, place Place) wire.Output {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.at(worker, place)
+	if p == nil || p.index != place.Index {
+		return wire.Output{}
+	}
+	return p.output.text()
+}
+
 // followed says whether somebody has asked about the page's task.
 func (b *Book) followed(p *page) bool {
 	if p.asked.IsZero() {

@@ -1,6 +1,11 @@
 package live
 
-import "github.com/yonder-run/yonder/wire"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/yonder-run/yonder/wire"
+)
 
 // maxSegments bounds how often the latest output may change between stdout
 // and stderr: a process that alternates byte by byte must not make us keep
@@ -97,6 +102,28 @@ func (r *ring) read(from int64, most int) (a answer) {
 	a.next = from
 	return a
 }
+
+// text is all that is kept, by stream. A mark says how much of both is gone.
+func (r *ring) text() wire.Output {
+	var stdout, stderr []byte
+	all := r.read(r.start(), r.limit)
+	for i, piece := range all.pieces {
+		if piece.Stream == wire.StreamStderr {
+			stderr = append(stderr, all.columns[i]...)
+		} else {
+			stdout = append(stdout, all.columns[i]...)
+		}
+	}
+	out := wire.Output{Stdout: strings.ToValidUTF8(string(stdout), "\uFFFD"), Stderr: strings.ToValidUTF8(string(stderr), "\uFFFD")}
+	if gone := r.start(); gone > 0 && len(stdout) > 0 {
+		out.Stdout = fmt.Sprintf(leftOut, gone) + out.Stdout
+	} else if gone > 0 {
+		out.Stderr = fmt.Sprintf(leftOut, gone) + out.Stderr
+	}
+	return out
+}
+
+const leftOut = "… %d bytes left out …\n"
 
 func (r *ring) copy(from, to int64) []byte {
 	out := make([]byte, 0, to-from)

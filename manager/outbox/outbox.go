@@ -43,6 +43,17 @@ func (e *End) Span() wire.Span {
 	return e.Cancelled.Span
 }
 
+// size is what it takes in a message, about.
+func (e *End) size() int {
+	switch {
+	case e.Result != nil:
+		return len(e.Payload) + len(e.Result.Stdout) + len(e.Result.Stderr)
+	case e.Lost != nil:
+		return e.Lost.Output.Len()
+	}
+	return e.Cancelled.Output.Len()
+}
+
 // parcel is a Done message that was sent or is being sent.
 type parcel struct {
 	seq  int64
@@ -240,8 +251,8 @@ func (o *Outbox) Next() (*wire.Frame, error) {
 // seal makes a parcel of what has ended since the last one.
 func (o *Outbox) seal() bool {
 	n, size := 0, 0
-	for n < len(o.open) && n < maxEnds && (n == 0 || size+len(o.open[n].Payload) <= maxBytes) {
-		size += len(o.open[n].Payload)
+	for n < len(o.open) && n < maxEnds && (n == 0 || size+o.open[n].size() <= maxBytes) {
+		size += o.open[n].size()
 		n++
 	}
 	if n == 0 {

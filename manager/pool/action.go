@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/wire"
 )
 
 // Action is something to be done. Actions are carried out in order.
@@ -45,6 +46,8 @@ type End struct {
 	Worker string
 	Took   time.Duration
 	Killed bool
+	// Output is that of the task that the worker was at.
+	Output wire.Output
 }
 
 // Release says that no task of a job is left: its payloads are not needed any

@@ -6,6 +6,7 @@ import (
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/manager/ranges"
+	"github.com/yonder-run/yonder/wire"
 )
 
 // Ran is what a worker reported: the outcomes of tasks Lo..Hi of its run, in
@@ -76,6 +77,8 @@ type Exit struct {
 	Run     int64
 	Index   int
 	Message string // how the process ended, for people
+	// Output is what the task there wrote.
+	Output wire.Output
 	// Short says that the node has no room for another worker just now: its
 	// disk is full, or it has as many processes as it may. That mends itself
 	// or is mended; no task is to fail for it.
@@ -149,17 +152,21 @@ func (p *Pool) partition(w *worker, exit Exit) {
 	} else if w.why == "" || w.why == stopBroken {
 		j.crashes++
 	}
-	p.sign(w, first)
+	p.sign(w, first, at, exit.Output)
 	p.giveBack(r, ranges.Range{Lo: max(at+1, r.next), Hi: r.Hi}, message)
 }
 
-// sign says of ends which worker had the tasks, and how it took being told to end.
-func (p *Pool) sign(w *worker, from int) {
+// sign says of ends which worker had the tasks, how it took being told to end,
+// and what the task wrote that it was at.
+func (p *Pool) sign(w *worker, from, at int, said wire.Output) {
 	for i, action := range p.actions[from:] {
 		if end, ok := action.(End); ok {
 			end.Worker, end.Killed = w.id, w.killed
 			if !w.told.IsZero() {
 				end.Took = w.since.Sub(w.told)
+			}
+			if end.Lo == at {
+				end.Output = said
 			}
 			p.actions[from+i] = end
 		}

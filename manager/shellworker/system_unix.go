@@ -5,7 +5,9 @@ package shellworker
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -29,6 +31,21 @@ func become(fork wire.Fork) error {
 		return fmt.Errorf("entering the worker's directory: %w", err)
 	}
 	return adopt()
+}
+
+// settle returns when the signals that this process was sent before have been
+// noted: they come lowest number first, and one of a higher number is sent after them.
+func settle() {
+	last := make(chan os.Signal, 1)
+	signal.Notify(last, syscall.SIGWINCH)
+	defer signal.Stop(last)
+	if syscall.Kill(os.Getpid(), syscall.SIGWINCH) != nil {
+		return
+	}
+	select {
+	case <-last:
+	case <-time.After(lastWords):
+	}
 }
 
 // killGroup ends what a worker has started and left running.

@@ -138,8 +138,10 @@ func (w *worker) begin(run int64, index int) error {
 	return nil
 }
 
-// stopping says whether the worker was told to end, by now.
+// stopping says whether the worker was told to end, by now. Its command gets
+// the same signal, and may have ended sooner than ours was noted.
 func (w *worker) stopping() bool {
+	settle()
 	select {
 	case <-w.terminate:
 		w.told = true

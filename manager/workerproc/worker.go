@@ -351,15 +351,16 @@ func (w *worker) signal(kill bool) {
 	w.doomed, w.killed = true, w.killed || kill
 	if pid != 0 && !ended {
 		w.tree.grow(pid) // while parents live, who came of whom can be seen
+		// The worker's group comes first: it is to know that it was told to end
+		// before it sees what it has started end.
+		if err := killGroup(pid, kill); err != nil {
+			w.log().Debug("could not signal a worker", slog.Any("error", err))
+		}
 		w.tree.signal(kill, pid)
 	}
 	w.mu.Unlock()
 	switch {
-	case ended: // awaitTree sees to the rest
-	case pid != 0:
-		if err := killGroup(pid, kill); err != nil {
-			w.log().Debug("could not signal a worker", slog.Any("error", err))
-		}
+	case ended || pid != 0: // awaitTree sees to the rest
 	case w.zygote.unfork(w.id):
 		w.exit("the worker was not needed any more")
 	case kill:

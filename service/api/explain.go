@@ -36,7 +36,19 @@ func (a *API) explainTask(ctx context.Context, p auth.Principal, in *ByID) (wire
 	if facts.Task.State == yonder.RangeAccepted || facts.Task.State == yonder.RangeStarted {
 		f.View, f.Silence = a.look(ctx, facts.Endpoint.Endpoint, wire.Look{Task: &in.ID, Attempt: facts.Task.Attempt})
 	}
+	if state := facts.Task.State; reads && (state == yonder.TaskFailed || state == yonder.TaskCancelled) {
+		f.Output = a.lastWords(ctx, in.ID)
+	}
 	return explain.Task(f), nil
+}
+
+// lastWords is what a task wrote that ended; nothing if its result has expired.
+func (a *API) lastWords(ctx context.Context, task yonder.ID) wire.Output {
+	r, _, err := a.Streams.Store.TaskResult(ctx, task)
+	if err != nil || r.Hi-r.Lo > 1 {
+		return wire.Output{}
+	}
+	return wire.Output{Stdout: r.Stdout, Stderr: r.Stderr}
 }
 
 // explainEndpoint is for whoever may use the endpoint; its owner learns more.

@@ -38,15 +38,17 @@ func checkReport(r *wire.Report, columns [][]byte) error {
 	if err := checkSpans("started", r.Started); err != nil {
 		return err
 	}
-	for _, s := range r.Cancelled {
-		if err := checkSpan("cancelled", s.Span); err != nil {
+	for i := range r.Cancelled {
+		if err := checkSpan("cancelled", r.Cancelled[i].Span); err != nil {
 			return err
 		}
+		r.Cancelled[i].Output = output(r.Cancelled[i].Output)
 	}
-	for _, l := range r.Lost {
-		if err := checkSpan("lost", l.Span); err != nil {
+	for i := range r.Lost {
+		if err := checkSpan("lost", r.Lost[i].Span); err != nil {
 			return err
 		}
+		r.Lost[i].Output = output(r.Lost[i].Output)
 	}
 	for i := range r.Results {
 		if err := checkEntry(&r.Results[i], columns[i]); err != nil {
@@ -90,6 +92,10 @@ func moment(us int64) int64 {
 
 // text is s as valid UTF-8, and not more than is kept.
 func text(s string) string { return wire.CutOutput(strings.ToValidUTF8(s, "\uFFFD")) }
+
+func output(o wire.Output) wire.Output {
+	return wire.Output{Stdout: text(o.Stdout), Stderr: text(o.Stderr)}
+}
 
 // checkBlobs refuses results that refer to somebody else's blob, and takes
 // size and hash from what was uploaded instead of from the agent.

@@ -5,6 +5,7 @@ package explain
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/yonder-run/yonder"
@@ -24,7 +25,12 @@ type Facts struct {
 	// Limited leaves out what is the task owner's alone: what the function
 	// said, and the task's label.
 	Limited bool
+	// Output is what the task wrote; read for one that ended without a value.
+	Output wire.Output
 }
+
+// quoted is how much of what a task wrote last an explanation quotes.
+const quoted = 1 << 10
 
 // Names of steps, in their order.
 const (
@@ -96,6 +102,22 @@ func (m *maker) attempts(f Facts) {
 	}
 }
 
+// lastWords quotes what a task wrote last that brought no value.
+func (m *maker) lastWords(f Facts) {
+	if f.Limited {
+		return
+	}
+	for _, said := range []struct {
+		stream wire.Stream
+		text   string
+	}{{wire.StreamStdout, f.Output.Stdout}, {wire.StreamStderr, f.Output.Stderr}} {
+		if text := strings.TrimSpace(said.text); text != "" {
+			end := strings.ToValidUTF8(text[max(len(text)-quoted, 0):], "")
+			m.addf(StepOutput, wire.StepDone, nil, nil, data{"stream": said.stream, "end": end}, "its %s ended with: %s", said.stream, end)
+		}
+	}
+}
+
 func (m *maker) end(f Facts) {
 	t := f.Task
 	if t.Started != nil {
@@ -106,6 +128,7 @@ func (m *maker) end(f Facts) {
 		m.addf(StepRunning, wire.StepDone, t.Started, t.Finished, data{"worker": f.Worker, "attempt": t.Attempt},
 			"attempt %d ran%s", t.Attempt, where)
 	}
+	m.lastWords(f)
 	message := t.Message
 	if f.Limited {
 		message = ""

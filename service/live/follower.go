@@ -152,8 +152,8 @@ func (f *follower) finish(ctx context.Context, t yonder.Task) error {
 	return f.say(wire.TaskEvent{Event: wire.EventEnd, State: t.State, Code: t.Code, Message: t.Message})
 }
 
-// stored tells the output that came with the result. There is none of a task
-// that was cancelled, or whose result has expired.
+// stored tells the output that came with the result, or with the end of a task
+// that was stopped or lost. There is none of one whose result has expired.
 func (f *follower) stored(ctx context.Context) error {
 	r, _, err := f.live.Tasks.TaskResult(ctx, f.task)
 	if code := yonder.CodeOf(err); code == yonder.CodeNotFound || code == yonder.CodeResultExpired {

@@ -124,7 +124,7 @@ func (t *turn) report(ctx context.Context, endpoint yonder.ID, r wire.Report, co
 			code = yonder.CodeTaskLost
 		}
 		err := t.each(ctx, endpoint, []wire.Span{loss.Span}, func(b *bundle, span wire.Span) {
-			t.over(b, b.lease.Lose(r.Epoch, span, loss.Started, code), cause{code: code, message: message, place: loss.Where})
+			t.over(b, b.lease.Lose(r.Epoch, span, loss.Started, code), cause{code: code, message: message, place: loss.Where, output: loss.Output})
 		})
 		if err != nil {
 			return nil, err
@@ -133,7 +133,7 @@ func (t *turn) report(ctx context.Context, endpoint yonder.ID, r wire.Report, co
 	for _, stopped := range r.Cancelled {
 		err := t.each(ctx, endpoint, []wire.Span{stopped.Span}, func(b *bundle, span wire.Span) {
 			t.over(b, b.lease.Lose(r.Epoch, span, true, yonder.CodeTaskLost),
-				cause{code: yonder.CodeTaskLost, message: "the agent stopped the task", stopped: stopped})
+				cause{code: yonder.CodeTaskLost, message: "the agent stopped the task", stopped: stopped, output: stopped.Output})
 		})
 		if err != nil {
 			return nil, err

@@ -67,6 +67,7 @@ type cause struct {
 	code           yonder.Code
 	message, place string
 	stopped        wire.Stopped // if it was on request
+	output         wire.Output  // of the task that ended
 }
 
 // ended tells what an operation left over, lost for the reason given.
@@ -75,6 +76,7 @@ func (t *turn) ended(b *bundle, ended lease.Ended, code yonder.Code, message str
 }
 
 func (t *turn) over(b *bundle, ended lease.Ended, why cause) {
+	all := len(t.outcomes)
 	for _, s := range ended.Exhausted {
 		end := fmt.Sprintf("attempt %d of %d", s.Attempt, b.MaxAttempts)
 		if s.Attempt < int(b.MaxAttempts) {
@@ -86,6 +88,10 @@ func (t *turn) over(b *bundle, ended lease.Ended, why cause) {
 	t.fail(b, ended.Cancelled, yonder.CodeTaskCancelled, cancelled)
 	for i := range t.outcomes[first:] {
 		t.outcomes[first+i].stopped = &why.stopped
+	}
+	for i := range t.outcomes[all:] {
+		e := &t.outcomes[all+i].entry
+		e.Stdout, e.Stderr, e.Worker = why.output.Stdout, why.output.Stderr, why.place
 	}
 	for _, a := range ended.Attempts {
 		t.attempts = append(t.attempts, attempt{Attempt: a, bundle: b, cause: why, cancelled: slices.Contains(ended.Cancelled, a.Span)})

@@ -190,7 +190,8 @@ var reports = []behaviour{
 		one, two := spans[0], spans[0]
 		one.Hi, two.Lo = 1, 1
 		_, woken, err := b.Report(b.Context(), b.endpoint, wire.Report{Epoch: epoch, Lost: []wire.Loss{
-			{Span: one, Started: true, Code: yonder.CodeWorkerFailed, Message: "killed by signal 9"}, {Span: two, Started: true},
+			{Span: one, Started: true, Code: yonder.CodeWorkerFailed, Message: "killed by signal 9", Where: "node7/w3",
+				Output: wire.Output{Stdout: "step 1\n", Stderr: "oh"}}, {Span: two, Started: true},
 		}}, nil, b.now)
 		require.NoError(b, err)
 		require.Equal(b, store.Woken{group}, woken)
@@ -201,6 +202,8 @@ var reports = []behaviour{
 		entries, columns := b.results(group)
 		require.Len(b, entries, 2)
 		require.Equal(b, wire.OutcomeFailed, entries[0].Outcome)
+		require.Equal(b, []string{"step 1\n", "oh", "node7/w3"}, []string{entries[0].Stdout, entries[0].Stderr, entries[0].Worker})
+		require.Empty(b, entries[1].Stdout)
 		require.JSONEq(b, `{"code":"worker_failed","message":"killed by signal 9 (attempt 1 of 1)"}`, string(columns[0]))
 	}},
 	{"of a loss before the start spend no attempt", func(b *bench) {

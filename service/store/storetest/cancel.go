@@ -171,7 +171,7 @@ var cancels = []behaviour{
 		_, err := b.CancelTasks(b.Context(), store.Cancel{Task: queued.ID.Task(3), Why: why})
 		require.NoError(b, err)
 		b.report(wire.Report{Epoch: epoch, Cancelled: []wire.Stopped{
-			{Span: spans[0], How: wire.StoppedTerminated, Seconds: 0.34},
+			{Span: spans[0], How: wire.StoppedTerminated, Seconds: 0.34, Output: wire.Output{Stdout: "step 1\n"}},
 			{Span: spans[1], How: wire.StoppedKilled, Seconds: 5.01},
 			{Span: spans[2]},
 		}})
@@ -182,8 +182,9 @@ var cancels = []behaviour{
 			queued.ID.Task(3):       why + "; no worker had begun it",
 		} {
 			require.Equal(b, message, b.task(task).Message)
-			_, payload, err := b.TaskResult(b.Context(), task)
+			entry, payload, err := b.TaskResult(b.Context(), task)
 			require.NoError(b, err)
+			require.Equal(b, task == spans[0].Bundle.Task(0), entry.Stdout == "step 1\n")
 			var failure wire.TaskError
 			require.NoError(b, json.Unmarshal(payload, &failure))
 			require.Equal(b, wire.TaskError{Code: yonder.CodeTaskCancelled, Message: message}, failure)

@@ -32,6 +32,7 @@ type desk struct {
 	report signal // something ended; for those who report small results
 	large  signal // the same, for the one who reports large ones
 	scale  signal // the number of blocks may be wrong now
+	stale  signal // what the last heartbeat said
 	ended  signal // nothing is held any more
 
 	mu          sync.Mutex
@@ -93,7 +94,7 @@ func (s signal) notify() {
 func newDesk(cfg Config, log *slog.Logger, j *journal.Journal, spool *bodies.Spool, pythons []wire.Interpreter) *desk {
 	return &desk{
 		cfg: cfg, log: log, now: time.Now, journal: j, spool: spool, pythons: pythons,
-		offers: newSignal(), report: newSignal(), large: newSignal(), scale: newSignal(), fenced: newSignal(),
+		offers: newSignal(), report: newSignal(), large: newSignal(), scale: newSignal(), stale: newSignal(), fenced: newSignal(),
 		ledger: ledger.New(), router: router.New(cfg.Managers.Prefetch),
 		payloads: map[ledger.Record]*payload{}, managers: map[string]*manager{},
 		blocks: newBlocks(breaker.Policy{Failures: cfg.Breaker.Failures, Probe: cfg.Breaker.Probe}),

@@ -42,6 +42,7 @@ func (d *desk) Hello(peer managers.Peer, hello wire.ManagerHello) error {
 	d.apply(fx)
 	d.dispatch()
 	d.scale.notify()
+	d.stale.notify()
 	return nil
 }
 

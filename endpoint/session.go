@@ -143,6 +143,10 @@ func (s *session) reconcile(ctx context.Context) error {
 	return nil
 }
 
+// soon is after how long the service hears of a change that it or its users
+// wait for: what comes together is told once.
+const soon = 50 * time.Millisecond
+
 // heartbeats renew the session, and do what their answers repeat.
 func (s *session) heartbeats(ctx context.Context) error {
 	tick := time.NewTicker(s.beat)
@@ -166,6 +170,12 @@ func (s *session) heartbeats(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-tick.C:
+		case <-s.stale:
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-time.After(min(soon, s.beat)):
+			}
 		}
 	}
 }

@@ -37,6 +37,7 @@ func (d *desk) takeTurn(turn wire.Turn) {
 	d.giveBack()
 	d.dispatch()
 	d.scale.notify()
+	d.stale.notify() // nothing is offered until the service hears of room
 }
 
 // resting says that nothing new is taken, paused that nothing waits here for

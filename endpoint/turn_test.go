@@ -152,3 +152,19 @@ func TestASilentManagerIsSaidToBeSilent(t *testing.T) {
 	require.Empty(t, view.Task.Silence)
 	require.Equal(t, 17, view.Task.Detail.PID)
 }
+
+// What the service waits for is told at once, not with the next heartbeat.
+func TestAResumedAgentAsksForWorkAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBrain(t, 1)
+	b.every = 3600
+	s := newSite(t, b)
+	s.cfg.Scaling.InitBlocks = 1
+	s.start(t)
+	s.provider.made.Wait(t).welcome.Wait(t)
+	b.awaitBeat(t, func(h wire.Heartbeat) bool { return h.Status.Managers == 1 })
+	b.turn(1, &yonder.Pause{Reason: "a new disk"})
+	b.awaitBeat(t, func(h wire.Heartbeat) bool { return h.Capacity.Tasks == 0 })
+	b.turn(2, nil)
+	b.awaitBeat(t, func(h wire.Heartbeat) bool { return h.Capacity.Tasks > 0 })
+}

@@ -75,8 +75,8 @@ func (m *maker) queue(f Facts) {
 	case e.Capacity.Tasks == 0 && trouble != "":
 		m.concludef(`"yonder endpoint explain" says more`, "it waits because the endpoint takes nothing now: %s", trouble)
 	case e.Capacity.Tasks == 0:
-		m.concludef("wait until its agent has restarted or has been resumed",
-			"it waits because the endpoint's agent takes nothing now: it is starting or ending")
+		m.concludef("wait a moment; if its agent is ending, start it again where it is configured",
+			"it waits for the endpoint's agent to say that it takes tasks: it was started or resumed just now, or is ending")
 	case e.Outstanding >= e.Capacity.Tasks || e.Bytes >= e.Capacity.Bytes && e.Outstanding > 0:
 		m.concludef("wait, or use an endpoint with more room", "it waits because the endpoint has all it takes at once, %s; of those queued, %s",
 			count(e.Outstanding, "task"), first)

@@ -102,7 +102,7 @@ func (a *app) showResult(ctx context.Context, c *client.Client, r wire.Result) e
 	if err := fill(ctx, c, &r); err != nil {
 		return err
 	}
-	r, err := single(r)
+	r, err := client.Only(r, r.Task)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (s *shellFlags) function() (shell.Function, error) {
 		if err != nil {
 			return f, kit.Usagef("reading the command: %w", err)
 		}
-		f.Command = string(text)
+		f.Command = unixText(text)
 	}
 	if s.bash {
 		f.Shell = shell.Bash

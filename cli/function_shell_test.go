@@ -57,7 +57,7 @@ func (p *person) commands() {
 	require.Contains(t, shown, "code: integer = 0")
 
 	file := filepath.Join(p.home, "tree.sh")
-	require.NoError(t, os.WriteFile(file, []byte("mkdir -p a/b\ncat > {name}.txt\ncat {name}.txt > a/b/copy\n"), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte("\ufeffmkdir -p a/b\r\ncat > {name}.txt\r\ncat {name}.txt > a/b/copy\r\n"), 0o600))
 	p.ok("function", "register", "--name", "tree", "--shell-file", file, "--stdin", "{text}", "--output", "{name}.txt", "--output", "**/copy",
 		"--check", "--bash", "--env", "LC_ALL=C", "--walltime", "60")
 	out := filepath.Join(p.home, "out")

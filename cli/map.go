@@ -80,10 +80,11 @@ func (a *app) callsOf(file, format string) (io.Closer, calls, error) {
 	} else if a.Interactive() {
 		a.Notef("Reading arguments from this terminal, one call in each line; Ctrl-D ends them.\n")
 	}
+	text := newPlainText(in)
 	if format == formatCSV || format == formatAuto && strings.EqualFold(filepath.Ext(what), ".csv") {
-		return in, newCSVRows(in), nil
+		return in, newCSVRows(text), nil
 	}
-	return in, newJSONLines(in), nil
+	return in, newJSONLines(text), nil
 }
 
 // mapping submits lines and collects results at the same time.
@@ -213,7 +214,7 @@ func (m *mapping) collect(ctx context.Context, r wire.Result) error {
 	if err := fill(ctx, m.client, &r); err != nil {
 		return err
 	}
-	all, err := expand(r)
+	all, err := client.Split(r)
 	for _, one := range all {
 		if err == nil {
 			err = m.output.add(first+one.Task.Index(), one)

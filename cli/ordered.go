@@ -46,7 +46,7 @@ func (o *ordered) addAll(ctx context.Context, c *client.Client, results []wire.R
 		if err := fill(ctx, c, &r); err != nil {
 			return err
 		}
-		all, err := expand(r)
+		all, err := client.Split(r)
 		if err != nil {
 			return err
 		}

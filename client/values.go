@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -113,8 +114,9 @@ func (c *Client) Fetch(ctx context.Context, r *wire.Result) error {
 	return nil
 }
 
-// each makes one result for every task of a result.
-func each(r wire.Result) ([]wire.Result, error) {
+// Split makes one result for every task of a result that was fetched. Values
+// that only Python can read stay in their chunk, which every task's result then has.
+func Split(r wire.Result) ([]wire.Result, error) {
 	if r.Hi <= r.Lo {
 		return []wire.Result{r}, nil
 	}
@@ -127,11 +129,24 @@ func each(r wire.Result) ([]wire.Result, error) {
 		one := r
 		one.Task, one.Lo, one.Hi = r.Task.Bundle().Task(i), i, i+1
 		if items != nil {
-			one.Form, one.Skip, one.Payload, one.Value = wire.FormEach, 0, nil, json.RawMessage(items[r.Skip+i-r.Lo])
+			one.Form, one.Skip, one.Payload, one.Value = wire.FormEach, 0, nil, nil
+			one.Blob = nil
+			put(&one, r.Payload[:wire.PrefixLen], items[r.Skip+i-r.Lo])
 		}
 		all = append(all, one)
 	}
 	return all, nil
+}
+
+// put gives a result its value out of a chunk. What is no standard JSON, such as
+// NaN, stays a payload.
+func put(r *wire.Result, prefix, item []byte) {
+	if json.Valid(item) {
+		r.Value = json.RawMessage(item)
+		return
+	}
+	r.Payload = append(bytes.Clone(prefix), item...)
+	r.Payload[wire.FlagsAt] = 0
 }
 
 // itemsOf splits a chunk of JSON; what is pickled stays whole, for Python.

@@ -23,7 +23,7 @@ func (c *Client) Wait(ctx context.Context, task yonder.ID) (wire.Result, error) 
 		}
 		switch {
 		case err == nil:
-			return only(r, task)
+			return Only(r, task)
 		case ctx.Err() != nil:
 			return wire.Result{}, context.Cause(ctx)
 		case yonder.CodeOf(err) == yonder.CodeNotFound:
@@ -40,9 +40,9 @@ func (c *Client) Wait(ctx context.Context, task yonder.ID) (wire.Result, error) 
 	}
 }
 
-// only takes the task's own value out of a chunk's.
-func only(r wire.Result, task yonder.ID) (wire.Result, error) {
-	all, err := each(r)
+// Only takes the task's own value out of a chunk's.
+func Only(r wire.Result, task yonder.ID) (wire.Result, error) {
+	all, err := Split(r)
 	if err != nil {
 		return r, err
 	}
@@ -109,7 +109,7 @@ func (c *Client) pass(ctx context.Context, r wire.Result, yield func(wire.Result
 	var all []wire.Result
 	err := c.Fetch(ctx, &r)
 	if err == nil {
-		all, err = each(r)
+		all, err = Split(r)
 	}
 	if err != nil {
 		yield(r, err)

@@ -12,6 +12,9 @@ import (
 // codec, flags, the packing Python's major and minor version, two zero bytes.
 const PrefixLen = 8
 
+// FlagsAt is where the flags are in it.
+const FlagsAt = 3
+
 // Flags of a prefix.
 const (
 	flagChunk  = 2
@@ -35,11 +38,11 @@ func ParsePayload(data []byte) (Payload, error) {
 		return Payload{}, yonder.Errorf(yonder.CodeCodecMismatch, "%d bytes are not a payload of this version", len(data))
 	}
 	codec, known := codecLetters[data[2]]
-	if !known || data[3]&flagSource != 0 {
+	if !known || data[FlagsAt]&flagSource != 0 {
 		return Payload{}, yonder.Errorf(yonder.CodeCodecMismatch,
 			"the payload has codec %q and flags %d, which only Python can read", data[2], data[3])
 	}
-	return Payload{Codec: codec, Chunk: data[3]&flagChunk != 0, Body: data[PrefixLen:]}, nil
+	return Payload{Codec: codec, Chunk: data[FlagsAt]&flagChunk != 0, Body: data[PrefixLen:]}, nil
 }
 
 // PackJSON makes a payload of JSON that any reader may load.

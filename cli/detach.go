@@ -52,6 +52,7 @@ func (a *app) upDetached(cmd *cobra.Command, h home.Home, flags upFlags) error {
 	switch {
 	case err == nil:
 		progress.Stop()
+		a.noteStranded(h, state.URL)
 		return a.greet(state)
 	case errors.Is(context.Cause(cmd.Context()), kit.ErrInterrupted):
 		_ = child.Process.Signal(syscall.SIGTERM)
@@ -63,8 +64,10 @@ func (a *app) upDetached(cmd *cobra.Command, h home.Home, flags upFlags) error {
 
 func (f upFlags) arguments(h home.Home) []string {
 	args := []string{
-		"up", "--json", "--dir", string(h), "--listen", f.listen,
-		"--log-level", f.logs.Level, "--log-format", f.logs.Format,
+		"up", "--json", "--dir", string(h), "--log-level", f.logs.Level, "--log-format", f.logs.Format,
+	}
+	if f.chosen {
+		args = append(args, "--listen", f.listen)
 	}
 	if f.slots > 0 {
 		args = append(args, "--slots", strconv.Itoa(f.slots))

@@ -37,7 +37,7 @@ func (a *app) raise(ctx context.Context, h home.Home, flags upFlags, log *slog.L
 	}
 	progress.Sayf("starting the service")
 	s := &site{}
-	if s.service, err = a.raiseService(ctx, h, flags.listen, log); err != nil {
+	if s.service, err = a.raiseService(ctx, h, flags, log); err != nil {
 		return nil, err
 	}
 	progress.Sayf("starting the endpoint")
@@ -78,18 +78,51 @@ func (a *app) raiseEndpoint(ctx context.Context, h home.Home, s *site, flags upF
 	return err
 }
 
-func (a *app) raiseService(ctx context.Context, h home.Home, listen string, log *slog.Logger) (*service.Service, error) {
+func (a *app) raiseService(ctx context.Context, h home.Home, flags upFlags, log *slog.Logger) (*service.Service, error) {
 	config := service.Defaults()
-	config.Listen, config.StateDir = listen, h.Service()
+	config.Listen, config.StateDir = flags.listen, h.Service()
 	s, err := service.New(config, log)
 	if err == nil {
 		err = startUnder(ctx, s)
 	}
-	if yonder.CodeOf(err) == yonder.CodePortInUse {
+	switch {
+	case err == nil:
+		if err = h.WriteAddress(addressOf(s.URL())); err != nil {
+			s.Stop()
+		}
+	case yonder.CodeOf(err) == yonder.CodePortInUse && flags.listen == flags.last:
 		err = yonder.FieldErrorf(yonder.CodePortInUse, "listen",
-			"another program listens on %s already: choose another address, such as --listen 127.0.0.1:0 for any free one", listen)
+			"another program listens on %s, where endpoints look for this service since it was up last: stop that program, or choose another "+
+				"address, such as --listen 127.0.0.1:0 for any free one", flags.listen)
+	case yonder.CodeOf(err) == yonder.CodePortInUse:
+		err = yonder.FieldErrorf(yonder.CodePortInUse, "listen",
+			"another program listens on %s already: choose another address, such as --listen 127.0.0.1:0 for any free one", flags.listen)
 	}
 	return s, err
+}
+
+// addressOf is host and port of a URL.
+func addressOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// noteStranded names endpoints of this machine that look for their service at
+// another address of it.
+func (a *app) noteStranded(h home.Home, at string) {
+	all, err := allHere(h)
+	if err != nil {
+		return // it runs all the same
+	}
+	for _, e := range all {
+		if e.Name != localEndpoint && e.State != hereBroken && e.config.Service != at && onThisMachine(e.config.Service) {
+			a.Notef("The endpoint %s looks for its service at %s: change service in %s, or start again with --listen %s.\n",
+				e.Name, e.config.Service, filepath.Join(e.Dir, configFile), addressOf(e.config.Service))
+		}
+	}
 }
 
 // signIn writes the login of the service's admin. A login at a service

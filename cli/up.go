@@ -19,6 +19,8 @@ const localEndpoint = "local"
 // upFlags are what can be said of `yonder up`.
 type upFlags struct {
 	listen  string
+	chosen  bool   // listen was
+	last    string // address of the last time
 	pythons []string
 	slots   int
 	logs    kit.LogFlags
@@ -43,6 +45,7 @@ func newUp(a *app) *cobra.Command {
 			if err := h.Make(); err != nil {
 				return err
 			}
+			flags.remember(h, cmd.Flags().Changed("listen"))
 			if err := flags.check(h); err != nil {
 				return err
 			}
@@ -55,12 +58,21 @@ func newUp(a *app) *cobra.Command {
 			return a.up(cmd.Context(), h, flags)
 		},
 	}
-	cmd.Flags().StringVar(&flags.listen, "listen", "127.0.0.1:8470", "address of the service on this machine; port 0 takes any free one")
+	cmd.Flags().StringVar(&flags.listen, "listen", "127.0.0.1:8470", "address of the service on this machine, kept for the next time; port 0 takes any free one")
 	cmd.Flags().StringSliceVar(&flags.pythons, "python", nil, "interpreters for the workers (default those beside this program and on PATH)")
 	kit.Count(cmd.Flags(), &flags.slots, "slots", 0, 1, "tasks at once (default one for each CPU)")
 	cmd.Flags().BoolVarP(&detach, "detach", "d", false, "go on in the background once everything runs")
 	flags.logs.Add(cmd.Flags())
 	return cmd
+}
+
+// remember takes the address of the last time, where endpoints look for the
+// service, unless another one was chosen.
+func (f *upFlags) remember(h home.Home, chosen bool) {
+	f.chosen, f.last = chosen, h.LastAddress()
+	if !chosen && f.last != "" {
+		f.listen = f.last
+	}
 }
 
 // check finds what is wrong with the flags before anything is started.
@@ -124,6 +136,7 @@ func (a *app) whileUp(ctx context.Context, h home.Home, s *site) error {
 	if err := a.greet(s.state); err != nil {
 		return err
 	}
+	a.noteStranded(h, s.state.URL)
 	select {
 	case <-ctx.Done():
 		return nil

@@ -112,6 +112,32 @@ func TestUpFromNothingToAResultAndDown(t *testing.T) {
 	p.nothingLeft()
 }
 
+// Endpoints know the address of their service: it stays what it was.
+func TestUpIsWhereItWas(t *testing.T) {
+	t.Parallel()
+	pythonWithPackage(t)
+	p := newPerson(t)
+	first := decode[home.Up](p.ok("up", "--detach", "--listen", "127.0.0.1:0", "--json"))
+	t.Cleanup(func() { p.run("down") })
+	p.ok("endpoint", "configure", "box")
+	p.ok("down")
+	again := p.ok("up", "--detach", "--json")
+	require.Equal(t, first.URL, decode[home.Up](again).URL)
+	require.NotContains(t, again.err, "box")
+	p.ok("down")
+	require.Contains(t, p.ok("up", "--detach", "--listen", "127.0.0.1:0", "--json").err, "The endpoint box looks for its service at "+first.URL)
+	p.ok("down")
+
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { taken.Close() })
+	require.NoError(t, home.Home(p.home).WriteAddress(taken.Addr().String()))
+	for _, how := range [][]string{{"up"}, {"up", "--detach"}} {
+		require.Contains(t, p.fails(yonder.CodePortInUse, how...).err, "where endpoints look for this service since it was up last")
+	}
+	p.nothingLeft()
+}
+
 func (p *person) mapLines() {
 	p.t.Helper()
 	p.stdin = "1\n[1, 2]\n{\"a\": 1, \"c\": 9}\n"

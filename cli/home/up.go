@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/yonder-run/yonder"
 )
@@ -58,6 +60,25 @@ func (h Home) ReadUp() (Up, error) {
 		return up, fmt.Errorf("reading the state: %w", err)
 	}
 	return up, nil
+}
+
+func (h Home) addressFile() string { return filepath.Join(string(h), "up.address") }
+
+// WriteAddress remembers where the service of `yonder up` listens, host:port:
+// endpoints look for it there.
+func (h Home) WriteAddress(address string) error {
+	return WriteSecret(h.addressFile(), []byte(address+"\n"))
+}
+
+// LastAddress is what WriteAddress wrote last; empty if nothing that can be
+// listened at is there.
+func (h Home) LastAddress() string {
+	data, _ := os.ReadFile(h.addressFile())
+	address := strings.TrimSpace(string(data))
+	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+		return ""
+	}
+	return address
 }
 
 // RemoveUp says that it has ended.

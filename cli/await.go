@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	firstWait = time.Second / 2  // before a person wants to know what is going on
-	nextWait  = 5 * time.Second  // and so often again
-	patience  = 10 * time.Minute // with a service that is away while a result is waited for
+	firstWait = time.Second / 2 // before a person wants to know what is going on
+	nextWait  = 5 * time.Second // and so often again
 )
 
 var errWaited = errors.New("waited long enough")
 
-// finish waits for a task's result and prints it. A timeout of 0 waits for ever.
-func (a *app) finish(ctx context.Context, c *client.Client, task yonder.ID, timeout time.Duration) error {
+// finish waits for a task's result and prints it. A timeout of 0 waits for
+// ever, if the service has answered before.
+func (a *app) finish(ctx context.Context, c *client.Client, task yonder.ID, timeout time.Duration, away outage) error {
 	waiting, cancel := within(ctx, timeout)
 	defer cancel()
-	r, err := a.await(waiting, c, task)
+	r, err := a.await(waiting, c, task, away)
 	switch {
 	case err == nil:
 		return a.showResult(ctx, c, r)
@@ -33,41 +33,27 @@ func (a *app) finish(ctx context.Context, c *client.Client, task yonder.ID, time
 			task, task)
 	case errors.Is(context.Cause(waiting), errWaited):
 		return yonder.Errorf(yonder.CodeTimeout, "no result within %s; the task goes on: \"yonder task result %s\" waits for it again", timeout, task)
+	case yonder.CodeOf(err) == yonder.CodeUnavailable:
+		return yonder.Errorf(yonder.CodeUnavailable, "%w; what was accepted goes on: \"yonder task result %s\" waits for it again", err, task)
 	}
 	return err
 }
 
 // await asks until there is a result, showing what the task is doing.
-func (a *app) await(ctx context.Context, c *client.Client, task yonder.ID) (wire.Result, error) {
+func (a *app) await(ctx context.Context, c *client.Client, task yonder.ID, away outage) (wire.Result, error) {
 	progress := a.Progress(ctx, "waiting for the result")
 	defer progress.Stop()
-	lost := time.Time{}
 	for wait := firstWait; ; wait = nextWait {
 		asked := time.Now()
-		r, err := c.Result(ctx, task, wait)
-		if ctx.Err() != nil {
+		r, err := patiently(ctx, progress, &away, func() (wire.Result, error) { return c.Result(ctx, task, wait) })
+		if ctx.Err() != nil || yonder.CodeOf(err) != yonder.CodeNotFound {
 			return r, err // a request that was cut off says nothing about the service
 		}
-		switch yonder.CodeOf(err) {
-		case yonder.CodeNotFound:
-			lost = time.Time{}
-			var why string
-			why, err = doing(ctx, c, task, err.Error())
-			progress.Sayf("%s", why)
-		case yonder.CodeUnavailable:
-			progress.Sayf("%s; trying again", err)
-			if lost.IsZero() {
-				lost = asked
-			}
-			if asked.Sub(lost) < patience {
-				err = nil
-			}
-		default:
+		why, err := doing(ctx, c, task, err.Error())
+		if err != nil && yonder.CodeOf(err) != yonder.CodeUnavailable {
 			return r, err
 		}
-		if err != nil {
-			return r, err
-		}
+		progress.Sayf("%s", why)
 		if err := pause(ctx, firstWait-time.Since(asked)); err != nil {
 			return r, err
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,8 +21,8 @@ func newDoctor(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check everything between you and a result, and say what to do",
-		Long: "Checks this machine, the login, the way to the service, the token and an endpoint, and at last runs a\n" +
-			"task that does nothing. Each line says what was found: ✓ is fine, ! may become a problem, ✗ is one,\n" +
+		Long: "Checks this machine, the login, the way to the service, the token and your endpoints, and runs a task\n" +
+			"that does nothing at each. Each line says what was found: ✓ is fine, ! may become a problem, ✗ is one,\n" +
 			"and the line below says what to do. The exit code is that of the first problem.\n" +
 			"The task's function is not registered: it goes once it was not run for long.",
 		Example: "  yonder doctor\n  yonder doctor --endpoint cluster --timeout 10m\n  yonder doctor --no-run --json",
@@ -34,11 +35,11 @@ func newDoctor(a *app) *cobra.Command {
 			options.Program, _ = os.Executable() // a program that was deleted has none
 			options.Python = cmp.Or(options.Python, a.Getenv("YONDER_PYTHON"), "python3")
 			options.Endpoint = cmp.Or(options.Endpoint, a.Getenv("YONDER_ENDPOINT"))
-			options.Place, options.Agent, options.Run = place, a.agentHere, !noRun
+			options.Places, options.Agent, options.Run = places, a.agentHere, !noRun
 			return a.examine(cmd.Context(), options)
 		},
 	}
-	cmd.Flags().StringVarP(&options.Endpoint, "endpoint", "e", "", "`name` or id (default $YONDER_ENDPOINT, else the only one that you may use)")
+	cmd.Flags().StringVarP(&options.Endpoint, "endpoint", "e", "", "`name` or id (default $YONDER_ENDPOINT, else each that you may use)")
 	cmd.Flags().StringVar(&options.Python, "python", "", "`interpreter` that you submit from (default $YONDER_PYTHON, else python3)")
 	cmd.Flags().BoolVar(&noRun, "no-run", false, "run no task")
 	kit.Duration(cmd.Flags(), &options.Patience, "timeout", 30*time.Second, "how long the task may take")
@@ -76,7 +77,7 @@ func (a *app) examine(ctx context.Context, options doctor.Options) error {
 func (a *app) showSkipped(all []doctor.Finding) {
 	var names []string
 	for _, f := range all {
-		if f.Mark == doctor.Skipped {
+		if f.Mark == doctor.Skipped && !slices.Contains(names, f.Check) {
 			names = append(names, f.Check)
 		}
 	}

@@ -36,6 +36,12 @@ func TestDoctorOfAPersonWhoHasEverything(t *testing.T) {
 		require.Contains(t, []doctor.Mark{doctor.Fine, doctor.Warning}, f.Mark, "%s: %s", name, f.Found)
 	}
 	require.Contains(t, found["agent"].Found, "running on this machine")
+
+	p.ok("endpoint", "configure", "box")
+	both := p.ok("doctor").out // the exit code is that of a problem, and one endpoint works
+	require.Regexp(t, `(?s)✓ endpoint +local of admin is online.*✓ result .*! endpoint +box of admin has never been online\n +→ .*start box`, both)
+	require.Equal(t, "box", p.ok("doctor", "--no-run", "--json").examined()["endpoint"].Endpoint)
+	require.NotContains(t, p.ok("doctor", "-e", "local").out, "box")
 	require.Contains(t, found["python"].Found, "with yonder")
 	require.NotContains(t, p.ok("doctor", "--no-run", "--json").examined(), "result")
 	require.NotContains(t, p.ok("doctor", "--no-run").out, "\x1b", "no colours where there is no terminal")

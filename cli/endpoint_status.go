@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -28,7 +29,7 @@ func newEndpointStatus(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.Show(e, func() { a.showEndpoint(e) })
+			return a.Show(e, func() { a.showEndpoint(e, a.sharers(cmd.Context(), e)) })
 		},
 	}
 }
@@ -63,7 +64,16 @@ func (a *app) endpointStatus(cmd *cobra.Command, h home.Home, ref string) (liste
 	return e, nil
 }
 
-func (a *app) showEndpoint(e listedEndpoint) {
+// sharers are the names of those whom the service says it is shared with.
+func (a *app) sharers(ctx context.Context, e listedEndpoint) map[yonder.ID]string {
+	c, err := a.client()
+	if err != nil || e.Service == nil {
+		return nil
+	}
+	return a.namesOf(ctx, c, e.Service.Sharing)
+}
+
+func (a *app) showEndpoint(e listedEndpoint, names map[yonder.ID]string) {
 	fields := []any{"name", e.Name, "id", text(e.ID), "trouble", trouble(e)}
 	if e.Here != nil {
 		fields = append(fields, "here", e.Here.State, "process", number(e.Here.PID), "directory", e.Here.Dir)
@@ -74,7 +84,7 @@ func (a *app) showEndpoint(e listedEndpoint) {
 	}
 	if s := e.Service; s != nil {
 		fields = append(fields, "service", heard(s), "last seen", s.LastSeen, "queued", s.Queued, "outstanding", s.Outstanding,
-			"owner", s.OwnerName, "shared with", shared(s.Sharing), "description", kit.Short(s.Description))
+			"owner", s.OwnerName, "shared with", shared(s.Sharing, names), "description", kit.Short(s.Description))
 		if p := s.Paused; p != nil {
 			fields = append(fields, p.Word()+" since", p.Since, "reason", p.Reason)
 		}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,7 +32,7 @@ func newEndpointStop(a *app) *cobra.Command {
 			if timeout == 0 {
 				timeout = config.DrainGrace + startWithin
 			}
-			if err := a.halt(cmd.Context(), config, daemon.Shutdown, timeout, "waiting for running tasks to end"); err != nil {
+			if err := a.halt(cmd.Context(), config, daemon.Shutdown, timeout, stopping(config)); err != nil {
 				return err
 			}
 			return a.Show(map[string]any{"name": e.Name, "stopped": true}, func() { a.Printf("Stopped the endpoint %s.\n", e.Name) })
@@ -39,6 +40,15 @@ func newEndpointStop(a *app) *cobra.Command {
 	}
 	kit.Duration(cmd.Flags(), &timeout, "timeout", 0, "stop waiting after this long (default a little more than drain_grace)")
 	return cmd
+}
+
+// stopping says what is waited for while an endpoint is stopped.
+func stopping(config endpoint.Config) string {
+	status, err := endpoint.ReadStatus(config.StateDir)
+	if err != nil || status.Busy == 0 {
+		return "stopping the agent and its managers"
+	}
+	return fmt.Sprintf("waiting for %s to end, for %s at most", counted(status.Busy, "running task"), config.DrainGrace)
 }
 
 func newEndpointRestart(a *app) *cobra.Command {

@@ -113,7 +113,7 @@ func newFunctionShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			err = a.Show(f, func() { a.showFunction(f) })
+			err = a.Show(f, func() { a.showFunction(f, a.namesOf(cmd.Context(), c, f.Sharing)) })
 			if err == nil && !a.JSON {
 				err = a.showCommand(cmd.Context(), c, f)
 			}
@@ -124,13 +124,13 @@ func newFunctionShow(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) showFunction(f yonder.Function) {
+func (a *app) showFunction(f yonder.Function, names map[yonder.ID]string) {
 	created := "registered"
 	if f.Anonymous {
 		created = "not registered, submitted"
 	}
 	a.Fields("name", f.Name, "signature", signature(f), "id", f.ID, "version", f.Version, "kind", f.Kind, "owner", f.OwnerName,
-		"shared with", shared(f.Sharing), "python", f.Requirements.Python, "packages", strings.Join(f.Requirements.Packages, ", "),
+		"shared with", shared(f.Sharing, names), "python", f.Requirements.Python, "packages", strings.Join(f.Requirements.Packages, ", "),
 		"retries", retries(f.Retry), "memo", f.Memo.Scope, created, f.Created, "hash", f.Hash, "description", f.Description)
 	if f.Docstring != "" {
 		a.Printf("\n%s\n", kit.Printable(f.Docstring))

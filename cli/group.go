@@ -102,13 +102,14 @@ func newGroupWait(a *app) *cobra.Command {
 func (a *app) waitGroup(ctx context.Context, c *client.Client, id yonder.ID) (yonder.Group, error) {
 	progress := a.Progress(ctx, "waiting for the group "+id.String())
 	defer progress.Stop()
+	var away outage
 	for {
-		g, err := patiently(ctx, progress, func() (yonder.Group, error) { return c.Group(ctx, id) })
+		g, err := patiently(ctx, progress, &away, func() (yonder.Group, error) { return c.Group(ctx, id) })
 		if err != nil || g.Done >= g.Tasks {
 			return g, err
 		}
 		progress.Sayf("%d of %d done, %d failed", g.Done, g.Tasks, g.Failed)
-		if _, err := patiently(ctx, progress, func() ([]wire.Result, error) { return c.Results(ctx, id, g.Cursor, nextWait) }); err != nil {
+		if _, err := patiently(ctx, progress, &away, func() ([]wire.Result, error) { return c.Results(ctx, id, g.Cursor, nextWait) }); err != nil {
 			return g, err
 		}
 	}

@@ -29,14 +29,14 @@ func (a *app) groupResults(ctx context.Context, c *client.Client, id yonder.ID, 
 	if err != nil {
 		return err
 	}
-	output := ordered{app: a}
+	output, away := ordered{app: a}, outage{met: true}
 	var cursor int64
 	for {
 		wait := nextWait
 		if !follow || group.Done >= group.Tasks {
 			wait = 0
 		}
-		results, err := patiently(ctx, progress, func() ([]wire.Result, error) { return c.Results(ctx, id, cursor, wait) })
+		results, err := patiently(ctx, progress, &away, func() ([]wire.Result, error) { return c.Results(ctx, id, cursor, wait) })
 		if err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ func (a *app) groupResults(ctx context.Context, c *client.Client, id yonder.ID, 
 		if err := output.addAll(ctx, c, results); err != nil {
 			return err
 		}
-		if group, err = patiently(ctx, progress, func() (yonder.Group, error) { return c.Group(ctx, id) }); err != nil {
+		if group, err = patiently(ctx, progress, &away, func() (yonder.Group, error) { return c.Group(ctx, id) }); err != nil {
 			return err
 		}
 		progress.Sayf("%d of %d ended", group.Done, group.Tasks)

@@ -115,3 +115,26 @@ func TestPeopleTokensAndGroups(t *testing.T) {
 	ada.env = []string{"YONDER_TOKEN_FILE=" + filepath.Join(ada.home, "token"), "YONDER_URL=" + c.URL()}
 	require.Contains(t, ada.fails(yonder.CodeTokenRevoked, "whoami").err, "yonder login")
 }
+
+func TestSharingIsSaidInNames(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t)
+	p.serve()
+	p.ok("identity", "create", "ada")
+	p.ok("endpoint", "configure", "box")
+	require.Equal(t, "box is shared with ada.\n", p.ok("endpoint", "share", "box", "--with", "ada").out)
+	require.Regexp(t, `shared with +ada\n`, p.ok("endpoint", "status", "box").out)
+}
+
+func TestATokenThatLacksAScopeSaysWhatItIsFor(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t)
+	p.serve()
+	file := filepath.Join(p.home, "reader")
+	p.ok("token", "create", "reader", "--scope", "read", "--expires", "1h", "--out", file)
+	p.env = []string{"YONDER_TOKEN_FILE=" + file}
+	a := p.fails(yonder.CodeForbidden, "endpoint", "configure", "box")
+	require.Contains(t, a.err, `the scope "endpoints", which making, changing and deleting endpoints takes`)
+	require.Contains(t, a.err, `"yonder token create --scope endpoints"`)
+	require.NotContains(t, a.err, "/v1/")
+}

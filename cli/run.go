@@ -82,6 +82,22 @@ func place(ctx context.Context, c *client.Client, ref string) (yonder.ID, error)
 	return yonder.ID{}, kit.Usagef("say where to run it with --endpoint: %s", kit.Short(strings.Join(names, ", ")))
 }
 
+// places are the endpoint that ref names, or all that may be used.
+func places(ctx context.Context, c *client.Client, ref string) ([]yonder.Endpoint, error) {
+	if ref == "" {
+		all, err := client.All[yonder.Endpoint](ctx, c, endpoints.listing, nil)
+		if err != nil || len(all) > 1 {
+			return all, err
+		}
+	}
+	id, err := place(ctx, c, ref)
+	if err != nil {
+		return nil, err
+	}
+	e, err := c.Endpoint(ctx, id)
+	return []yonder.Endpoint{e}, err
+}
+
 // running is what `yonder run --no-wait --json` prints.
 type running struct {
 	Task  yonder.ID `json:"task"`
@@ -127,7 +143,7 @@ func newRun(a *app) *cobra.Command {
 				r := running{Task: b.ID.Task(0), Group: b.Group}
 				return a.Show(r, func() { a.Printf("%s\n", r.Task) })
 			}
-			return a.finish(cmd.Context(), c, b.ID.Task(0), timeout)
+			return a.finish(cmd.Context(), c, b.ID.Task(0), timeout, outage{met: true})
 		},
 	}
 	s.flags(cmd, a)

@@ -56,7 +56,7 @@ func (s *sharing) changes() bool {
 }
 
 // shared says in words with whom a thing is shared.
-func shared(s yonder.Sharing) string {
+func shared(s yonder.Sharing, names map[yonder.ID]string) string {
 	switch {
 	case s.Everyone:
 		return "everyone"
@@ -66,8 +66,30 @@ func shared(s yonder.Sharing) string {
 	words := make([]string, len(s.Identities))
 	for i, id := range s.Identities {
 		words[i] = id.String()
+		if name := names[id]; name != "" {
+			words[i] = name
+		}
 	}
 	return strings.Join(words, ", ")
+}
+
+// maxShared bounds the names that are looked up for one line.
+const maxShared = 20
+
+// namesOf looks up who something is shared with. Only admins may: others see ids.
+func (a *app) namesOf(ctx context.Context, c *client.Client, s yonder.Sharing) map[yonder.ID]string {
+	names := map[yonder.ID]string{}
+	if a.JSON || c == nil {
+		return names
+	}
+	for _, id := range s.Identities[:min(len(s.Identities), maxShared)] {
+		i, err := c.Identity(ctx, id)
+		if yonder.CodeOf(err) == yonder.CodeForbidden {
+			break
+		}
+		names[id] = i.Name // empty for one that was deleted
+	}
+	return names
 }
 
 func newFunctionShare(a *app) *cobra.Command {
@@ -95,7 +117,7 @@ func newFunctionShare(a *app) *cobra.Command {
 					return err
 				}
 			}
-			return a.showSharing(f.ID, f.Name, f.Sharing)
+			return a.showSharing(f.ID, f.Name, f.Sharing, a.namesOf(cmd.Context(), c, f.Sharing))
 		},
 	}
 	change.flags(cmd)
@@ -130,20 +152,20 @@ func newEndpointShare(a *app) *cobra.Command {
 					return err
 				}
 			}
-			return a.showSharing(e.ID, e.Name, e.Sharing)
+			return a.showSharing(e.ID, e.Name, e.Sharing, a.namesOf(cmd.Context(), c, e.Sharing))
 		},
 	}
 	change.flags(cmd)
 	return cmd
 }
 
-func (a *app) showSharing(id yonder.ID, name string, s yonder.Sharing) error {
+func (a *app) showSharing(id yonder.ID, name string, s yonder.Sharing, names map[yonder.ID]string) error {
 	answer := struct {
 		ID      yonder.ID      `json:"id"`
 		Name    string         `json:"name"`
 		Sharing yonder.Sharing `json:"sharing"`
 	}{id, name, s}
-	return a.Show(answer, func() { a.Printf("%s is shared with %s.\n", name, shared(s)) })
+	return a.Show(answer, func() { a.Printf("%s is shared with %s.\n", name, shared(s, names)) })
 }
 
 // named returns the client and the id of what an argument names.

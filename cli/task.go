@@ -224,7 +224,7 @@ func newTaskResult(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.finish(cmd.Context(), c, id, timeout)
+			return a.finish(cmd.Context(), c, id, timeout, outage{})
 		},
 	}
 	kit.Duration(cmd.Flags(), &timeout, "timeout", 0, "stop waiting after this long (default never)")

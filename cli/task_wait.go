@@ -64,14 +64,15 @@ func (a *app) waitTasks(ctx context.Context, c *client.Client, ids []yonder.ID) 
 	progress := a.Progress(ctx, "waiting for the tasks")
 	defer progress.Stop()
 	tasks := make([]yonder.Task, len(ids))
+	var away outage
 	for i, id := range ids {
 		progress.Sayf("%d of %d ended, waiting for %s", i, len(ids), id)
 		for {
-			_, err := patiently(ctx, progress, func() (wire.Result, error) { return c.Result(ctx, id, nextWait) })
+			_, err := patiently(ctx, progress, &away, func() (wire.Result, error) { return c.Result(ctx, id, nextWait) })
 			if yonder.CodeOf(err) != yonder.CodeNotFound && yonder.CodeOf(err) != yonder.CodeResultExpired && err != nil {
 				return nil, err
 			}
-			task, err := patiently(ctx, progress, func() (yonder.Task, error) { return c.Task(ctx, id) })
+			task, err := patiently(ctx, progress, &away, func() (yonder.Task, error) { return c.Task(ctx, id) })
 			if err != nil {
 				return nil, err
 			}

@@ -134,6 +134,11 @@ func (c *Client) CreateIdentity(ctx context.Context, i wire.CreateIdentity) (yon
 	return fetch[yonder.Identity](ctx, c, http.MethodPost, "/v1/identities", nil, i)
 }
 
+// Identity returns one identity; only admins may ask.
+func (c *Client) Identity(ctx context.Context, id yonder.ID) (yonder.Identity, error) {
+	return fetch[yonder.Identity](ctx, c, http.MethodGet, "/v1/identities/"+id.String(), nil, nil)
+}
+
 // SetMember adds an identity to a group, or takes it out.
 func (c *Client) SetMember(ctx context.Context, group, member yonder.ID, in bool) error {
 	method := http.MethodPut

@@ -28,11 +28,13 @@ const (
 
 // Finding is what a check found.
 type Finding struct {
-	Check string      `json:"check"`
-	Mark  Mark        `json:"mark"`
-	Found string      `json:"found"`
-	Next  string      `json:"next,omitempty"` // what to do about it
-	Code  yonder.Code `json:"code,omitempty"` // of what failed
+	Check string `json:"check"`
+	// Endpoint is the one that was looked at, if there are several.
+	Endpoint string      `json:"endpoint,omitempty"`
+	Mark     Mark        `json:"mark"`
+	Found    string      `json:"found"`
+	Next     string      `json:"next,omitempty"` // what to do about it
+	Code     yonder.Code `json:"code,omitempty"` // of what failed
 }
 
 // Options are what is looked at, and with what.
@@ -40,15 +42,15 @@ type Options struct {
 	Home     home.Home
 	Program  string // this program's file
 	Python   string // interpreter to compare with the endpoint's
-	Endpoint string // name or id; empty: the only one
+	Endpoint string // name or id; empty: all
 	Run      bool   // a task, at the end
 	Patience time.Duration
 
 	// Login is what commands log in with, Connect the client that they use.
 	Login   func() (home.Login, error)
 	Connect func() (*client.Client, error)
-	// Place is the id of the endpoint that commands would take.
-	Place func(ctx context.Context, c *client.Client, ref string) (yonder.ID, error)
+	// Places are the endpoint that the reference names, or all that may be used.
+	Places func(ctx context.Context, c *client.Client, ref string) ([]yonder.Endpoint, error)
 	// Agent is the agent of the endpoint if it is of this machine: its state
 	// and state directory.
 	Agent func(id yonder.ID) (state, dir string, ok bool)
@@ -75,6 +77,10 @@ var checks = []check{
 	{"clock", "service", clock},
 	{"token", "service", token},
 	{"websocket", "token", websocket},
+}
+
+// placeChecks follow, for each endpoint that may be meant.
+var placeChecks = []check{
 	{"endpoint", "token", endpoint},
 	{"agent", "endpoint", agent},
 	{"interpreter", "endpoint", interpreter},
@@ -93,18 +99,67 @@ type examination struct {
 	probed   error
 	minor    string // of the local Python
 	endpoint yonder.Endpoint
+	several  bool  // endpoints may be meant
+	spared   bool  // this one: another is online
+	unplaced error // why there is no endpoint
+	about    func(check string)
+	tell     func(Finding)
 }
+
+// mostPlaces bounds the endpoints that are looked at: a task runs at each.
+const mostPlaces = 8
 
 // Examine makes all checks and tells each finding as it is made; about says
 // which check comes next.
 func Examine(ctx context.Context, o Options, about func(check string), tell func(Finding)) []Finding {
-	x := &examination{Options: o, now: time.Now}
-	var all []Finding
+	x := &examination{Options: o, now: time.Now, about: about, tell: tell}
+	way := x.look(ctx, checks, nil)
+	places, err := x.places(ctx, way)
+	if err != nil || len(places) == 0 {
+		x.unplaced = err
+		return append(way, x.look(ctx, placeChecks, way)...)
+	}
+	all := way
+	for i, e := range places {
+		if i == mostPlaces {
+			rest := warning("name the one that you mean with --endpoint", "%d more endpoints were not looked at", len(places)-i)
+			rest.Check = "endpoint"
+			tell(rest)
+			return append(all, rest)
+		}
+		x.endpoint, x.several = e, len(places) > 1
+		x.spared = x.several && slices.ContainsFunc(places, func(e yonder.Endpoint) bool { return e.Online })
+		all = append(all, x.look(ctx, placeChecks, way)...)
+	}
+	return all
+}
+
+// places are those to look at, the ones that are online first.
+func (x *examination) places(ctx context.Context, way []Finding) ([]yonder.Endpoint, error) {
+	if ctx.Err() != nil || !holds(way, placeChecks[0].on) {
+		return nil, nil
+	}
+	all, err := x.Places(ctx, x.client, x.Endpoint)
+	slices.SortStableFunc(all, func(a, b yonder.Endpoint) int {
+		switch {
+		case a.Online == b.Online:
+			return 0
+		case a.Online:
+			return -1
+		}
+		return 1
+	})
+	return all, err
+}
+
+// look makes checks one after the other, after those whose findings are given.
+func (x *examination) look(ctx context.Context, checks []check, before []Finding) []Finding {
+	all := slices.Clone(before)
 	for _, c := range checks {
 		if ctx.Err() != nil {
 			break
 		}
-		about(c.name)
+		x.about(c.name)
 		f := Finding{Mark: Skipped, Found: "not looked at: the " + c.on + " comes first"}
 		if holds(all, c.on) {
 			f = c.look(ctx, x)
@@ -113,10 +168,16 @@ func Examine(ctx context.Context, o Options, about func(check string), tell func
 			continue // there is nothing to look at
 		}
 		f.Check = c.name
+		if x.several {
+			f.Endpoint = x.endpoint.Name
+		}
 		all = append(all, f)
-		tell(f)
+		x.tell(f)
+		if f.Check == placeChecks[0].name && f.Mark == Warning {
+			break // another one works
+		}
 	}
-	return all
+	return all[len(before):]
 }
 
 // holds says whether what a check rests on is in order.
@@ -138,7 +199,11 @@ func Verdict(all []Finding) error {
 		if code == "" {
 			code = f.Code
 		}
-		failed = append(failed, f.Check)
+		name := f.Check
+		if f.Endpoint != "" {
+			name += " of " + f.Endpoint
+		}
+		failed = append(failed, name)
 	}
 	if len(failed) == 0 {
 		return nil

@@ -17,7 +17,8 @@ const (
 )
 
 // Progress tells a person what is waited for, from one second on: a line that
-// changes on a terminal, else a plain line for each change. Programs that read
+// changes on a terminal that takes escape codes, else a plain line for each
+// change, repeated ever more rarely. Programs that read
 // JSON are not told.
 type Progress struct {
 	startstop.Base
@@ -47,7 +48,7 @@ func (p *Progress) Sayf(format string, args ...any) {
 
 // Clear makes room for a line of the command's own, on a terminal.
 func (p *Progress) Clear() {
-	if isTerminal(p.console.Err) {
+	if p.console.colour(p.console.Err) {
 		p.console.Notef("\r\x1b[K")
 	}
 }
@@ -55,7 +56,7 @@ func (p *Progress) Clear() {
 func (p *Progress) run(ctx context.Context, ready func()) error {
 	ready()
 	show, every := p.lines(), progressAfter
-	if isTerminal(p.console.Err) {
+	if p.console.colour(p.console.Err) {
 		show, every = p.spin, spinEvery
 		defer p.console.Notef("\r\x1b[K")
 	}
@@ -92,8 +93,12 @@ func (p *Progress) spin(waited time.Duration) {
 func (p *Progress) lines() func(time.Duration) {
 	var last string
 	var said time.Duration
+	repeat := repeatEvery
 	return func(waited time.Duration) {
-		if what := p.now(); what != last || waited-said >= repeatEvery {
+		if what := p.now(); what != last || waited-said >= repeat {
+			if repeat *= 2; what != last {
+				repeat = repeatEvery
+			}
 			last, said = what, waited
 			p.console.Notef("%s (%s)\n", what, waited.Round(time.Second))
 		}

@@ -45,7 +45,21 @@ func (p Principal) Require(scope string) error {
 	case p.Has(scope):
 		return nil
 	}
-	return yonder.Errorf(yonder.CodeForbidden, "this token lacks the scope %q: make one that has it with POST /v1/tokens", scope)
+	return yonder.Errorf(yonder.CodeForbidden,
+		"this token lacks the scope %q, %s: make one that has it with \"yonder token create --scope %s\", logged in with a token that may, or ask an admin",
+		scope, opens[scope], scope)
+}
+
+// opens says what people need scopes for.
+var opens = map[string]string{
+	yonder.ScopeAll:       "which opens everything",
+	yonder.ScopeAdmin:     "which managing the service and its people takes",
+	yonder.ScopeAgent:     "which only agents have",
+	yonder.ScopeFunctions: "which registering, sharing and deleting functions takes",
+	yonder.ScopeEndpoints: "which making, changing and deleting endpoints takes",
+	yonder.ScopeSubmit:    "which submitting and cancelling tasks takes",
+	yonder.ScopeRead:      "which looking at functions, endpoints, tasks and results takes",
+	yonder.ScopeTokens:    "which making and revoking tokens takes",
 }
 
 // Endpoint returns the endpoint whose agent this is.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,7 @@ type shellFlags struct {
 	file, stdin string
 	params, env []string
 	bash        bool
+	walltime    time.Duration
 }
 
 func (s *shellFlags) add(cmd *cobra.Command) {
@@ -38,7 +40,7 @@ func (s *shellFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&s.Keep, "keep", "", "`when` to keep the working directory: failed or always")
 	flags.StringVar(&s.Dir, "working-dir", "", "absolute `path` where working directories are made")
 	flags.BoolVar(&s.bash, "bash", false, "run the command with bash instead of sh")
-	flags.Float64Var(&s.Walltime, "walltime", 0, "stop a task that runs for more `seconds`")
+	kit.Duration(flags, &s.walltime, "walltime", 0, "stop a task that runs longer, such as 10m")
 }
 
 func (s *shellFlags) given() bool { return s.Command != "" || s.file != "" }
@@ -46,6 +48,7 @@ func (s *shellFlags) given() bool { return s.Command != "" || s.file != "" }
 // function is what the flags describe. Placeholders without a --param are texts.
 func (s *shellFlags) function() (shell.Function, error) {
 	f := s.Function
+	f.Walltime = s.walltime.Seconds()
 	if s.file != "" {
 		if f.Command != "" {
 			return f, kit.Usagef("give the command with --shell or with --shell-file, not with both")

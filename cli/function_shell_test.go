@@ -59,7 +59,7 @@ func (p *person) commands() {
 	file := filepath.Join(p.home, "tree.sh")
 	require.NoError(t, os.WriteFile(file, []byte("\ufeffmkdir -p a/b\r\ncat > {name}.txt\r\ncat {name}.txt > a/b/copy\r\n"), 0o600))
 	p.ok("function", "register", "--name", "tree", "--shell-file", file, "--stdin", "{text}", "--output", "{name}.txt", "--output", "**/copy",
-		"--check", "--bash", "--env", "LC_ALL=C", "--walltime", "60")
+		"--check", "--bash", "--env", "LC_ALL=C", "--walltime", "1m")
 	out := filepath.Join(p.home, "out")
 	require.Contains(t, p.ok("run", "tree", "n", "some text", "--files", out).err, "saved in "+out)
 	data, err := os.ReadFile(filepath.Join(out, "a", "b", "copy"))

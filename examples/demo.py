@@ -21,8 +21,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm import tqdm
-
 import yonder
 
 WORD = re.compile(r"[A-Za-z]{2,}")
@@ -160,7 +158,9 @@ class Demo:
             future = self.executor.submit(function, argument)
             future.add_done_callback(lambda _, i=i: took.setdefault(i, time.perf_counter() - sent[i]))
             futures.append(future)
-        results = [future.result() for future in tqdm(futures, desc=name, unit="task")]
+        for _ in yonder.as_completed(futures, progress=True):
+            pass
+        results = [future.result() for future in futures]
         self.rows.append(Row(name, len(futures), time.perf_counter() - began, list(took.values())))
         return results
 
@@ -168,7 +168,7 @@ class Demo:
         began = time.perf_counter()
         print(self.executor.submit(hello, "world").result())
         latencies = []
-        for _ in tqdm(range(rounds), desc="hello", unit="task"):
+        for _ in range(rounds):
             start = time.perf_counter()
             self.executor.submit(hello, "world").result()
             latencies.append(time.perf_counter() - start)
@@ -186,8 +186,7 @@ class Demo:
 
     def metadata(self) -> None:
         began = time.perf_counter()
-        found = self.executor.map(extract_metadata, self.files)
-        records = list(tqdm(found, total=len(self.files), desc="metadata", unit="file"))
+        records = list(self.executor.map(extract_metadata, self.files, progress=True))
         self.rows.append(Row("metadata, Executor.map", len(records), time.perf_counter() - began))
         kinds = Counter(str(record["type"]) for record in records)
         size = sum(int(str(record["size"])) for record in records)

@@ -197,3 +197,27 @@ def test_the_functions_exception_ends_the_stream(service: FakeService, future: F
     service.state.finish(bundle, 0, 1, "exception", error)
     with pytest.raises((ZeroDivisionError, RemoteError)):
         next(values)
+
+
+def test_what_was_yielded_before_an_exception_is_not_lost(
+    service: FakeService, future: Future[Any]
+) -> None:
+    assert future.task_id
+    bundle = service.state.bundles[future.task_id[:-4] + "0000"]
+    service.state.finish(bundle, 0, 1, "exception", codec.pack_error(ZeroDivisionError("no")))
+    service.state.logs.append([value(0), value(1), value(2), END])
+    assert isinstance(future.exception(10), (ZeroDivisionError, RemoteError))
+    values = iter(future.stream())
+    assert [next(values) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises((ZeroDivisionError, RemoteError)):
+        next(values)
+
+
+def test_logs_show_themselves_at_a_prompt(service: FakeService, future: Future[Any]) -> None:
+    service.state.logs.extend([[output("one\n"), output("two\n")], [], [END]])
+    logs = future.logs()
+    assert repr(logs) == "one\ntwo\n"
+    assert [str(piece) for piece in logs] == ["one\n", "two\n"], "and can be read still"
+    assert repr(future.logs()) == "<nothing was printed>"
+    with future.logs(follow=True) as following:
+        assert "for piece in" in repr(following)

@@ -65,8 +65,8 @@ def test_as_completed(capsys: Capture) -> None:
     assert "3/3" in capsys.readouterr().err
 
 
-def test_without_tqdm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody needs it who does not ask for it."""
+def test_without_tqdm(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    """Nobody needs it: a line that counts takes its place."""
     real = builtins.__import__
 
     def without(name: str, *args: Any, **kwargs: Any) -> Any:
@@ -77,11 +77,15 @@ def test_without_tqdm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtins, "__import__", without)
     with Tally(1).shown(None):
         pass
-    with (
-        pytest.raises(ImportError, match=r"pip install 'yonder\[progress\]'"),
-        Tally(1).shown(True),
-    ):
-        pass
+    assert capsys.readouterr().err == ""
+    tally = Tally(2, "double")
+    with tally.shown(True):
+        tally.add(2)
+    assert capsys.readouterr().err.splitlines()[-1] == "double: 2/2 calls"
+    monkeypatch.setattr("yonder.client.progress._seen", lambda: True)
+    with tally.shown(None):
+        tally.add()
+    assert capsys.readouterr().err == "", "too short to be shown"
     import yonder
 
     with pytest.raises(ImportError, match=r"pip install 'yonder\[joblib\]'"):

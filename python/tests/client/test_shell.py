@@ -82,7 +82,7 @@ def test_a_body_says_all() -> None:
 def test_what_does_not_fit_is_refused(arguments: dict[str, Any], error: str) -> None:
     with pytest.raises(InvalidRequest, match=error):
         yonder.ShellFunction("echo {x}", **arguments)
-    with pytest.raises(TypeError, match="no parameter"):
+    with pytest.raises(TypeError, match="did you mean tail_lines"):
         yonder.ShellFunction("echo", lines=3)
     with pytest.raises(TypeError, match="runs on an endpoint"):
         yonder.ShellFunction("echo")()
@@ -184,3 +184,35 @@ def test_a_checked_command_raises_its_result() -> None:
     assert isinstance(error, yonder.RemoteError)
     assert str(error) == "the command ended with return code 2"
     assert error.result.returncode == 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    ['echo "{who}"', "echo '{who}'", "echo 'a' \"b {who}\"", 'grep \\" "{who}" file'],
+)
+def test_quotes_around_a_value_are_refused_at_once(command: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"line 1, column \d+: .*\{who\} stands inside quotes"):
+        yonder.ShellFunction(command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        'echo --title="My "{who}',
+        "echo 'it'\"'\"'s' {who}",
+        'echo \\"{who}\\"',
+        'echo "$(basename {who})"',
+        'echo "`basename {who}`"',
+        "cat <<EOF\nit's {who}\nEOF",
+        'eval "{who!raw}"',
+        "awk '{{print $1}}' {who}",
+        "echo {who} # don't",
+        "# don't\necho {who}",
+    ],
+)
+def test_other_quotes_are_not(command: str) -> None:
+    assert yonder.ShellFunction(command).names == ("who",)
+
+
+def test_numbers_may_stand_inside_quotes() -> None:
+    yonder.ShellFunction('head -n "{n}"', params={"n": int})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -12,6 +11,7 @@ from typing import Any, Optional
 from yonder.capture import functions
 from yonder.capture.graph import Graph
 from yonder.errors import CaptureError, SameMinorWarning
+from yonder.warning import warn
 
 _KINDS = {
     inspect.Parameter.POSITIONAL_ONLY: "positional_only",
@@ -64,11 +64,10 @@ def capture(fn: Callable[..., Any]) -> CapturedFunction:
     root = graph.refer(fn)
     bundle = graph.finish([root], root)
     if bundle.only is not None:
-        warnings.warn(
+        warn(
             f"{name!r} travels as bytecode and runs on Python {bundle.only} only "
             f"({'; '.join(bundle.reasons)}): define it in a file to run it anywhere",
             SameMinorWarning,
-            stacklevel=2,
         )
     return CapturedFunction(
         name=name,

@@ -14,6 +14,7 @@ from yonder.client.client import Client
 from yonder.client.executor import Executor
 from yonder.client.future import Future, ResultTimeout
 from yonder.client.models import Endpoint, Function
+from yonder.client.options import check, names_of
 
 T = TypeVar("T")
 
@@ -45,6 +46,7 @@ class AsyncExecutor:
         client: Optional[Client] = None,
         **options: Any,
     ) -> None:
+        check("AsyncExecutor()", names_of(Executor.__init__), options)
         self._make: Callable[[], Executor] = lambda: Executor(endpoint, client, **options)
         self._made: Optional[Executor] = None
 

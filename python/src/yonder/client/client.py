@@ -19,6 +19,7 @@ from yonder.client.future import Future, ResultTimeout
 from yonder.client.groups import Group
 from yonder.client.http import PATIENCE_S, Transport, with_query
 from yonder.client.models import Endpoint, Function, Requirements, Retry, Sharing
+from yonder.client.options import named
 from yonder.client.rest import PAGE, Rest
 from yonder.client.sender import QUEUE_BYTES, QUEUE_TASKS
 from yonder.client.shell import ShellFunction
@@ -55,6 +56,7 @@ class Client(Rest):
 
     _shared: Optional[Client] = None
 
+    @named("Client()")
     def __init__(
         self,
         url: Optional[str] = None,

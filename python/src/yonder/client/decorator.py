@@ -11,8 +11,12 @@ from yonder.client.client import Client
 from yonder.client.executor import Executor
 from yonder.client.future import Future
 from yonder.client.models import Endpoint, Function, Requirements, Sharing
+from yonder.client.options import check, names_of
 
 T = TypeVar("T")
+
+# Its own options, and those of the executor behind it.
+_NAMES = {"name", "description", "requirements", "sharing"} | names_of(Executor.__init__)
 
 
 class RemoteFunction(Generic[T]):
@@ -37,6 +41,7 @@ class RemoteFunction(Generic[T]):
     ) -> None:
         if not callable(fn):
             raise TypeError(f"@yonder.function takes a function, not {fn!r}")
+        check("@yonder.function", _NAMES, options)
         functools.update_wrapper(self, fn)
         self._fn = fn
         self.requirements = requirements

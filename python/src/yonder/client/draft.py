@@ -46,6 +46,8 @@ class Options(NamedTuple):
 
     def checked(self) -> Options:
         """These options; raises InvalidRequest for a value that makes no sense."""
+        if self.label is not None and not isinstance(self.label, str):
+            raise InvalidRequest(f"label={self.label!r} is not a text", field="label")
         _number("priority", self.priority, whole=True)
         _number("max_attempts", self.max_attempts, least=1, whole=True)
         _number("walltime", self.walltime, unit=" of seconds")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import concurrent.futures
 import itertools
-import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, Callable, Optional, TypeVar, Union
 
-from yonder.client import chunks, endpoints, forking, ids, packing
+from yonder.client import chunks, endpoints, forking, ids, options, packing
 from yonder.client.border import border
 from yonder.client.client import Client
 from yonder.client.draft import Options
@@ -19,7 +18,8 @@ from yonder.client.models import Endpoint, Function, Retry
 from yonder.client.progress import Tally
 from yonder.client.sinks import Chunk
 from yonder.client.unfinished import Unfinished
-from yonder.errors import NotFound, OfflineWarning, Timeout, TooLarge, Unavailable
+from yonder.errors import InvalidRequest, NotFound, OfflineWarning, Timeout, TooLarge, Unavailable
+from yonder.warning import warn
 
 T = TypeVar("T")
 
@@ -48,6 +48,7 @@ class Executor(concurrent.futures.Executor):
     __yonder_stays_here__ = True
 
     @border
+    @options.named("Executor()")
     def __init__(
         self,
         endpoint: Union[str, Endpoint, None] = None,
@@ -65,11 +66,13 @@ class Executor(concurrent.futures.Executor):
         retry: Optional[Retry] = None,
         fresh: bool = False,
     ) -> None:
+        if client is not None and not isinstance(client, Client):
+            raise InvalidRequest(f"client={client!r} is no yonder.Client", field="client")
         self.client = client or Client.default()
         engine = self.client.engine  # first of all: whether the service can be used
         self.endpoint = self.client.choose_endpoint(endpoint)
         if not self.endpoint.online and not isinstance(endpoint, Endpoint):
-            warnings.warn(endpoints.offline(self.endpoint), OfflineWarning, stacklevel=3)
+            warn(endpoints.offline(self.endpoint), OfflineWarning)
         self.group = ids.check_id(group) if group else ids.new_id()
         self._own_group = group is None
         self._options = Options(
@@ -150,6 +153,7 @@ class Executor(concurrent.futures.Executor):
         return futures
 
     @border
+    @options.named("map()")
     def map(
         self,
         fn: Union[Callable[..., T], Function, str],

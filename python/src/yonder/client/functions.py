@@ -215,6 +215,8 @@ def register(
             "packages": sorted({*requires.packages, *captured.packages}),
         },
     }
+    if requires.walltime:
+        body["requirements"]["walltime_s"] = requires.walltime
     if description:
         body["description"] = description
     if captured.docstring:

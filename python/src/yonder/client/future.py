@@ -171,7 +171,7 @@ class Future(concurrent.futures.Future[T]):
         """
         task, transport = live.place(self), self._origin.transport
         if not follow:
-            return live.Following(live.output(live.now(transport, task, ["output"])), lambda: None)
+            return live.printed(transport, task)
         following = live.events(transport, task, ["output"])
         return live.Following(live.output(following), following.close)
 

@@ -75,11 +75,22 @@ class Event(Model):
 
 
 class Following(Generic[T]):
-    """An iterator, for ``for`` and ``async for``. It can be closed at any time."""
+    """An iterator, for ``for`` and ``async for``. It can be closed at any time.
 
-    def __init__(self, items: Iterator[T], close: Callable[[], None]) -> None:
+    At a prompt it shows ``shown``, if there is anything to show already.
+    """
+
+    def __init__(
+        self, items: Iterator[T], close: Callable[[], None], shown: Optional[str] = None
+    ) -> None:
         self._items = items
         self._close = close
+        self._shown = shown
+
+    def __repr__(self) -> str:
+        if self._shown is not None:
+            return self._shown
+        return "<what a task says: for piece in …: print(piece, end='')>"
 
     def __iter__(self) -> Following[T]:
         return self
@@ -201,6 +212,13 @@ def place(future: Future[Any]) -> str:
     return future.task_id
 
 
+def printed(transport: Transport, task: str) -> Following[Event]:
+    """What the task has printed up to now."""
+    pieces = list(output(now(transport, task, ["output"])))
+    text = "".join(map(str, pieces))
+    return Following(iter(pieces), lambda: None, text or "<nothing was printed>")
+
+
 def output(found: Iterable[Event]) -> Iterator[Event]:
     """What of the events a person wants to read of a log."""
     return (event for event in found if event.event in ("output", "skipped"))
@@ -243,8 +261,8 @@ class Values:
                 if event.event == "value" and event.index == self.next:
                     self.next += 1
                     yield payloads.value(event.payload)
-                if self.future.done():
-                    break  # which is faster than to follow
+                if self.future.state == "succeeded":
+                    break  # which is faster than to follow; else values are only there
         found = self.future.result()
         if not isinstance(found, list):
             raise TypeError(

@@ -126,10 +126,19 @@ class Signature(Model):
 
 @dataclass(frozen=True)
 class Requirements(Model):
-    """What a function needs where it runs: ``python`` like "3.11", importable ``packages``."""
+    """What a function needs where it runs: ``python`` like "3.11", importable ``packages``.
+
+    ``walltime`` is for how many seconds a task may run that does not say itself; 0: any time.
+    """
 
     python: str = ""
     packages: list[str] = field(default_factory=list)
+    walltime: float = 0.0
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Requirements:
+        """Make one from decoded JSON, whose names carry units."""
+        return super().from_json({**value, "walltime": value.get("walltime_s") or 0.0})
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Progress bars: how many calls of a map, or which of some futures, are done.
 
-tqdm draws them, in a terminal or in a notebook; it is optional.
+tqdm draws them, in a terminal or in a notebook; without it there is a line that counts.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import concurrent.futures
 import contextlib
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Optional, TypeVar
 
@@ -16,6 +17,8 @@ F = TypeVar("F", bound="concurrent.futures.Future[Any]")
 
 # What takes less time than this has no bar, unless one was asked for.
 DELAY_S = 1.5
+# How often a plain line is written anew: each time is a write.
+REDRAW_S = 0.2
 
 
 class Tally:
@@ -42,11 +45,7 @@ class Tally:
         if progress is False or (progress is None and not _seen()):
             yield
             return
-        bar = _bar(self._total, self._name, self._unit, 0.0 if progress else DELAY_S, progress)
-        if bar is None:
-            yield
-            return
-        with bar:
+        with _bar(self._total, self._name, self._unit, 0.0 if progress else DELAY_S) as bar:
             with self._lock:
                 self._bar = bar
                 bar.update(self._done)
@@ -85,18 +84,44 @@ def _in_notebook() -> bool:
     return shell is not None and getattr(shell, "kernel", None) is not None
 
 
-def _bar(total: Optional[int], name: str, unit: str, delay: float, asked: Optional[bool]) -> Any:
-    """A bar of tqdm; None where there is no tqdm and nobody insists on it."""
+class _Line:
+    """What there is without tqdm: a line that says how many are done."""
+
+    def __init__(self, total: Optional[int], name: str, unit: str, delay: float) -> None:
+        self._name = f"{name}: " if name else ""
+        self._of = "" if total is None else f"/{total}"
+        self._unit = unit
+        self._done = 0
+        self._next = time.monotonic() + delay if delay else 0.0
+        self._drawn = False
+
+    def update(self, count: int) -> None:
+        self._done += count
+        if time.monotonic() >= self._next:
+            self._draw()
+
+    def _draw(self) -> None:
+        self._next, self._drawn = time.monotonic() + REDRAW_S, True
+        print(f"\r{self._name}{self._done}{self._of} {self._unit}s", end="", file=sys.stderr)
+        sys.stderr.flush()
+
+    def __enter__(self) -> _Line:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._drawn:
+            self._draw()
+            print(file=sys.stderr)
+
+
+def _bar(total: Optional[int], name: str, unit: str, delay: float) -> Any:
+    """A bar of tqdm, or a plain line where there is no tqdm."""
     try:
         import warnings
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a notebook without widgets has text bars
             from tqdm.auto import tqdm  # type: ignore[import-untyped,unused-ignore]
-    except ImportError as error:
-        if not asked:
-            return None
-        raise ImportError(
-            "progress=True needs tqdm: pip install 'yonder[progress]', or leave progress out"
-        ) from error
+    except ImportError:
+        return _Line(total, name, unit, delay)
     return tqdm(total=total, desc=name or None, unit=unit, delay=delay, dynamic_ncols=True)

@@ -135,8 +135,7 @@ class Rest:
     def logs(self, task: str, follow: bool = False) -> live.Following[live.Event]:
         """What a task prints: now, or with ``follow`` to its end. See ``Future.logs``."""
         if not follow:
-            found = live.now(self.transport, task, ["output"])
-            return live.Following(live.output(found), lambda: None)
+            return live.printed(self.transport, task)
         following = live.events(self.transport, task, ["output"])
         return live.Following(live.output(following), following.close)
 

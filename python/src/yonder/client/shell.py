@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Callable, Optional, Union
 
 from yonder import codec
+from yonder.client.options import check as check_options
+from yonder.client.options import names_of
 from yonder.errors import InvalidRequest, ShellError
 from yonder.wire import Buffer
 
@@ -97,6 +99,7 @@ class ShellFunction:
         if stdin is not None:
             body["stdin"] = stdin
         self.params = _params(body, params or {}, defaults or {})
+        _check_quotes(command, {param["name"]: param["type"] for param in self.params})
         if self.params:
             body["params"] = self.params
         self.body = json.dumps(body, sort_keys=True, ensure_ascii=False).encode()
@@ -115,12 +118,11 @@ class ShellFunction:
 
 
 _LIMITS = ("tail_lines", "tail_bytes", "output_files", "output_bytes")
+_OPTIONS = names_of(ShellFunction.__init__).union(_LIMITS)
 
 
 def _limits(given: Mapping[str, int]) -> Mapping[str, int]:
-    for name in given:
-        if name not in _LIMITS:
-            raise TypeError(f"ShellFunction() has no parameter {name!r}")
+    check_options("ShellFunction()", _OPTIONS, given)
     return given
 
 
@@ -195,6 +197,36 @@ def _wrong(text: str, at: int, what: str) -> InvalidRequest:
     line = text.count("\n", 0, at) + 1
     column = at - text.rfind("\n", 0, at)
     return InvalidRequest(f"line {line}, column {column}: {what}", field="command")
+
+
+# Numbers are the same inside quotes and outside.
+_NUMBERS = ("integer", "number", "boolean")
+# Where quotes begin or end, or something that only a shell's parser understands.
+_QUOTES = re.compile(r"""\\.|'|"|`|\$[('{]|<<|\(\(|\[\[|\#|\{\{|\}\}|\{(\w+)(!raw)?\}""", re.DOTALL)
+
+
+def _check_quotes(command: str, types: Mapping[str, str]) -> None:
+    """Refuse a placeholder inside quotes, where its value would be cut into words or more.
+
+    The service parses the command when it is registered, and has the last word: what is
+    not plain to see here is left to it.
+    """
+    quote = ""
+    for found in _QUOTES.finditer(command):
+        token, name = found.group(), found.group(1)
+        if token[0] == "\\" or token in ("{{", "}}"):
+            continue
+        if token in ("'", '"'):
+            quote = token if not quote else "" if token == quote else quote
+        elif found.group(2) or (not name and quote != "'"):
+            return
+        elif name and quote and types.get(name) not in _NUMBERS:
+            raise _wrong(
+                command,
+                found.start(),
+                f"the placeholder {token} stands inside quotes: its value is quoted already, so "
+                f'write it outside, as in --title="My "{token}',
+            )
 
 
 def plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+import time
 from typing import Any, Callable, Optional
 
 from yonder.client import backoff, crew
@@ -12,6 +12,7 @@ from yonder.client.draft import HEADER_BYTES, Draft, Terms
 from yonder.client.functions import Functions
 from yonder.client.future import Future
 from yonder.client.http import TYPE_FRAMES, Request, Transport, read_json
+from yonder.client.lane import Lane, Lanes
 from yonder.client.models import Limits
 from yonder.client.sinks import Sink
 from yonder.errors import (
@@ -32,15 +33,13 @@ QUEUE_TASKS = 262_144
 QUEUE_BYTES = 128 << 20
 # A larger request gains nothing and holds up the next one.
 REQUEST_BYTES = 8 << 20
-# Bundles in a request. Halved whenever the service is full.
-REQUEST_BUNDLES = 256
 
 # Errors that are not about one bundle of a request.
 _WHOLE = (Unavailable, Timeout, Unauthenticated)
 
 
 class Sender:
-    """One thread and one queue of bundles.
+    """One thread, and a queue of bundles for each endpoint: one that is full holds up no other.
 
     ``expect`` is told where a bundle's outcomes go before it is sent, ``known``
     that a group exists once a bundle of it was accepted.
@@ -64,20 +63,19 @@ class Sender:
         self.capacity = min(limits.request_bytes, REQUEST_BYTES)
         self.inline = min(limits.inline_bytes, self.capacity - HEADER_BYTES - 64)
         self.bundle_tasks = limits.bundle_tasks
-        self._queue_tasks = queue_tasks
-        self._queue_bytes = queue_bytes
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
         self._room = threading.Condition(self._lock)
         self._open: dict[Terms, Draft] = {}
-        self._queue: deque[Draft] = deque()
-        self._tasks = 0
-        self._bytes = 0
-        self._window = REQUEST_BUNDLES
+        self._lanes = Lanes(queue_tasks, queue_bytes)
         self._thread: Optional[threading.Thread] = None
         self._closed = False
-        self._stopping = threading.Event()
-        self.trouble = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why something waits to be sent; empty if nothing does for long."""
+        refusal = self._lanes.refusal
+        return f"the service is full: {refusal}" if refusal else ""
 
     # -- taking ----------------------------------------------------------
 
@@ -85,7 +83,8 @@ class Sender:
         """Queue a task; waits while the queue is full."""
         size = len(payload)
         with self._lock:
-            self._reserve(1, size, terms.options.when_full == "wait")
+            lane = self._lanes.of(terms.options.endpoint)
+            self._reserve(lane, 1, size, terms.options.when_full == "wait")
             draft = self._open.get(terms)
             if (
                 draft is None
@@ -93,7 +92,7 @@ class Sender:
                 or len(draft.calls) >= self.bundle_tasks
             ):
                 draft = self._open[terms] = Draft(terms)
-                self._enqueue(draft)
+                self._enqueue(lane, draft)
             draft.add(future, payload)
             draft.held += size
             draft.held_tasks += 1
@@ -101,44 +100,44 @@ class Sender:
     def hold(self, draft: Draft, tasks: int, size: int) -> None:
         """Reserve room for a draft that is queued later, when its payload is uploaded."""
         with self._lock:
-            self._reserve(tasks, size, draft.waits)
+            self._reserve(self._lane(draft), tasks, size, draft.waits)
             draft.held, draft.held_tasks = size, tasks
 
     def put(self, draft: Draft) -> None:
         """Queue a draft that room was held for."""
         with self._lock:
-            self._enqueue(draft)
+            self._enqueue(self._lane(draft), draft)
 
-    def _reserve(self, tasks: int, size: int, waits: bool) -> None:
+    def _lane(self, draft: Draft) -> Lane:
+        return self._lanes.of(draft.terms.options.endpoint)
+
+    def _reserve(self, lane: Lane, tasks: int, size: int, waits: bool) -> None:
         self._check_open()
         # In a callback of a thread that makes room, waiting for room would last for ever.
         ours = threading.current_thread() is self._thread or crew.inside()
-        while not ours and self._tasks and self._is_full(tasks, size):
+        while not ours and self._lanes.full(lane, tasks, size):
             if not waits:
                 raise self._overfull()
             self._room.wait()
             self._check_open()
-        self._tasks += tasks
-        self._bytes += size
-
-    def _is_full(self, tasks: int, size: int) -> bool:
-        return self._tasks + tasks > self._queue_tasks or self._bytes + size > self._queue_bytes
+        self._lanes.change(lane, tasks, size)
 
     def _overfull(self) -> LimitReached:
+        all_ = self._lanes
         error = LimitReached(
-            f"{self._tasks} tasks of {self._bytes} bytes wait to be sent, and {self._queue_tasks} "
-            f"tasks of {self._queue_bytes} bytes may: try again when some are"
+            f"{all_.tasks} tasks of {all_.bytes} bytes wait to be sent, and {all_.most_tasks} "
+            f"tasks of {all_.most_bytes} bytes may: try again when some are"
             + (f" ({self.trouble})" if self.trouble else "")
         )
-        error.limit, error.current, error.maximum = "queue_tasks", self._tasks, self._queue_tasks
+        error.limit, error.current, error.maximum = "queue_tasks", all_.tasks, all_.most_tasks
         return error
 
     def _check_open(self) -> None:
         if self._closed:
             raise RuntimeError("cannot schedule new futures: the client is closed")
 
-    def _enqueue(self, draft: Draft) -> None:
-        self._queue.append(draft)
+    def _enqueue(self, lane: Lane, draft: Draft) -> None:
+        lane.queue.append(draft)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="yonder-send", daemon=True)
             self._thread.start()
@@ -154,23 +153,44 @@ class Sender:
     def _run(self) -> None:
         while True:
             with self._lock:
-                while not self._queue and not self._closed:
-                    self._work.wait()
-                if not self._queue:
-                    return
-                batch = self._take()
+                lane = self._wait()
+                batch = self._take(lane) if lane else []
             if batch:
                 self._send(batch)
+            elif lane is None:
+                self._give_up()
+                return
             del batch  # or it keeps futures and payloads until there is another
 
-    def _take(self) -> list[Draft]:
-        """The next request's drafts, closed. The lock is held."""
+    def _wait(self) -> Optional[Lane]:
+        """The lane whose turn it is, as soon as there is one; None once nothing more is sent."""
+        while True:
+            now = time.monotonic()
+            lane = self._lanes.due(now)
+            if lane is not None or self._closed:
+                return lane
+            untils = [lane.until for lane in self._lanes.resting()]
+            self._work.wait(min(untils) - now if untils else None)
+
+    def _give_up(self) -> None:
+        """The client is closed: what the service takes no more of was not accepted."""
+        with self._lock:
+            left = []
+            for lane in self._lanes.resting():
+                left += [(draft, lane.refusal) for draft in lane.queue]
+                lane.queue.clear()
+        for draft, refusal in left:
+            assert refusal is not None, "it rests for a reason"
+            self.fail(draft, refusal)
+
+    def _take(self, lane: Lane) -> list[Draft]:
+        """The drafts of a lane's next request, closed. The lock is held."""
         batch: list[Draft] = []
         size = 0
-        while self._queue and len(batch) < self._window:
-            if batch and size + self._queue[0].size > self.capacity:
+        while lane.queue and len(batch) < lane.window:
+            if batch and size + lane.queue[0].size > self.capacity:
                 break
-            draft = self._queue.popleft()
+            draft = lane.queue.popleft()
             if self._open.get(draft.terms) is draft:
                 del self._open[draft.terms]
             if draft.closed or self._close(draft):
@@ -201,8 +221,8 @@ class Sender:
             log.exception("sending failed")
             self._refused(batch, InternalError(f"sending failed: {error!r}"))
         else:
-            self.trouble = ""
-            self._window = min(REQUEST_BUNDLES, self._window * 2)
+            with self._lock:
+                self._lane(batch[0]).go_on()
             for draft in batch:
                 self._known(draft.terms.options.group)
                 draft.accepted.settle()
@@ -233,23 +253,17 @@ class Sender:
             raise Unavailable(f"the service did not confirm bundle {missing[0]}")
 
     def _slow_down(self, batch: list[Draft], error: LimitReached) -> None:
-        """The service is full: send the same again later, and less at a time."""
+        """The endpoint or the service is full: send the same again later, and less at a time."""
         if not all(draft.waits for draft in batch):
             self._part(batch, error)
             return
-        self._window = max(1, len(batch) // 2)
         pause = error.retry_after or backoff.delay(4)
-        if not self.trouble:
-            log.warning("the service takes no more tasks for now, waiting: %s", error)
-        self.trouble = f"the service is full: {error}"
         with self._lock:
-            self._queue.extendleft(reversed(batch))
-        if self._stopping.wait(pause):
-            with self._lock:
-                waiting = list(self._queue)
-                self._queue.clear()
-            for draft in waiting:
-                self.fail(draft, error)
+            lane = self._lane(batch[0])
+            first = lane.refusal is None
+            lane.rest(batch, time.monotonic() + pause, error)
+        if first:
+            log.warning("the service takes no more tasks for now, waiting: %s", error)
 
     def _part(self, batch: list[Draft], error: LimitReached) -> None:
         """Some do not wait: each of them fails by itself, if it does."""
@@ -286,8 +300,7 @@ class Sender:
         draft.clear()
 
     def _let_go(self, draft: Draft) -> None:
-        self._tasks -= draft.held_tasks
-        self._bytes -= draft.held
+        self._lanes.change(self._lane(draft), -draft.held_tasks, -draft.held)
         draft.held = draft.held_tasks = 0
         self._room.notify_all()
 
@@ -296,7 +309,7 @@ class Sender:
     def flush(self, timeout: Optional[float] = None) -> bool:
         """Wait until everything queued was accepted or refused; False if that took too long."""
         with self._lock:
-            return self._room.wait_for(lambda: not self._tasks, timeout)
+            return self._room.wait_for(lambda: not self._lanes.tasks, timeout)
 
     def close(self) -> None:
         """Take nothing more. What is queued is still sent, unless the service is full."""
@@ -304,4 +317,3 @@ class Sender:
             self._closed = True
             self._work.notify_all()
             self._room.notify_all()
-        self._stopping.set()

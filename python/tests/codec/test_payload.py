@@ -252,3 +252,21 @@ def test_arguments_bring_their_classes() -> None:
     assert reading.scaled().value == 14.0
     assert kwargs["fn"](3) == helpers.visible(3)
     assert not codec.read_prefix(codec.pack_args([1, len, {"a": [None]}])).source
+
+
+def test_plain_arguments_are_packed_as_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    args = (1, -(1 << 80), 2.5, 1j, True, "ä\ud800", b"\0", None)
+    short = codec.pack_args(args)
+    monkeypatch.setattr("yonder.codec.payload._CODELESS", frozenset())
+    assert short == codec.pack_args(args), "the same bytes, whichever way they were made"
+    assert codec.unpack_args(short) == (args, {})
+
+
+def test_what_only_looks_plain_brings_its_code() -> None:
+    class Level(int):
+        pass
+
+    (level,), _ = codec.unpack_args(codec.pack_args((Level(3),)))
+    assert level == 3
+    assert type(level).__name__ == "Level"
+    assert codec.read_prefix(codec.pack_args((Level(3),))).source

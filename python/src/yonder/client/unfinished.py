@@ -14,13 +14,15 @@ class Unfinished:
     """Futures until they are done, and what shuts new ones out. Safe for any number of threads."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        # Reentrant: collecting garbage may end a map here, whose futures are then dropped.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._futures: set[concurrent.futures.Future[Any]] = set()
         self._shut = False
 
     def add(self, future: Future[Any]) -> None:
         """Take a future in; raises RuntimeError after ``shut``."""
-        with self._changed:
+        with self._lock:
             if self._shut:
                 raise RuntimeError("cannot schedule new futures after shutdown")
             self._futures.add(future)
@@ -28,7 +30,7 @@ class Unfinished:
 
     def drop(self, future: concurrent.futures.Future[Any]) -> None:
         """The future is done, or was never sent."""
-        with self._changed:
+        with self._lock:
             self._futures.discard(future)
             if not self._futures:
                 self._changed.notify_all()

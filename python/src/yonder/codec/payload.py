@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import functools
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 
-from yonder.capture.pickling import explain
+from yonder.capture.pickling import PROTOCOL, explain
 from yonder.codec import body, prefix
 from yonder.codec.body import Code, LoadsCode
 from yonder.codec.prefix import SIZE, Buffer, Prefix, code_of
 from yonder.errors import CaptureError, PackError, UnpackError
 
 Call = tuple[Sequence[Any], Mapping[str, Any]]
+
+# Values of these very types refer to no code, and nothing can be wrong with them.
+_CODELESS = frozenset((int, float, complex, bool, str, bytes, type(None)))
 
 
 def pack_args(
@@ -27,6 +31,8 @@ def pack_args(
     are the function's positional parameters, for messages. Raises PackError
     naming the argument that cannot be packed.
     """
+    if codec == "pickle" and _CODELESS.issuperset(map(type, args)) and not kwargs:
+        return _head(codec) + pickle.dumps((tuple(args), {}), PROTOCOL)
     code = Code()
     data = pack_call((args, kwargs or {}), codec, code, names)
     return code.finish(codec) + data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 import sys
 from dataclasses import dataclass
@@ -64,7 +65,13 @@ def read_prefix(data: Buffer) -> Prefix:
     """
     if len(data) < SIZE:
         raise UnpackError(f"a payload has at least {SIZE} bytes, this one has {len(data)}")
-    magic, letter, flags, major, minor, zero = _LAYOUT.unpack_from(data)
+    return _read(bytes(data[:SIZE]))
+
+
+# There are few different ones, and one for every result.
+@functools.lru_cache(maxsize=64)
+def _read(data: bytes) -> Prefix:
+    magic, letter, flags, major, minor, zero = _LAYOUT.unpack(data)
     if magic != _MAGIC:
         raise UnpackError(f"a payload begins with {_MAGIC!r}, this one with {magic!r}")
     codec = next((name for name, code in _CODES.items() if code == letter), None)

@@ -18,6 +18,7 @@ import threading
 import time
 import urllib.request
 
+import common
 import yonder
 from yonder.client import config
 
@@ -27,25 +28,6 @@ CHUNK, SINGLES = 50_000, 2_000
 
 def noop(number: int) -> int:
     return number
-
-
-def processes() -> dict[str, list[pathlib.Path]]:
-    """The processes of our home, by what they are; workers are those below a manager."""
-    found: dict[str, list[pathlib.Path]] = {}
-    below: dict[str, list[pathlib.Path]] = {}
-    for entry in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            ours = f"YONDER_HOME={HOME}".encode() in (entry / "environ").read_bytes().split(b"\0")
-            kind = (entry / "cmdline").read_bytes().decode().split("\0")[1]
-            below.setdefault((entry / "stat").read_text().rpartition(")")[2].split()[1], []).append(entry)
-        except (OSError, ValueError, IndexError):
-            continue
-        if ours and kind in ("up", "serve", "agent", "manager"):
-            found.setdefault(kind, []).append(entry)
-    workers = [child for manager in found.get("manager", []) for child in below.get(manager.name, [])]
-    for parent in workers:  # grows
-        workers += below.get(parent.name, [])
-    return found | {"workers": workers}
 
 
 def measure(entry: pathlib.Path) -> dict[str, float]:
@@ -74,7 +56,7 @@ def size(directory: pathlib.Path) -> float:
 
 def sample(url: str) -> dict[str, float]:
     values: dict[str, float] = {}
-    for kind, entries in processes().items():
+    for kind, entries in common.processes(HOME).items():
         for entry in entries:
             try:
                 measured = measure(entry)

@@ -132,7 +132,7 @@ func addCommands(root *cobra.Command, a *app) {
 	for id, commands := range map[string][]*cobra.Command{
 		groupStart:  {newUp(a), newDown(a), newLogin(a), newLogout(a), newWhoami(a), newDoctor(a)},
 		groupWork:   {newFunction(a), newRun(a), newMap(a), newTask(a), newGroup(a), newExplain(a)},
-		groupPlaces: {newEndpoint(a), newServe(a), newAgent(a), newManager(a), newWorker()},
+		groupPlaces: {newEndpoint(a), newServe(a), newAgent(a), newManager(a), newWorker(), newSimulate(a)},
 		groupPeople: {newIdentity(a), newToken(a), newLimits(a)},
 		"":          {newCompletion(a), newVersion(a)},
 	} {

@@ -73,6 +73,8 @@ func newEndpointConfigure(a *app) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&description, "description", "", "what people should know about it")
 	kit.Count(cmd.Flags(), &config.Provider.Slots, "slots", config.Provider.Slots, 1, "tasks at once on a node")
+	kit.Choice(cmd.Flags(), &config.Provider.Kind, "provider", config.Provider.Kind, endpoint.Providers,
+		"where machines come from; none: the agent starts nothing, and takes managers that others start")
 	cmd.Flags().StringSliceVar(&config.Pythons, "python", nil, "interpreters for the workers (default those beside this program and on PATH)")
 	cmd.Flags().BoolVar(&config.AllowHTTP, "allow-http", false, "speak http to a service on another machine")
 	cmd.Flags().BoolVar(&reuse, "reuse", false,

@@ -211,6 +211,9 @@ func (a *Agent) connectors(p *parts, spool *bodies.Spool) (err error) {
 		Failures: a.cfg.Breaker.Failures, Probe: a.cfg.Breaker.Probe, WorkerBytes: a.cfg.Provider.WorkerMemory,
 	}, p.desk, &supply{functions, spool, p.link})
 	scaling := a.cfg.Scaling
+	if a.cfg.TakesStrangers() {
+		scaling = Scaling{}
+	}
 	p.provision = &provision{
 		desk: p.desk, provider: a.opts.Provider, command: a.command, every: a.opts.LookEvery,
 		policy: scaler.Policy{

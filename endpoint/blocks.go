@@ -23,6 +23,7 @@ type blocks struct {
 	fresh    bool
 	trouble  string
 	suspect  bool // a manager was lost since the provider was asked
+	none     bool // managers come by themselves and name no block
 }
 
 type block struct {
@@ -58,7 +59,7 @@ func (b *blocks) ended(id string) (string, bool) {
 func (b *blocks) connected(d *desk, id string) bool {
 	bl := b.all[id]
 	if bl == nil {
-		return false
+		return b.none && id == ""
 	}
 	b.failures = scaler.Failures{}
 	b.starts.Succeed()

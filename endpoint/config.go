@@ -51,11 +51,23 @@ type Config struct {
 
 // Provider says where blocks come from.
 type Provider struct {
-	Kind  string `yaml:"kind"`            // "local"
+	// Kind is "local", or "none": the agent starts nothing, and takes every
+	// manager that finds it through its rendezvous file.
+	Kind  string `yaml:"kind"`
 	Slots int    `yaml:"slots,omitempty"` // tasks at once on a node
 	// WorkerMemory is how many bytes of memory a worker may use; 0: no limit.
 	WorkerMemory int64 `yaml:"worker_memory,omitempty"`
 }
+
+// noProvider is the kind of endpoints whose managers come by themselves.
+const noProvider = "none"
+
+// Providers are the kinds that there are.
+var Providers = []string{"local", noProvider}
+
+// TakesStrangers says whether managers may come that the agent did not start.
+// They need the secret in its rendezvous file all the same.
+func (c *Config) TakesStrangers() bool { return c.Provider.Kind == noProvider }
 
 // Scaling says how many blocks there are.
 type Scaling struct {
@@ -258,8 +270,8 @@ func (c *Config) checkWho() error {
 			return invalid("kinds", "%q is not a kind of function: there are %s", kind, strings.Join(yonder.FunctionKinds, ", "))
 		}
 	}
-	if c.Provider.Kind != "local" {
-		return invalid("provider.kind", "%q is not a provider: there is local", c.Provider.Kind)
+	if !slices.Contains(Providers, c.Provider.Kind) {
+		return invalid("provider.kind", "%q is not a provider: there are %s", c.Provider.Kind, strings.Join(Providers, ", "))
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func (s signal) notify() {
 }
 
 func newDesk(cfg Config, log *slog.Logger, j *journal.Journal, spool *bodies.Spool, pythons []wire.Interpreter) *desk {
-	return &desk{
+	d := &desk{
 		cfg: cfg, log: log, now: time.Now, journal: j, spool: spool, pythons: pythons,
 		offers: newSignal(), report: newSignal(), large: newSignal(), scale: newSignal(), stale: newSignal(), fenced: newSignal(),
 		ledger: ledger.New(), router: router.New(cfg.Managers.Prefetch),
@@ -101,6 +101,8 @@ func newDesk(cfg Config, log *slog.Logger, j *journal.Journal, spool *bodies.Spo
 		tails:  newTails(cfg.Limits.LiveBytes),
 		looks:  map[int64]*looking{},
 	}
+	d.blocks.none = cfg.TakesStrangers()
+	return d
 }
 
 // apply does what the ledger asks for. The caller holds the lock.

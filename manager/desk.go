@@ -39,7 +39,7 @@ type desk struct {
 	log      *slog.Logger
 	name     string // of this manager
 	hostname string
-	host     *workerproc.Host
+	host     Workers
 	outbox   *outbox.Outbox
 	events   chan func()
 	over     chan struct{} // closed when nobody takes events any more

@@ -39,6 +39,9 @@ func (c *Config) environments(ctx context.Context) error {
 		c.Pythons = nil
 		return nil
 	}
+	if c.Workers != nil {
+		return nil
+	}
 	var err error
 	c.Pythons, c.broken, err = interpreters(ctx, c.Pythons, c.Logger)
 	return err

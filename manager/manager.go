@@ -68,6 +68,9 @@ type Config struct {
 	// or no limit. What asks for more gets none: in Python, a MemoryError.
 	WorkerBytes int64
 	Logger      *slog.Logger
+	// Workers makes what stands in for worker processes; none: there are real
+	// ones. With it, nobody asks the endpoint's interpreters whether they work.
+	Workers func(sink workerproc.Sink) Workers
 
 	broken []wire.BrokenInterpreter // of those that the endpoint has
 }
@@ -138,25 +141,37 @@ func (m *Manager) run(ctx context.Context, ready func()) error {
 	if err := cfg.environments(ctx); err != nil {
 		return err
 	}
-	zipapp, err := python.Zipapp()
-	if err != nil {
-		return err
-	}
 	blobs, err := os.MkdirTemp(cfg.Dir, "yonder-blobs-") // 0700
 	if err != nil {
 		return fmt.Errorf("making a directory for payloads: %w", err)
 	}
 	defer os.RemoveAll(blobs)
-	return newDesk(cfg, blobs).serve(ctx, zipapp, ready)
+	return newDesk(cfg, blobs).serve(ctx, ready)
+}
+
+// processes are the workers of a node.
+func (d *desk) processes(sink workerproc.Sink) (Workers, error) {
+	if d.cfg.Workers != nil {
+		return d.cfg.Workers(sink), nil
+	}
+	zipapp, err := python.Zipapp()
+	if err != nil {
+		return nil, err
+	}
+	return workerproc.New(workerproc.Config{
+		Dir: d.cfg.Dir, Zipapp: zipapp, Native: d.cfg.Native, Runtime: process.New(),
+		Output: d.cfg.OutputBytes, Live: d.live, Memory: d.cfg.WorkerBytes, Logger: d.log,
+	}, sink), nil
 }
 
 // serve runs the desk between its workers and its agent.
-func (d *desk) serve(ctx context.Context, zipapp []byte, ready func()) error {
+func (d *desk) serve(ctx context.Context, ready func()) error {
 	defer d.clear()
-	d.host = workerproc.New(workerproc.Config{
-		Dir: d.cfg.Dir, Zipapp: zipapp, Native: d.cfg.Native, Runtime: process.New(),
-		Output: d.cfg.OutputBytes, Live: d.live, Memory: d.cfg.WorkerBytes, Logger: d.log,
-	}, fromWorkers{d})
+	host, err := d.processes(fromWorkers{d})
+	if err != nil {
+		return err
+	}
+	d.host = host
 	agent := link.New(link.Config{File: d.cfg.Rendezvous, Logger: d.log}, fromAgent{d}, d.outbox)
 	services := startstop.All(d.host, agent)
 	// They outlive ctx: what its end brings about is still to be told.

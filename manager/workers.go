@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/startstop"
 	"github.com/yonder-run/yonder/manager/live"
 	"github.com/yonder-run/yonder/manager/outbox"
 	"github.com/yonder-run/yonder/manager/pool"
@@ -15,6 +17,28 @@ import (
 	"github.com/yonder-run/yonder/manager/workerproc"
 	"github.com/yonder-run/yonder/wire"
 )
+
+// Workers runs what the desk gives it and tells the sink what comes of it; the
+// contract is that of workerproc.Host, which is the one that does.
+type Workers interface {
+	startstop.Service
+	Watcher
+
+	Fork(place workerproc.Place, id string) error
+	Run(id string, load wire.Load, body []byte, run wire.Run, columns [][]byte) error
+	Signal(id string, kill bool)
+	Retire(place string)
+}
+
+// Watcher says what a worker is doing; of one that there is not, nothing.
+type Watcher interface {
+	// Look is the task that the worker has begun last, and its progress.
+	Look(id string) (live.Place, *yonder.Progress)
+	// Whereabouts is Look without progress.
+	Whereabouts(id string) (run int64, index int)
+	// Process is the worker's, and when it wrote something last.
+	Process(id string) (pid int, printed time.Time)
+}
 
 // fromWorkers brings the host's calls to the desk.
 type fromWorkers struct{ desk *desk }

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/yonder-run/yonder/cli/kit"
+	"github.com/yonder-run/yonder/manager"
+	"github.com/yonder-run/yonder/manager/simworker"
+	"github.com/yonder-run/yonder/manager/workerproc"
+)
+
+// crowd is many managers with simulated workers.
+type crowd struct {
+	managers, workers, processes int
+
+	work       simworker.Work
+	rendezvous string
+	logs       kit.LogFlags
+	log        *slog.Logger
+}
+
+// run has them connect until ctx ends or one of them fails. The command is
+// this program's, for a process with so many managers.
+func (c crowd) run(ctx context.Context, command func(managers int) []string) error {
+	if c.processes > 1 {
+		return c.spread(ctx, command)
+	}
+	dir, err := os.MkdirTemp("", "yonder-simulated-")
+	if err != nil {
+		return fmt.Errorf("making a directory for managers: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range c.managers {
+		group.Go(func() error { return c.manager(ctx, filepath.Join(dir, strconv.Itoa(i))) })
+	}
+	return group.Wait()
+}
+
+func (c crowd) manager(ctx context.Context, dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return fmt.Errorf("making a manager's directory: %w", err)
+	}
+	return runManager(ctx, manager.Config{
+		Rendezvous: c.rendezvous, Dir: dir, Slots: c.workers, Logger: c.log,
+		Workers: func(sink workerproc.Sink) manager.Workers { return simworker.New(c.work, sink) },
+	})
+}
+
+// spread runs the managers in processes of their own.
+func (c crowd) spread(ctx context.Context, command func(managers int) []string) error {
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("finding this program: %w", err)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range c.processes {
+		managers := c.managers*(i+1)/c.processes - c.managers*i/c.processes
+		group.Go(func() error {
+			child := exec.CommandContext(ctx, program, command(managers)...)
+			child.Stdout, child.Stderr = os.Stdout, os.Stderr
+			child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
+			child.WaitDelay = childGrace
+			err := child.Run()
+			if ctx.Err() != nil && errors.Is(context.Cause(ctx), kit.ErrInterrupted) {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("running %d managers: %w", managers, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// childGrace is how long a process has to end its managers: what these take
+// themselves, and some more because they are many.
+const childGrace = 20 * time.Second

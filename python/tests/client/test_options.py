@@ -23,7 +23,7 @@ executor: Any = yonder.Executor  # type checkers know its options
         (lambda: executor(max_workers=4), "Executor.* 'max_workers': .*--slots"),
         (lambda: executor(wall_time=4), "did you mean walltime"),
         (lambda: executor(timeout=4), "walltime= bounds .* give_up_after="),
-        (lambda: executor(colour=4), "there are client, endpoint, give_up_after"),
+        (lambda: executor(colour=4), "there are client, endpoint, fresh, give_up_after"),
         (lambda: yonder.AsyncExecutor(max_workers=4), "AsyncExecutor.*--slots"),
         (lambda: yonder.function(wall_time=4)(len), "@yonder.function.* did you mean walltime"),
         (lambda: yonder.ShellFunction("ls", walltime_s=4), "did you mean walltime"),

@@ -378,18 +378,24 @@ func requireOneLost(t *testing.T, done map[int]outcome, tasks, lost int, says st
 func TestFinishedSiblingsOfADeathKeepTheirResults(t *testing.T) {
 	t.Parallel()
 	const tasks, dies = 400, 217
-	calls := make([][]any, tasks)
+	calls, columns := make([][]any, tasks), [2][]int{}
 	for i := range calls {
 		calls[i] = []any{i, dies}
+		columns[0], columns[1] = append(columns[0], i), append(columns[1], dies)
 	}
-	for _, form := range []wire.Form{wire.FormChunk, wire.FormEach} {
-		t.Run(string(form), func(t *testing.T) {
+	for name, payload := range map[string][]byte{
+		"each": nil, "chunk": workertest.Chunk(calls...), "columns": workertest.Columns(columns[:]...),
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := oneSlot(t, nil)
 			require.EqualValues(t, 1, a.run("die_at", 1, dies).value(t), "its speed is known from now on: slices are long")
 			lease, columns := a.lease("die_at", calls...)
-			if form == wire.FormChunk {
-				lease.Form, lease.Columns, columns = form, 1, [][]byte{workertest.Chunk(calls...)}
+			if payload != nil {
+				lease.Form, lease.Columns, columns = wire.FormChunk, 1, [][]byte{payload}
+			}
+			if name == "columns" {
+				lease.Codec = "pickle"
 			}
 			a.give(lease, columns...)
 			requireOneLost(t, a.outcomes(tasks), tasks, dies, "exit code 9")

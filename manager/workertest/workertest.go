@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -156,6 +157,22 @@ func Chunk(calls ...[]any) []byte {
 		items = append(items, item...)
 	}
 	return append(data, items...)
+}
+
+// Columns is the payload of many calls with integers, as the client packs them:
+// with the codec pickle, one column for each argument.
+func Columns(columns ...[]int) []byte {
+	head := prefix(flagChunk)
+	head[2] = 'p'
+	data := binary.LittleEndian.AppendUint32(append(head, 'C', 0, 0, 0), uint32(len(columns[0])))
+	data = append(binary.LittleEndian.AppendUint32(data, uint32(len(columns))), '(')
+	for _, column := range columns {
+		data = append(data, "(l"...)
+		for _, n := range column {
+			data = fmt.Appendf(data, "I%d\na", n)
+		}
+	}
+	return append(data, "t."...)
 }
 
 // Value reads a result.

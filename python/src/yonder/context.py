@@ -15,13 +15,18 @@ __all__ = ["CurrentTask", "current_task", "progress"]
 class CurrentTask:
     """The task that runs now."""
 
-    __slots__ = ("_board", "_bundle", "attempt", "index")
+    __slots__ = ("_board", "_bundle", "_index", "attempt")
 
     def __init__(self, bundle: str, index: int, attempt: int, board: Any = None) -> None:
         self._bundle = bundle
         self._board = board
-        self.index = index
+        self._index = index
         self.attempt = attempt
+
+    @property
+    def index(self) -> int:
+        """The task's number in its bundle, from 0."""
+        return self._index if self._board is None else int(self._board.where[1])
 
     @property
     def id(self) -> str:

@@ -302,6 +302,19 @@ class Handler(BaseHTTPRequestHandler):
             self.state.changed.notify_all()
         self.answer(200, {"cancelled": 1, "stopping": 0, "done": 0})
 
+    def cancel_bundle(self, bundle: str) -> None:
+        """What has no outcome is cancelled, task by task."""
+        if bundle not in self.state.bundles:
+            raise Refusal(404, "not_found", f"there is no bundle {bundle}")
+        found = self.state.bundles[bundle]
+        tasks = [ids.task_id(bundle, index) for index in range(found.header["tasks"])]
+        left = [task for task in tasks if self.state.done(task) is None]
+        with self.state.changed:
+            found.cancelled.update(ids.bundle_of(task)[1] for task in left)
+            self.state.cancels += left
+            self.state.changed.notify_all()
+        self.answer(200, {"cancelled": len(left), "stopping": 0, "done": len(tasks) - len(left)})
+
     def create_group(self) -> None:
         body = self.json()
         with self.state.lock:
@@ -383,6 +396,7 @@ ROUTES: list[tuple[str, re.Pattern[str], Callable[..., None]]] = [
         ("GET", f"/v1/tasks/{ID}/result", Handler.result),
         ("GET", f"/v1/tasks/{ID}/logs", Handler.logs),
         ("POST", f"/v1/tasks/{ID}/cancel", Handler.cancel_task),
+        ("POST", f"/v1/bundles/{ID}/cancel", Handler.cancel_bundle),
         ("POST", "/v1/groups", Handler.create_group),
         ("GET", "/v1/groups", Handler.list_groups),
         ("GET", f"/v1/groups/{ID}", Handler.get_group),

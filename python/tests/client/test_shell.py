@@ -11,6 +11,7 @@ import pytest
 import yonder
 from yonder import codec
 from yonder.client import payloads, shell
+from yonder.client.calls import Calls
 from yonder.client.functions import Functions
 from yonder.client.models import Function
 from yonder.codec.prefix import SIZE
@@ -112,7 +113,7 @@ def test_it_is_registered_once_and_packed_as_json() -> None:
     payload = payloads.pack_call((Path("/a"),), {"b": [Path("c"), 1]}, ref.names, ref.codec)
     assert payload[:3] == b"Y1j"
     assert json.loads(payload[SIZE:]) == {"args": ["/a"], "kwargs": {"b": ["c", 1]}}
-    chunk = payloads.pack_calls([(1,), (2,)], ref.names, ref.codec)
+    chunk = payloads.pack_calls(Calls([[1, 2]]), ref.names, ref.codec)
     assert [args for args, _ in codec.unpack_chunk(chunk)] == [(1,), (2,)]
     with pytest.raises(PackError, match="JSON"):
         payloads.pack_call((object(),), {}, ref.names, ref.codec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 import threading
 import warnings
 from typing import Any
@@ -178,3 +179,44 @@ def test_scalars_bring_no_code() -> None:
 def test_calls_without_arguments() -> None:
     chunk = codec.unpack_chunk(codec.pack_chunk([((), {})] * 3))
     assert list(chunk) == [((), {})] * 3
+
+
+def plain(kind, letter, count, width, rest):
+    return (
+        codec.Prefix("pickle", chunk=True).dump()
+        + struct.pack("<c3sII", kind, letter, count, width)
+        + rest
+    )
+
+
+@pytest.mark.parametrize("kind", [int, bool, type(None), float])
+def test_numbers_as_they_are_in_memory(kind):
+    form = "<3d" if kind is float else "<3q"
+    values = {int: [1, -2, 3], bool: [True, False, True], float: [0.5, -1.0, 2.0]}.get(
+        kind, [None] * 3
+    )
+    data = codec.numbers_head(kind) + struct.pack(form, *(value or 0 for value in values))
+    found = codec.unpack_chunk(data)
+    assert list(found) == values
+    assert list(map(type, found)) == [kind] * 3
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        plain(b"N", b"q\0\0", 0, 1, b""),
+        plain(b"N", b"q\0\0", 0, 1, b"1234567"),
+        plain(b"N", b"z\0\0", 0, 1, b"12345678"),
+        plain(b"N", b"q\0x", 0, 1, b"12345678"),
+        plain(b"N", b"q\0\0", 1, 1, b"12345678"),
+        plain(b"N", b"q\0\0", 0, 1, bytes(8 * 65_537)),
+        plain(b"C", b"\0\0\0", 5, 1, pickle.dumps(((0, 4, 1),))),
+        plain(b"C", b"\0\0\0", 5, 1, pickle.dumps(((0, 5, 0),))),
+        plain(b"C", b"\0\0\0", 5, 1, pickle.dumps(((0, 1 << 80, 1),))),
+        plain(b"C", b"\0\0\0", 5, 1, pickle.dumps(((0, 5, 1.0),))),
+        plain(b"C", b"\0\0\0", 5, 1, pickle.dumps(((0, 5),))),
+    ],
+)
+def test_damaged_numbers_are_refused(data):
+    with pytest.raises(UnpackError):
+        codec.unpack_chunk(data)

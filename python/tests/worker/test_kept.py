@@ -10,8 +10,8 @@ from yonder.worker.kept import SIZE, Kept
 def records(path):
     data = path.read_bytes()
     run, used = struct.unpack_from("<QQ", data)
-    at, found = 16, []
-    while at < 16 + used:
+    at, found = 72, []
+    while at < 72 + used:
         index, outcome, began, ended, size = struct.unpack_from("<IIddI", data, at)
         at += 28
         found.append((index, outcome, began, ended, data[at : at + size]))

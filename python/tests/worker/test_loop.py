@@ -39,7 +39,7 @@ def evens(x):
 
 
 def slow(seconds):
-    time.sleep(seconds)
+    time.sleep(float(seconds))
     return seconds
 
 
@@ -213,7 +213,7 @@ def test_a_part_of_a_chunk(manager):
 
 def test_a_long_chunk_is_told_in_parts(manager):
     name = manager.load(slow)
-    chunk = codec.pack_chunk([((s,), {}) for s in (0.25, 0, 0)])
+    chunk = codec.pack_chunk([((s,), {}) for s in ("0.25", "0", "0")])
     manager.send(name, [chunk], form="chunk", hi=3, total=3)
     found, frames = manager.outcomes()
     assert frames == 2

@@ -117,8 +117,9 @@ class AsyncExecutor:
                     if part is None:
                         return
                     await _done(part, terms.end)
-                    for value in chunks.values(part, terms):
-                        yield value
+                    for found in chunks.batches(part, terms):
+                        while found:
+                            yield found.pop()
         finally:
             parts.cancel()
 

@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Optional, Union
 
-from yonder.client.future import Future, ResultTimeout
+from yonder.client.future import Future
 from yonder.client.progress import Tally
-from yonder.client.sinks import Chunk
+from yonder.client.sinks import Chunk, Raised
 
 # Chunks for each slot: enough that slots with quick calls take more of them.
 PER_SLOT = 4
@@ -88,36 +88,49 @@ def results(parts: Parts, terms: Terms, tally: Tally) -> Iterator[Any]:
             for part in parts:
                 only = [part]
                 del part  # who takes a value is to be the only one who has it
-                yield from values(only.pop(), terms)
+                for found in batches(only.pop(), terms):
+                    while found:
+                        yield found.pop()
     finally:
         parts.cancel()
 
 
-def values(part: Part, terms: Terms) -> Iterator[Any]:
-    """The values of one part."""
+def batches(part: Part, terms: Terms) -> Iterator[list[Any]]:
+    """The values of one part, in lists to be taken from the end."""
     if isinstance(part, Chunk):
         yield from _elements(part, terms)
         return
     only = [part]
     del part
-    yield _result(only.pop(), terms)
+    yield [_result(only.pop(), terms)]
 
 
-def _elements(chunk: Chunk, terms: Terms) -> Iterator[Any]:
+def _elements(chunk: Chunk, terms: Terms) -> Iterator[list[Any]]:
+    index = 0
     try:
-        for index in range(chunk.tasks):
-            yield _element(chunk, index, terms)
+        while index < chunk.tasks:
+            found = chunk.elements(index, terms.end)
+            index += len(found)
+            found.reverse()
+            if Raised in set(map(type, found)):
+                yield from _told(found, terms)
+            else:
+                yield found
     finally:
         chunk.cancel()
 
 
-def _element(chunk: Chunk, index: int, terms: Terms) -> Any:
-    try:
-        return chunk.element(index, terms.end)
-    except Exception as error:
-        if not terms.exceptions or isinstance(error, ResultTimeout):
-            raise
-        return error
+def _told(found: list[Any], terms: Terms) -> Iterator[list[Any]]:
+    """The same where some have raised."""
+    while found:
+        outcome = found.pop()
+        if not isinstance(outcome, Raised):
+            yield [outcome]
+        elif terms.exceptions and isinstance(outcome.error, Exception):
+            yield [outcome.error]
+        else:
+            raise outcome.error
+        del outcome
 
 
 def _result(future: Future[Any], terms: Terms) -> Any:

@@ -128,12 +128,15 @@ class Engine:
         if self.sender.unsent(future) or future._place is None:
             return
         bundle, index = future._place
-        indexes = future.missing() if isinstance(future, Chunk) else [index]
-        tasks = [ids.task_id(bundle, i) for i in indexes]
+        task = None if isinstance(future, Chunk) else ids.task_id(bundle, index)
 
-        future.accepted.when_settled(
-            lambda accepted: self.withdrawals.tasks(tasks) if accepted else None
-        )
+        def stop(accepted: bool) -> None:
+            if accepted and task is not None:
+                self.withdrawals.tasks([task])
+            elif accepted:
+                self.withdrawals.bundle(bundle)
+
+        future.accepted.when_settled(stop)
 
     def is_running(self, future: Future[Any]) -> bool:
         """Whether one of the future's tasks has started, as the service knows it."""

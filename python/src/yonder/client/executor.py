@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import concurrent.futures
-import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any, Callable, Optional, TypeVar, Union
 
 from yonder.client import chunks, endpoints, forking, ids, options, packing
 from yonder.client.border import border
+from yonder.client.calls import Calls, Source
 from yonder.client.client import Client
 from yonder.client.draft import Options
 from yonder.client.engine import Engine
@@ -22,6 +22,10 @@ from yonder.errors import InvalidRequest, NotFound, OfflineWarning, Timeout, Too
 from yonder.warning import warn
 
 T = TypeVar("T")
+
+# Calls of a map that are read to find out how many there are. Of more than these, chunks
+# are as large as they may be.
+KNOWN = 1 << 20
 
 
 class Executor(concurrent.futures.Executor):
@@ -193,15 +197,13 @@ class Executor(concurrent.futures.Executor):
             raise ValueError("chunksize must be >= 1.")
         if buffersize is not None and buffersize < 1:
             raise ValueError("buffersize must be >= 1.")
-        calls: Iterator[tuple[Any, ...]] = zip(*iterables)
-        total = None
+        source = Source(iterables)
         if buffersize is None:
-            known = list(calls)
-            total, calls = len(known), iter(known)
-        size = self._chunk_size(total if buffersize is None else buffersize, chunksize)
-        tally = Tally(total, getattr(fn, "__name__", ""))
+            source.known(KNOWN)
+        size = self._chunk_size(source.total if buffersize is None else buffersize, chunksize)
+        tally = Tally(source.total, getattr(fn, "__name__", ""))
         parts = chunks.Parts(
-            lambda: self._submit_part(fn, list(itertools.islice(calls, size)), tally),
+            lambda: self._submit_part(fn, source.take(size), tally),
             buffersize and max(1, buffersize // size),
         )
         return parts, tally
@@ -210,7 +212,9 @@ class Executor(concurrent.futures.Executor):
         most = self.client.engine.limits.bundle_tasks
         if chunksize is not None:
             return min(chunksize, most)
-        if not calls or calls < 2:
+        if calls is None:
+            return most
+        if calls < 2:
             return 1
         try:
             status = self.client.endpoint(self.endpoint.id).status
@@ -218,15 +222,13 @@ class Executor(concurrent.futures.Executor):
             status = self.endpoint.status  # what it was will do
         return chunks.size_for(calls, status.slots if status else 0, most)
 
-    def _submit_part(
-        self, fn: Callee, calls: list[tuple[Any, ...]], tally: Tally
-    ) -> list[chunks.Part]:
+    def _submit_part(self, fn: Callee, calls: Calls, tally: Tally) -> list[chunks.Part]:
         """Submit calls as one chunk, or as several if they take too many bytes.
 
         A memo knows no chunks: what it may answer goes call by call.
         """
         if len(calls) < 2 or self._ref(fn).memo:
-            futures = [self.submit(fn, *call) for call in calls]
+            futures = [self.submit(fn, *row) for row in calls.rows()]
             for future in futures:
                 future.add_done_callback(lambda _: tally.add())
             return list(futures)
@@ -235,9 +237,8 @@ class Executor(concurrent.futures.Executor):
         try:
             engine.check_size(payload)
         except TooLarge:
-            middle = len(calls) // 2
-            first = self._submit_part(fn, calls[:middle], tally)
-            return first + self._submit_part(fn, calls[middle:], tally)
+            first, second = calls.halves()
+            return self._submit_part(fn, first, tally) + self._submit_part(fn, second, tally)
         chunk = Chunk(engine, len(calls), self.group)
         chunk.tell = tally.add
         self._unfinished.add(chunk)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Callable
 
 from yonder import wire
@@ -159,13 +159,13 @@ class Inbox:
             self._fill(group, sink, entry, outcomes.read(entry, payload))
 
     def _fetched(self, group: str, sink: Sink, entry: Entry, blob: dict[str, Any]) -> None:
-        found: list[Outcome]
+        found: Sequence[Outcome]
         try:
             found = outcomes.read(entry, self._fetch(blob))
         except YonderError as error:
             found = outcomes.unreadable(entry, error)
         self._fill(group, sink, entry, found)
 
-    def _fill(self, group: str, sink: Sink, entry: Entry, found: list[Outcome]) -> None:
+    def _fill(self, group: str, sink: Sink, entry: Entry, found: Sequence[Outcome]) -> None:
         if sink.fill(entry["lo"], found, entry):
             self.forget(group, entry["bundle"])

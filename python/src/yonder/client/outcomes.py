@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from yonder import codec
 from yonder.client import ids, payloads
 from yonder.client.future import Entry
-from yonder.client.sinks import Outcome, Value
+from yonder.client.sinks import Outcome, Raised
 from yonder.errors import RemoteTraceback, TaskFailed, TaskOutcome, UnpackError, error_for
 from yonder.wire import Buffer
 
@@ -35,7 +36,7 @@ class Remote(TaskOutcome):
     traceback: str = ""
 
 
-def read(entry: Entry, payload: Buffer) -> list[Outcome]:
+def read(entry: Entry, payload: Buffer) -> Sequence[Outcome]:
     """The outcomes of all tasks of an entry.
 
     Whatever is wrong with a payload becomes the outcome of its tasks.
@@ -45,7 +46,9 @@ def read(entry: Entry, payload: Buffer) -> list[Outcome]:
             return _values(entry, payload)
     except Exception as error:
         return unreadable(entry, error)
-    return [explain(_error(entry, payload), entry, i) for i in range(entry["lo"], entry["hi"])]
+    return [
+        Raised(explain(_error(entry, payload), entry, i)) for i in range(entry["lo"], entry["hi"])
+    ]
 
 
 def of_json(result: dict[str, Any], fetch: Callable[[dict[str, Any]], Buffer]) -> Any:
@@ -58,33 +61,35 @@ def of_json(result: dict[str, Any], fetch: Callable[[dict[str, Any]], Buffer]) -
     else:
         payload = fetch(blob) if blob else base64.b64decode(result.get("payload") or "")
     found = read(entry, payload)[index - entry["lo"]]
-    if isinstance(found, Value):
-        return found.value
-    raise found
+    if isinstance(found, Raised):
+        raise found.error
+    return found
 
 
 def unreadable(entry: Entry, error: BaseException) -> list[Outcome]:
     """The outcomes of an entry whose payload cannot be had."""
-    return [explain(copy.copy(error), entry, i) for i in range(entry["lo"], entry["hi"])]
+    return [Raised(explain(copy.copy(error), entry, i)) for i in range(entry["lo"], entry["hi"])]
 
 
-def _values(entry: Entry, payload: Buffer) -> list[Outcome]:
+def _values(entry: Entry, payload: Buffer) -> Sequence[Outcome]:
     tasks = entry["hi"] - entry["lo"]
     if entry.get("form") != "chunk":
-        return [Value(payloads.value(payload))]
+        return [payloads.value(payload)]
     skip = entry.get("skip") or 0  # values of tasks that had a result already
     values = payloads.values(payload)
     if len(values) < skip + tasks:
         raise UnpackError(f"{len(values) - skip} values came for {tasks} tasks of a chunk")
+    if isinstance(values, codec.Scalars) and len(values.columns) == 1:
+        return values.columns[0][skip : skip + tasks]
     return [_value(values, skip + i, entry, entry["lo"] + i) for i in range(tasks)]
 
 
 def _value(values: Sequence[Any], at: int, entry: Entry, index: int) -> Outcome:
     """One value of a chunk; what is wrong with it concerns its task only."""
     try:
-        return Value(values[at])
+        return values[at]
     except Exception as error:
-        return explain(error, entry, index)
+        return Raised(explain(error, entry, index))
 
 
 def _error(entry: Entry, payload: Buffer) -> BaseException:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from yonder.client import payloads
+from yonder.client.calls import Calls
 from yonder.client.draft import Options, Terms
 from yonder.client.functions import FunctionRef
 from yonder.errors import CodecMismatch
@@ -20,12 +21,10 @@ def pack_call(
     return Terms(ref, options, python, len(args), tuple(sorted(kwargs))), payload
 
 
-def pack_chunk(
-    ref: FunctionRef, options: Options, calls: Sequence[tuple[Any, ...]]
-) -> tuple[Terms, bytes]:
+def pack_chunk(ref: FunctionRef, options: Options, calls: Calls) -> tuple[Terms, bytes]:
     """The same for many calls with the same number of arguments, in one payload."""
     payload = payloads.pack_calls(calls, ref.names, ref.codec)
-    return Terms(ref, options, _python(ref, options, payload), len(calls[0]), ()), payload
+    return Terms(ref, options, _python(ref, options, payload), len(calls.columns), ()), payload
 
 
 def _python(ref: FunctionRef, options: Options, payload: bytes) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from yonder import codec
 from yonder.client import shell
+from yonder.client.calls import Calls
 from yonder.wire import Buffer
 
 # The flag in a payload's prefix that says that it carries bytecode.
@@ -25,11 +26,16 @@ def pack_call(
     return codec.pack_args(args, kwargs, how, names)
 
 
-def pack_calls(calls: Sequence[Sequence[Any]], names: Sequence[str], how: str = "pickle") -> bytes:
+def pack_calls(calls: Calls, names: Sequence[str], how: str = "pickle") -> bytes:
     """One payload for many calls with positional arguments."""
+    if how == "pickle":
+        payload = codec.pack_columns(calls.columns)
+        if payload is not None:
+            return payload
+    rows: Sequence[Any] = calls.rows()
     if how == "json":
-        calls = shell.plain(calls)
-    return codec.pack_chunk([(call, {}) for call in calls], how, names)
+        rows = shell.plain(rows)
+    return codec.pack_chunk([(row, {}) for row in rows], how, names)
 
 
 def python_of(payload: bytes) -> str:

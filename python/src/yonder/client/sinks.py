@@ -5,22 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, InvalidStateError
-from typing import Any, Optional, Protocol, Union
+from typing import Any, Optional, Protocol
 
 from yonder.client.future import Entry, Future, Origin
 from yonder.client.waiting import LONG_S
 
-# An outcome that was read: a value, or the exception to raise in its place.
-Outcome = Union["Value", BaseException]
+# An outcome that was read: a value as it is, or what was raised.
+Outcome = Any
 
 
-class Value:
-    """A call's value. Wrapped, because a value may itself be an exception."""
+class Raised:
+    """The exception of a call. Wrapped, because a value may itself be an exception."""
 
-    __slots__ = ("value",)
+    __slots__ = ("error",)
 
-    def __init__(self, value: Any) -> None:
-        self.value = value
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
 
 
 class Sink(Protocol):
@@ -57,10 +57,10 @@ def finish(future: Future[Any], outcome: Outcome, entry: Entry, received: int) -
     future._entry = entry
     future._received = received
     try:
-        if isinstance(outcome, Value):
-            future.set_result(outcome.value)
+        if isinstance(outcome, Raised):
+            future.set_exception(outcome.error)
         else:
-            future.set_exception(outcome)
+            future.set_result(outcome)
     except InvalidStateError:
         pass
 
@@ -77,56 +77,61 @@ class Chunk(Future[None]):
     def __init__(self, origin: Origin, tasks: int, group: str = "") -> None:
         super().__init__(origin, group)
         self.tasks = tasks
-        self._outcomes: list[Optional[Outcome]] = [None] * tasks
-        self._missing = set(range(tasks))
+        self._outcomes: list[Outcome] = [None] * tasks
+        self._has = bytearray(tasks)  # 1 for each task whose outcome came
+        self._left = tasks
         self.tell: Callable[[int], None] = lambda count: None
 
     def missing(self) -> list[int]:
         """The indexes of the tasks without an outcome."""
         with self._condition:
-            return sorted(self._missing)
+            return [index for index, has in enumerate(self._has) if not has]
 
     def fill(self, lo: int, outcomes: Sequence[Outcome], entry: Entry) -> bool:
+        hi = min(lo + len(outcomes), self.tasks)
         with self._condition:
-            before = len(self._missing)
-            for index, outcome in enumerate(outcomes, lo):
-                if index in self._missing:
-                    self._missing.discard(index)
-                    self._outcomes[index] = outcome
-            new = before - len(self._missing)
-            complete = not self._missing
+            new = self._has.count(0, lo, hi)
+            if new == hi - lo:
+                self._outcomes[lo:hi] = outcomes
+            else:
+                for index in range(lo, hi):
+                    if not self._has[index]:
+                        self._outcomes[index] = outcomes[index - lo]
+            self._has[lo:hi] = bytes([1]) * (hi - lo)
+            self._left -= new
+            complete = not self._left
             self._condition.notify_all()
         self.tell(new)
         if complete:
-            finish(self, Value(None), entry, time.time_ns() // 1000)
+            finish(self, None, entry, time.time_ns() // 1000)
         return complete
 
-    def element(self, index: int, end: Optional[float] = None) -> Any:
-        """The value of one task, or its exception raised.
+    def elements(self, index: int, end: Optional[float] = None) -> list[Outcome]:
+        """The outcomes of the tasks from ``index`` on that came: at least one, waits for it.
 
-        Waits until ``end`` of the monotonic clock at most. The value is not kept.
+        Waits until ``end`` of the monotonic clock at most. They are not kept.
         """
         self._check_process()
         begin = time.monotonic()
         with self._condition:
-            while index in self._missing:
+            while not self._has[index]:
                 if self.done():
                     self._no_more()
                 left = None if end is None else end - time.monotonic()
                 if left is not None and left <= 0:
                     raise self._too_late(round(time.monotonic() - begin, 3))
                 self._condition.wait(LONG_S if left is None else min(left, LONG_S))
-                if time.monotonic() - begin >= LONG_S and index in self._missing:
+                if time.monotonic() - begin >= LONG_S and not self._has[index]:
                     self._condition.release()  # those who bring results need it
                     try:
                         self._origin.long_wait(self)
                     finally:
                         self._condition.acquire()
-            outcome, self._outcomes[index] = self._outcomes[index], None
-        if isinstance(outcome, Value):
-            return outcome.value
-        assert outcome is not None, "an element is taken once"
-        raise outcome
+            hi = self._has.find(0, index)
+            hi = self.tasks if hi < 0 else hi
+            found = self._outcomes[index:hi]
+            self._outcomes[index:hi] = [None] * (hi - index)
+        return found
 
     def _no_more(self) -> None:
         if self.cancelled():

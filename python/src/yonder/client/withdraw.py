@@ -43,6 +43,10 @@ class Withdrawals:
         """Stop these tasks."""
         self._add([f"/v1/tasks/{task}/cancel" for task in tasks])
 
+    def bundle(self, bundle: str) -> None:
+        """Stop all tasks of a bundle."""
+        self._add([f"/v1/bundles/{bundle}/cancel"])
+
     def group(self, group: str) -> None:
         """Stop all tasks of a group."""
         self._add([f"/v1/groups/{group}/cancel"])

@@ -18,14 +18,25 @@ time::
     u8  b"C" for calls, b"V" for values; 3 zero bytes
     u32 n, the number of items; u32 k, the number of arguments (1 for values)
     a pickle of a tuple of k lists: the first arguments, the second ones, ...
+    A list of equally spaced integers may be a tuple instead, that of the
+    arguments of its range: (start, stop, step)
+
+Values that are numbers of one kind may also come as they are in memory, so that
+the head can be written before it is known how many there will be::
+
+    u8  b"N"; u8 the kind: b"q" int, b"?" bool, b"n" None, b"d" float; 2 zero bytes
+    u32 0; u32 1; then 8 bytes for each item
 """
 
 from __future__ import annotations
 
+import array
+import contextlib
 import io
 import itertools
 import pickle
 import struct
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional, Union
@@ -39,7 +50,7 @@ from yonder.errors import PackError, UnpackError
 
 _HEAD = struct.Struct("<c3sII")
 _CALLS, _VALUES, _STREAM = b"c", b"v", b"s"
-_COLUMNS, _COLUMN = b"C", b"V"
+_COLUMNS, _COLUMN, _NUMBERS = b"C", b"V", b"N"
 # As many tasks as one bundle may hold; a generator may yield more.
 MAX_ITEMS = 65_536
 _MAX_ITEM_BYTES = 0xFFFFFFFF
@@ -102,12 +113,47 @@ def _columns(calls: Sequence[Call]) -> Optional[tuple[list[Any], ...]]:
     return columns if all(set(map(type, column)) <= SCALARS for column in columns) else None
 
 
+def pack_columns(columns: Sequence[Sequence[Any]]) -> Optional[bytes]:
+    """The payload of calls by their arguments' columns; None unless all are scalars."""
+    if not columns or not all(type(c) is range or set(map(type, c)) <= SCALARS for c in columns):
+        return None
+    packed = tuple((c.start, c.stop, c.step) if type(c) is range else list(c) for c in columns)
+    return Prefix("pickle", chunk=True).dump() + _plain(_COLUMNS, len(columns[0]), packed)
+
+
 def pack_scalars(values: list[Any]) -> bytes:
     """One chunk of values, all of which must be of the types in ``SCALARS``."""
     return Prefix("pickle", chunk=True).dump() + _plain(_COLUMN, len(values), (values,))
 
 
-def _plain(kind: bytes, count: int, columns: tuple[list[Any], ...]) -> bytes:
+# How items of numbers are read, and what makes a value of them.
+_LETTERS = {int: b"q", bool: b"?", type(None): b"n", float: b"d"}
+_NUMBER: dict[bytes, Optional[Callable[[Any], Any]]] = {
+    b"q": None,
+    b"?": bool,
+    b"n": lambda _: None,
+    b"d": None,
+}
+
+
+def numbers_head(kind: type) -> bytes:
+    """What comes before numbers of this type, as they are in memory, in a chunk of values."""
+    return Prefix("pickle", chunk=True).dump() + _HEAD.pack(
+        _NUMBERS, _LETTERS[kind] + b"\0\0", 0, 1
+    )
+
+
+def _numbers(letter: bytes, data: Buffer) -> list[Any]:
+    if letter not in _NUMBER or not data or len(data) % 8 or len(data) > 8 * MAX_ITEMS:
+        raise UnpackError("the chunk's numbers are damaged")
+    items = array.array("d" if letter == b"d" else "q", bytes(data))
+    if sys.byteorder == "big":
+        items.byteswap()
+    make = _NUMBER[letter]
+    return items.tolist() if make is None else list(map(make, items))
+
+
+def _plain(kind: bytes, count: int, columns: tuple[Any, ...]) -> bytes:
     if not 1 <= count <= MAX_ITEMS:
         raise PackError(f"a chunk has from 1 to {MAX_ITEMS} items, not {count}")
     return _HEAD.pack(kind, b"\0\0\0", count, len(columns)) + pickle.dumps(columns, PROTOCOL)
@@ -189,11 +235,14 @@ def unpack_chunk(data: Buffer, function: Optional[LoadsCode] = None) -> Union[Ch
     if len(rest) < _HEAD.size:
         raise UnpackError("the chunk ends inside its table")
     kind, zero, count, width = _HEAD.unpack_from(rest)
+    if kind == _NUMBERS and zero[1:] == b"\0\0" and (count, width) == (0, 1):
+        values = _numbers(zero[:1], rest[_HEAD.size :])
+        return Scalars(_COLUMN, len(values), (values,))
     if kind not in (_CALLS, _VALUES, _STREAM, _COLUMNS, _COLUMN) or zero != b"\0\0\0":
         raise UnpackError("the chunk's table is damaged")
     rest = rest[_HEAD.size :]
     if kind in (_COLUMNS, _COLUMN):
-        return Scalars(kind, count, width, prefix, rest)
+        return Scalars(kind, count, _load(count, width, prefix, rest))
     return Chunk(kind, count, width, prefix, code, rest)
 
 
@@ -204,24 +253,39 @@ class _NoCode(pickle.Unpickler):
         raise UnpackError(f"the chunk's scalars refer to {module}.{name}")
 
 
+def _load(count: int, width: int, prefix: Prefix, rest: Buffer) -> tuple[list[Any], ...]:
+    """The columns of a chunk of scalars."""
+    if prefix.codec != "pickle" or prefix.source:
+        raise UnpackError("the chunk's table is damaged")
+    file = io.BytesIO(rest)
+    columns = body.unpickle(file, _NoCode)
+    if file.read(1):
+        raise UnpackError("bytes follow the chunk's columns")
+    if not isinstance(columns, tuple) or len(columns) != width:
+        raise UnpackError(f"the chunk has not the {width} columns that it should have")
+    columns = tuple(_spread(column, count) for column in columns)
+    if any(type(column) is not list or len(column) != count for column in columns):
+        raise UnpackError(f"the chunk has not the {count} items that it should have")
+    return columns
+
+
+def _spread(column: Any, count: int) -> Any:
+    """A column; of a range, its numbers, unless they are too many."""
+    if type(column) is tuple and len(column) == 3 and all(type(n) is int for n in column):
+        with contextlib.suppress(ValueError, OverflowError):
+            numbers = range(*column)
+            return list(numbers) if len(numbers) == count else None
+    return column
+
+
 class Scalars(Sequence[Any]):
     """Calls or values of scalars, all of them loaded at once.
 
     ``columns`` has one list for each argument; a chunk of values has one list.
     """
 
-    def __init__(self, kind: bytes, count: int, width: int, prefix: Prefix, rest: Buffer) -> None:
-        if prefix.codec != "pickle" or prefix.source:
-            raise UnpackError("the chunk's table is damaged")
-        file = io.BytesIO(rest)
-        columns = body.unpickle(file, _NoCode)
-        if file.read(1):
-            raise UnpackError("bytes follow the chunk's columns")
-        if not isinstance(columns, tuple) or len(columns) != width:
-            raise UnpackError(f"the chunk has not the {width} columns that it should have")
-        if any(type(column) is not list or len(column) != count for column in columns):
-            raise UnpackError(f"the chunk has not the {count} items that it should have")
-        self.columns: tuple[list[Any], ...] = columns
+    def __init__(self, kind: bytes, count: int, columns: tuple[list[Any], ...]) -> None:
+        self.columns = columns
         self._calls, self._count = kind == _COLUMNS, count
 
     def __len__(self) -> int:

@@ -11,7 +11,9 @@ from typing import Any, Optional
 from yonder import codec, wire
 from yonder.context import CurrentTask
 from yonder.errors import UnpackError, YonderError
+from yonder.worker import columns as quick
 from yonder.worker.advice import advise
+from yonder.worker.columns import Columns
 from yonder.worker.ending import telling
 from yonder.worker.kept import Kept
 from yonder.worker.report import CHUNK, EACH, EXCEPTION, FAILED, OK, STREAM, Report, failure
@@ -48,6 +50,7 @@ class Run:
         self.progress = progress
         self.teller = teller
         self.stretch: Optional[Stretch] = None
+        self.row: Optional[Columns] = None
         self.lo: int = self.header["lo"]
         self.hi: int = self.header["hi"]
 
@@ -73,18 +76,20 @@ class Run:
         """Told to end at one of its tasks, a run still tells those that it has finished."""
         if self.hi - self.lo == 1:
             return nullcontext()
-        return telling(self.tell_all, Report.add, Report.flush, Stretch.add, Stretch.end, Kept.add)
+        return telling(self.tell_all, *WRITERS)
 
     def tell_all(self) -> None:
         """Send all that is finished."""
         with self.report.lock:
+            if self.row is not None:
+                self.row.tell()
             if self.stretch is not None:
                 self.stretch.end()
             self.report.flush()
 
     def begin(self, index: int) -> float:
         """Note which task runs, for itself and for the manager after a crash."""
-        self.progress[1] = self.task.index = index
+        self.progress[1] = index
         return time()
 
     def each(self, function: Any) -> None:
@@ -118,34 +123,69 @@ class Run:
             self.refuse(error)
             return
         stretch = self.stretch = Stretch(self.report)
-        for index in range(self.lo, self.hi):
+        if isinstance(calls, codec.Scalars) and self.header["codec"] == "pickle":
+            self.row = Columns(self.report, self.progress, stretch.end)
+        index = self.lo
+        while index < self.hi:
             began = self.begin(index)
-            try:
-                args, kwargs = calls[index]
-            except BaseException as error:
-                outcome, payload = FAILED, refusal(error)
-            else:
-                outcome, payload = self.call(function, args, kwargs)
-            ended = time()
-            more = index + 1 < self.hi
-            with self.report.lock:
-                kept = more and self.report.kept.add(index, outcome, payload, (began, ended))
-                stretch.add(index, outcome, payload, (began, ended))
-                if more and (not kept or ended - self.report.sent >= TELL_CHUNK):
-                    stretch.end()
-                    self.report.flush()
+            outcome, payload = self.element(function, calls, index)
+            index = self.progress[1]
+            if outcome is None:
+                break
+            self.took(stretch, index, outcome, payload, (began, time()))
+            index += 1
         with self.report.lock:
             stretch.end()
+
+    def element(self, function: Any, calls: Any, index: int) -> tuple[Optional[str], bytes]:
+        """Call for a task of a chunk, and for those after it while that is quick.
+
+        Returns the outcome of the last; None if nothing is left.
+        """
+        if self.row is not None and index + 1 < self.hi and self.row.wants():
+            left = self.row.fill(function.function, calls.columns, index, self.hi)
+            if left is None:
+                self.progress[1] = self.hi - 1
+                return None, b""
+            return self.raised(left.error) if left.error else self.returned(left.value)
+        try:
+            args, kwargs = calls[index]
+        except BaseException as error:
+            return FAILED, refusal(error)
+        return self.call(function, args, kwargs)
+
+    def took(
+        self,
+        stretch: Stretch,
+        index: int,
+        outcome: str,
+        payload: bytes,
+        times: tuple[float, float],
+    ) -> None:
+        """Take the outcome of a task of a chunk."""
+        more = index + 1 < self.hi
+        with self.report.lock:
+            kept = more and self.report.kept.add(index, outcome, payload, times)
+            stretch.add(index, outcome, payload, times)
+            if more and (not kept or times[1] - self.report.sent >= TELL_CHUNK):
+                stretch.end()
+                self.report.flush()
 
     def at(self) -> Optional[int]:
         """For the teller: the task that is run now, None if there is nothing to send."""
         waits = self.report.entries or (self.stretch is not None and self.stretch.values)
-        return self.task.index if waits else None
+        if waits or (self.row is not None and self.row.waiting()):
+            return int(self.progress[1])
+        return None
 
-    def tell(self, at: int) -> None:
-        """For the teller: send what there is, if that task is still run."""
+    def late(self) -> bool:
+        """For the teller: nothing was sent for so long that whatever there is should be."""
+        return time() - self.report.sent >= TELL_CHUNK / 2
+
+    def tell(self, at: Optional[int]) -> None:
+        """For the teller: send what there is, if that task is still run; None for any."""
         with self.report.lock:
-            if self.task.index == at:
+            if at is None or self.progress[1] == at:
                 self.tell_all()
 
     def call(self, function: Any, args: Any, kwargs: Any) -> tuple[str, bytes]:
@@ -153,13 +193,24 @@ class Run:
         try:
             # Not function(): its modules are in place, and this is the hot path.
             value = function.function(*args, **kwargs)
+        except BaseException as error:
+            return self.raised(error)
+        return self.returned(value)
+
+    def raised(self, error: BaseException) -> tuple[str, bytes]:
+        """The outcome of a call that raised."""
+        advise(error)
+        return EXCEPTION, codec.pack_error(error.with_traceback(outside(error.__traceback__)))
+
+    def returned(self, value: Any) -> tuple[str, bytes]:
+        """The outcome of a call that returned; a coroutine or generator is run first."""
+        try:
             if isinstance(value, BEGUN):
                 if not isinstance(value, CoroutineType):
                     return self.stream(value)
                 value = finish(value)
         except BaseException as error:
-            advise(error)
-            return EXCEPTION, codec.pack_error(error.with_traceback(outside(error.__traceback__)))
+            return self.raised(error)
         try:
             return OK, codec.pack_value(value, self.header["codec"])
         except BaseException as error:
@@ -167,7 +218,7 @@ class Run:
 
     def stream(self, generator: Any) -> tuple[str, bytes]:
         """Pack each value as it is yielded, once: for those who follow, and for the result."""
-        yields = Yields(self.report.stream, self.header["run"], self.task.index)
+        yields = Yields(self.report.stream, self.header["run"], self.progress[1])
         packed: list[bytes] = []
         if isinstance(generator, AsyncGeneratorType):
             generator = in_step(generator)
@@ -225,9 +276,8 @@ def in_step(generator: Any) -> Iterator[Any]:
 
 
 def outside(trace: Optional[TracebackType]) -> Optional[TracebackType]:
-    """A traceback without the frames of this file, which come first."""
-    here = outside.__code__.co_filename
-    while trace is not None and trace.tb_frame.f_code.co_filename == here:
+    """A traceback without the frames that lead to the function, which come first."""
+    while trace is not None and trace.tb_frame.f_code.co_filename in (__file__, quick.__file__):
         trace = trace.tb_next
     return trace
 
@@ -262,6 +312,13 @@ class Stretch:
             joined = codec.join_values(self.values)
             self.report.add(self.lo, self.lo + len(self.values), OK, CHUNK, joined, self.times)
             self.values, self.size = [], 0
+
+
+# They are in the middle of saying what is finished.
+WRITERS = (
+    *(Report.add, Report.flush, Stretch.add, Stretch.end, Columns.tell),
+    *(Kept._add, Kept.open, Kept.close),
+)
 
 
 def refusal(error: BaseException) -> bytes:

@@ -23,8 +23,11 @@ class Pending(Protocol):
     def at(self) -> Optional[int]:
         """The task that is run now, None if there is nothing to send."""
 
-    def tell(self, at: int) -> None:
-        """Send what there is, if that task is still the one that is run."""
+    def late(self) -> bool:
+        """Whether to send what there is, even though the calls are quick."""
+
+    def tell(self, at: Optional[int]) -> None:
+        """Send what there is, if that task is still the one that is run; None: anyway."""
 
 
 class Teller:
@@ -59,8 +62,8 @@ class Teller:
                 self.changed.wait(self.patience if self.pending else None)
                 pending = self.pending
             at = pending.at() if pending else None
-            if pending and at is not None and at == before:
+            if pending and at is not None and (at == before or pending.late()):
                 with contextlib.suppress(OSError):  # the other thread meets it, too
-                    pending.tell(at)
+                    pending.tell(at if at == before else None)
                 at = None
             before = at

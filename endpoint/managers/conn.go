@@ -28,6 +28,9 @@ const (
 	// maxServing bounds bodies that one manager is sent at the same time.
 	maxServing   = 4
 	writeTimeout = time.Minute
+	// readBuffer is for the heads of frames: what follows goes past it, and TLS
+	// has a buffer of its own. Thousands of managers that say little have one each.
+	readBuffer = 4 << 10
 )
 
 // conn is one manager's connection. One goroutine reads and one writes.
@@ -36,7 +39,7 @@ type conn struct {
 	cancel context.CancelCauseFunc
 	raw    net.Conn
 	in     *bufio.Reader
-	out    chan wire.Frame
+	out    chan *wire.Frame
 	unsent atomic.Int64  // frames queued and not written yet
 	gone   chan struct{} // closed after the desk was told
 	cfg    Config
@@ -45,7 +48,7 @@ type conn struct {
 
 func newConn(ctx context.Context, raw net.Conn, cfg Config) *conn {
 	c := &conn{
-		raw: raw, out: make(chan wire.Frame, maxQueue), gone: make(chan struct{}), cfg: cfg,
+		raw: raw, out: make(chan *wire.Frame, maxQueue), gone: make(chan struct{}), cfg: cfg,
 		bodies: semaphore.NewWeighted(maxServing),
 	}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
@@ -63,7 +66,7 @@ func (c *conn) handshake(certificate tls.Certificate) error {
 		return fmt.Errorf("greeting a manager: %w", err)
 	}
 	c.raw = secure
-	c.in = bufio.NewReaderSize(secure, 64<<10)
+	c.in = bufio.NewReaderSize(secure, readBuffer)
 	context.AfterFunc(c.ctx, func() { secure.NetConn().Close() })
 	return nil
 }
@@ -82,7 +85,7 @@ func (c *conn) Send(kind wire.Kind, header any, columns ...[]byte) bool {
 	select {
 	case <-c.ctx.Done():
 		return false
-	case c.out <- frame:
+	case c.out <- &frame:
 		return true
 	default:
 		c.Close(yonder.Errorf(yonder.CodeTimeout, "the manager does not read what it is sent"))
@@ -100,7 +103,7 @@ func (c *conn) stream(kind wire.Kind, header any, columns ...[]byte) error {
 	select {
 	case <-c.ctx.Done():
 		return context.Cause(c.ctx)
-	case c.out <- frame:
+	case c.out <- &frame:
 		return nil
 	}
 }
@@ -131,7 +134,7 @@ func (c *conn) write() {
 		case <-c.ctx.Done():
 			return
 		case frame := <-c.out:
-			if err := c.put(frame); err != nil {
+			if err := c.put(*frame); err != nil {
 				c.Close(err)
 				return
 			}

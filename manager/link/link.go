@@ -59,7 +59,7 @@ const (
 	writeTimeout = time.Minute
 	missedBeats  = 4
 	shortestBeat = 50 * time.Millisecond
-	bufferSize   = 64 << 10
+	bufferSize   = 4 << 10 // for the heads of frames: what follows goes past it
 )
 
 // Link is a service. It never gives up.

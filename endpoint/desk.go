@@ -111,7 +111,7 @@ func (d *desk) apply(fx ledger.Effects) {
 		d.enqueue(lease)
 	}
 	for id, tasks := range fx.Freed {
-		d.router.Freed(id, tasks)
+		d.router.Ended(d.now(), id, tasks)
 	}
 	for id, spans := range fx.Stop {
 		if m := d.managers[id]; m != nil && m.peer != nil {

@@ -10,6 +10,16 @@ package router
 import (
 	"container/heap"
 	"slices"
+	"time"
+)
+
+const (
+	// A manager is given chunks for as many tasks ahead as it has ended in this
+	// time: less, and quick ones wait for the agent's disk; more, and they would
+	// be missed elsewhere.
+	window = 250 * time.Millisecond
+	// maxAhead bounds that: what is given ahead is in the manager's memory.
+	maxAhead = 1 << 18
 )
 
 // Manager is what routing needs to know of one.
@@ -43,6 +53,10 @@ type manager struct {
 	given    int
 	room     int
 	position map[*group]int
+
+	ahead int       // tasks of chunks, by its speed
+	ended int       // tasks since then
+	since time.Time // when ahead was worked out
 }
 
 // Join adds a manager that has given tasks already, or replaces it.
@@ -83,14 +97,15 @@ func (r *Router) Leave(id string) {
 
 // Place reserves room for tasks that need the environment, and returns the
 // manager and how many of the tasks it may be given: all of them if they must
-// stay together, as soon as it has any room. It returns 0 if no manager fits.
+// stay together, as soon as it has any room or has less than it is known to
+// end in a moment. It returns 0 if no manager fits.
 func (r *Router) Place(minor string, tasks int, together bool) (id string, n int) {
 	g := r.groups[minor]
 	if g == nil || tasks < 1 {
 		return "", 0
 	}
 	best := (*g)[0]
-	if best.room < 1 {
+	if best.room < 1 && (!together || best.given >= best.ahead) {
 		return "", 0
 	}
 	n = tasks
@@ -115,6 +130,20 @@ func (m *manager) share(of int) int {
 func (r *Router) Freed(id string, tasks int) {
 	if m := r.managers[id]; m != nil {
 		m.give(-tasks)
+	}
+}
+
+// Ended says that the manager has ended so many of its tasks.
+func (r *Router) Ended(now time.Time, id string, tasks int) {
+	m := r.managers[id]
+	if m == nil {
+		return
+	}
+	m.give(-tasks)
+	m.ended += tasks
+	if took := now.Sub(m.since); took >= window {
+		m.ahead = min(int(float64(m.ended)*float64(window)/float64(took)), maxAhead)
+		m.ended, m.since = 0, now
 	}
 }
 

@@ -3,6 +3,7 @@ package router
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -180,4 +181,38 @@ func BenchmarkPlace(b *testing.B) {
 			}
 		})
 	}
+}
+
+// A manager is given chunks ahead by its speed, and other work by its slots.
+func TestQuickManagersAreGivenChunksAhead(t *testing.T) {
+	t.Parallel()
+	r := New(1)
+	r.Join(Manager{ID: "a", Slots: 2, Environments: []string{"3.11"}}, 0)
+	now := time.Unix(1000, 0)
+	place := func(together bool) int {
+		_, n := r.Place("3.11", 1000, together)
+		return n
+	}
+	require.Equal(t, 1000, place(true))
+	require.Zero(t, place(true), "nothing is known of its speed")
+	r.Ended(now, "a", 1000)
+	r.Ended(now, "nobody", 1000)
+	require.Equal(t, 1000, place(true))
+	now = now.Add(time.Second)
+	r.Ended(now, "a", 1000)
+	require.Zero(t, r.Given("a"))
+	require.Equal(t, 1000, place(true))
+	require.Zero(t, place(false), "others have room for slots and prefetch")
+	require.Zero(t, place(true), "it ends 250 in a quarter of a second")
+	now = now.Add(100 * time.Millisecond)
+	r.Ended(now, "a", 1000)
+	require.Equal(t, 1000, place(true))
+	now = now.Add(150 * time.Millisecond)
+	r.Ended(now, "a", 999)
+	require.Equal(t, 1000, place(true), "1999 now, and it has one")
+	require.Equal(t, 1000, place(true))
+	require.Zero(t, place(true))
+	now = now.Add(time.Hour)
+	r.Ended(now, "a", 1000)
+	require.Zero(t, place(true), "it is slow again")
 }

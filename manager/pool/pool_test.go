@@ -157,6 +157,28 @@ func TestSlicesGrowWithWhatIsLearned(t *testing.T) {
 	require.Equal(t, "run 1:3-4 on w1", b.last("w1", time.Hour))
 }
 
+func TestSlicesAreOfAllThatWaits(t *testing.T) {
+	t.Parallel()
+	b := newBench(2)
+	b.add(b.job(alice, 1000))
+	b.add(b.job(alice, 3001))
+	b.add(b.job(bob, 9000))
+	b.hello("w1")
+	require.Equal(t, "run 1:1-1000 on w1", b.last("w1", 20*time.Microsecond), "a quarter of 4,000")
+}
+
+func TestManyTasksTellASpeedByThemselves(t *testing.T) {
+	t.Parallel()
+	s := speeds{}
+	s.learn("f", 1, time.Millisecond, false)
+	s.learn("f", 1, 0, false)
+	require.Equal(t, 750005*time.Nanosecond, s["f"].mean)
+	s.learn("f", 64, 320*time.Nanosecond, false)
+	require.Equal(t, 187517*time.Nanosecond, s["f"].mean)
+	s.learn("f", 64, 64*time.Millisecond, false)
+	require.Equal(t, time.Millisecond, s["f"].mean, "slower counts at once")
+}
+
 func TestSlicesOfOne(t *testing.T) {
 	t.Parallel()
 	retried := func(j *Job) { j.Span.Attempt = 2 }

@@ -11,7 +11,12 @@ const (
 	// keptSpeeds bounds what is remembered about functions.
 	keptSpeeds = 4096
 	// fastest is what a call takes at least: a clock may show none at all.
-	fastest = 200 * time.Nanosecond
+	fastest = 20 * time.Nanosecond
+	// trusted is from how many tasks on a slice tells a function's speed by
+	// itself: one that took a while to begin is soon taken for what it is.
+	trusted = 64
+	// ahead is how many jobs of the queue are looked at for what else waits.
+	ahead = 16
 )
 
 // speed is what is known of a function.
@@ -37,7 +42,11 @@ func (s speeds) learn(function string, tasks int, took time.Duration, printed bo
 		s[function] = &speed{mean: mean, prints: printed}
 		return
 	}
-	known.mean = max(mean, (3*known.mean+mean)/4)
+	step := (known.mean - mean) / 4
+	if tasks >= trusted {
+		step *= 3
+	}
+	known.mean = max(mean, known.mean-step)
 	known.prints = known.prints || printed
 }
 
@@ -51,12 +60,24 @@ func (p *Pool) slice(j *job) int {
 	if known == nil || j.Span.Attempt > 1 || known.prints && !j.Chunk {
 		return 1
 	}
-	balanced := j.waiting.Len() / (2 * p.cfg.Slots)
+	balanced := p.similar(j) / (2 * p.cfg.Slots)
 	n := min(max(balanced, int(sliceAtLeast/known.mean)), int(sliceAtMost/known.mean))
 	if j.MaxSlice > 0 {
 		n = min(n, j.MaxSlice)
 	}
 	return max(n, 1)
+}
+
+// similar is how many tasks of the job's function wait, as far as the next jobs
+// tell: where many chunks wait, slots are balanced without cutting each up.
+func (p *Pool) similar(j *job) int {
+	tasks := 0
+	for _, other := range p.queue[:min(len(p.queue), ahead)] {
+		if other.Function == j.Function && other.Key == j.Key {
+			tasks += other.waiting.Len()
+		}
+	}
+	return max(tasks, j.waiting.Len())
 }
 
 // demand is how many workers a job can make use of now.

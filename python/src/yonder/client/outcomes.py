@@ -80,7 +80,8 @@ def _values(entry: Entry, payload: Buffer) -> Sequence[Outcome]:
     if len(values) < skip + tasks:
         raise UnpackError(f"{len(values) - skip} values came for {tasks} tasks of a chunk")
     if isinstance(values, codec.Scalars) and len(values.columns) == 1:
-        return values.columns[0][skip : skip + tasks]
+        column: list[Any] = values.columns[0]
+        return column[skip : skip + tasks]
     return [_value(values, skip + i, entry, entry["lo"] + i) for i in range(tasks)]
 
 

@@ -253,7 +253,7 @@ class _NoCode(pickle.Unpickler):
         raise UnpackError(f"the chunk's scalars refer to {module}.{name}")
 
 
-def _load(count: int, width: int, prefix: Prefix, rest: Buffer) -> tuple[list[Any], ...]:
+def _load(count: int, width: int, prefix: Prefix, rest: Buffer) -> tuple[Any, ...]:
     """The columns of a chunk of scalars."""
     if prefix.codec != "pickle" or prefix.source:
         raise UnpackError("the chunk's table is damaged")
@@ -264,27 +264,27 @@ def _load(count: int, width: int, prefix: Prefix, rest: Buffer) -> tuple[list[An
     if not isinstance(columns, tuple) or len(columns) != width:
         raise UnpackError(f"the chunk has not the {width} columns that it should have")
     columns = tuple(_spread(column, count) for column in columns)
-    if any(type(column) is not list or len(column) != count for column in columns):
+    if any(type(c) not in (list, range) or len(c) != count for c in columns):
         raise UnpackError(f"the chunk has not the {count} items that it should have")
     return columns
 
 
 def _spread(column: Any, count: int) -> Any:
-    """A column; of a range, its numbers, unless they are too many."""
+    """A column; a range by its arguments as such, unless it has another length."""
     if type(column) is tuple and len(column) == 3 and all(type(n) is int for n in column):
         with contextlib.suppress(ValueError, OverflowError):
             numbers = range(*column)
-            return list(numbers) if len(numbers) == count else None
+            return numbers if len(numbers) == count else None
     return column
 
 
 class Scalars(Sequence[Any]):
     """Calls or values of scalars, all of them loaded at once.
 
-    ``columns`` has one list for each argument; a chunk of values has one list.
+    ``columns`` has one list or range for each argument; a chunk of values has one list.
     """
 
-    def __init__(self, kind: bytes, count: int, columns: tuple[list[Any], ...]) -> None:
+    def __init__(self, kind: bytes, count: int, columns: tuple[Any, ...]) -> None:
         self.columns = columns
         self._calls, self._count = kind == _COLUMNS, count
 

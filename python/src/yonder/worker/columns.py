@@ -49,7 +49,7 @@ class Columns:
         self.skip = self.skipped = 0
 
     def fill(
-        self, call: Callable[..., Any], columns: Sequence[list[Any]], lo: int, hi: int
+        self, call: Callable[..., Any], columns: Sequence[Sequence[Any]], lo: int, hi: int
     ) -> Optional[Left]:
         """Call for the tasks from ``lo`` to ``hi``, until the end or something else than a number.
 

@@ -164,7 +164,6 @@ func TestDeathsAreLosses(t *testing.T) {
 	require.Equal(t, yonder.CodeWorkerFailed, lost.Code)
 	require.Contains(t, lost.Message, "exit code 7")
 
-
 	lost = a.run("crash").lost
 	require.NotNil(t, lost)
 	require.Contains(t, lost.Message, "SIGSEGV")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 
+import common
 import simulated
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = common.parser(__doc__)
     parser.add_argument("--tasks", type=int, default=1_000_000)
     parser.add_argument("--managers", type=int, default=64)
     parser.add_argument("--workers", type=int, default=64, help="of each manager")
-    parser.add_argument("--json", action="store_true", help="print only the JSON object")
     options = parser.parse_args()
     endpoint = simulated.Endpoint(options.workers, options.tasks)
     endpoint.start()
@@ -31,11 +29,12 @@ def main() -> int:
         "seconds": round(load["seconds"], 2),
         "verified": load["verified"],
         "rss_gib": rss,
-        **simulated.circumstances(),
     }
-    if not options.json:
-        print(f"{result['tasks_per_s']:,} tasks a second, {result['verified']:,} results verified")
-    print(json.dumps(result))
+    common.finish(
+        result,
+        options.json,
+        f"{result['tasks_per_s']:,} tasks a second, {result['verified']:,} results verified",
+    )
     return 0
 
 

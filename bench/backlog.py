@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 
+import common
 import simulated
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = common.parser(__doc__)
     parser.add_argument("--tasks", type=int, default=10_000_000)
     parser.add_argument("--managers", type=int, default=64)
     parser.add_argument("--workers", type=int, default=64, help="of each manager")
-    parser.add_argument("--json", action="store_true", help="print only the JSON object")
     options = parser.parse_args()
     endpoint = simulated.Endpoint(options.workers, 1_000_000)
     queued = endpoint.load(options.tasks, "-submit-only")
-    service = simulated.service_pid()
-    after_submit = simulated.peak_gib(service)
+    after_submit = simulated.service_gib()
     endpoint.start()
     with endpoint.managers(options.managers, options.workers):
         drained = endpoint.load(options.tasks, "-group", queued["group"])
@@ -32,14 +29,15 @@ def main() -> int:
         "submit_rates": [round(rate) for rate in rates],  # of each tenth
         "spread": round(max(rates) / min(rates) - 1, 3),
         "service_gib_queued": after_submit,
-        "service_gib": simulated.peak_gib(service),
+        "service_gib": simulated.service_gib(),
         "drain_tasks_per_s": round(drained["tasks_per_s"]),
         "verified": drained["verified"],
-        **simulated.circumstances(),
     }
-    if not options.json:
-        print(f"submitted at {result['submit_tasks_per_s']:,}/s, drained at {result['drain_tasks_per_s']:,}/s, {result['service_gib']} GiB")
-    print(json.dumps(result))
+    common.finish(
+        result,
+        options.json,
+        f"submitted at {result['submit_tasks_per_s']:,}/s, drained at {result['drain_tasks_per_s']:,}/s, {result['service_gib']} GiB",
+    )
     return 0
 
 

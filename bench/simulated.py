@@ -1,4 +1,4 @@
-"""What the benchmarks with simulated workers have in common: an endpoint, managers for it, and calls whose results are checked."""
+"""What benchmarks with simulated workers share: an endpoint, managers for it, and calls whose results are checked."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ import contextlib
 import json
 import os
 import pathlib
-import platform
 import re
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Optional
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+import common
+
+ROOT = common.ROOT
 YONDER = str(ROOT / "bin" / "yonder")
 HOME = pathlib.Path(os.environ["YONDER_HOME"])
 NAME = "simulated"
-MANAGERS_PER_PROCESS = 4096  # a process may have 20,000 descriptors; connections need one at either end
+MANAGERS_PER_PROCESS = (
+    4096  # a process may have 20,000 descriptors; connections need one at either end
+)
 
 
 def build() -> str:
@@ -36,12 +39,18 @@ class Endpoint:
         self._yonder("endpoint", "configure", NAME, "--provider", "none", "--slots", str(slots))
         self.dir = HOME / "endpoints" / NAME
         file = self.dir / "endpoint.yaml"
-        text = re.sub(r"(?m)^(limits:\n(?:  .*\n)*?  tasks:) \d+", rf"\g<1> {credit}", file.read_text())
+        text = re.sub(
+            r"(?m)^(limits:\n(?:  .*\n)*?  tasks:) \d+",
+            rf"\g<1> {credit}",
+            file.read_text(),
+        )
         text = re.sub(r"(?m)^(limits:\n(?:  .*\n)*?  bytes:) \d+", rf"\g<1> {credit_bytes}", text)
         file.write_text(text)
 
     def _yonder(self, *arguments: str) -> str:
-        return subprocess.run([YONDER, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
+        return subprocess.run(
+            [YONDER, *arguments], check=True, stdout=subprocess.PIPE, text=True
+        ).stdout
 
     def start(self) -> None:
         self._yonder("endpoint", "start", NAME)
@@ -53,11 +62,30 @@ class Endpoint:
         return json.loads((self.dir / "state" / "status.json").read_text())
 
     @contextlib.contextmanager
-    def managers(self, managers: int, workers: int, work: str = "noop", processes: int = 2) -> Iterator[None]:
+    def managers(
+        self, managers: int, workers: int, work: str = "noop", processes: int = 2
+    ) -> Iterator[None]:
         """Managers that are all connected, until the end of the block."""
         processes = min(managers, max(processes, -(-managers // MANAGERS_PER_PROCESS)))
-        command = [YONDER, "simulate", "managers", "--endpoint", NAME, "--managers", str(managers), "--workers", str(workers)]
-        command += ["--work", work, "--processes", str(processes), "--log-level", "error"]
+        command = [
+            YONDER,
+            "simulate",
+            "managers",
+            "--endpoint",
+            NAME,
+            "--managers",
+            str(managers),
+            "--workers",
+            str(workers),
+        ]
+        command += [
+            "--work",
+            work,
+            "--processes",
+            str(processes),
+            "--log-level",
+            "error",
+        ]
         crowd = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:
             self._await(managers, crowd)
@@ -67,13 +95,20 @@ class Endpoint:
             crowd.wait()
             self._await(0, None)
 
-    def _await(self, managers: int, crowd: subprocess.Popen[bytes] | None, patience: float = 300) -> None:
+    def _await(
+        self,
+        managers: int,
+        crowd: Optional[subprocess.Popen[bytes]],
+        patience: float = 300,
+    ) -> None:
         deadline = time.monotonic() + patience
         while self.connected() != managers:
             if crowd is not None and crowd.poll() is not None:
                 raise RuntimeError("the simulated managers have ended")
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.connected()} of {managers} managers are connected after {patience} s")
+                raise TimeoutError(
+                    f"{self.connected()} of {managers} managers are connected after {patience} s"
+                )
             time.sleep(0.2)
 
     def connected(self) -> int:
@@ -85,28 +120,26 @@ class Endpoint:
 
     def load(self, tasks: int, *options: str, timeout_s: int = 3600) -> dict[str, Any]:
         """Submits calls and checks each result, unless the options say otherwise."""
-        command = [self.load_program, "-endpoint", NAME, "-tasks", str(tasks), "-timeout", f"{timeout_s}s", *options]
+        command = [
+            self.load_program,
+            "-endpoint",
+            NAME,
+            "-tasks",
+            str(tasks),
+            "-timeout",
+            f"{timeout_s}s",
+            *options,
+        ]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         return json.loads(done.stdout.splitlines()[-1])
 
 
 def peak_gib(pid: int) -> float:
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return round(int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 2**20, 3)
+    found = re.search(r"VmHWM:\s+(\d+)", status)
+    return round(int(found[1]) / 2**20, 3) if found else 0.0
 
 
-def service_pid() -> int:
-    """The process of `yonder up`, which is the service."""
-    for entry in pathlib.Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, IndexError):
-            arguments = (entry / "cmdline").read_bytes().decode().split("\0")
-            ours = f"YONDER_HOME={HOME}".encode() in (entry / "environ").read_bytes().split(b"\0")
-            if ours and arguments[1] == "up":
-                return int(entry.name)
-    raise LookupError("the service does not run")
-
-
-def circumstances() -> dict[str, Any]:
-    """What belongs to every figure."""
-    go = subprocess.run(["go", "env", "GOVERSION"], check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout.strip()
-    return {"nproc": os.cpu_count(), "load": round(os.getloadavg()[0], 2), "python": platform.python_version(), "go": go}
+def service_gib() -> float:
+    """The most memory that the service has had."""
+    return peak_gib(int(common.processes(str(HOME))["up"][0].name))

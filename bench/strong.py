@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 
+import common
 import simulated
 
 # Seconds of 100,000 calls on Theta, by workers (funcX, TPDS figure 4a): no-op, 1 s sleep.
@@ -15,11 +14,15 @@ FUNCX = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = common.parser(__doc__)
     parser.add_argument("--tasks", type=int, default=100_000)
-    parser.add_argument("--workers", type=int, nargs="+", default=[64, 256, 1024, 4096, 16384, 65536, 131072])
+    parser.add_argument(
+        "--workers",
+        type=int,
+        nargs="+",
+        default=[64, 256, 1024, 4096, 16384, 65536, 131072],
+    )
     parser.add_argument("--work", nargs="+", default=["noop", "sleep:1s"])
-    parser.add_argument("--json", action="store_true", help="print only the JSON object")
     options = parser.parse_args()
     endpoint = simulated.Endpoint(64, 2 * options.tasks)
     endpoint.start()
@@ -31,14 +34,32 @@ def main() -> int:
                 load = endpoint.load(options.tasks)
             verified += load["verified"]
             ideal = -(-options.tasks // workers) * sleep
-            row = {"work": work, "workers": workers, "seconds": round(load["seconds"], 2), "ideal_s": ideal}
+            row = {
+                "work": work,
+                "workers": workers,
+                "seconds": round(load["seconds"], 2),
+                "ideal_s": ideal,
+            }
             row["efficiency"] = round(ideal / load["seconds"], 3)
-            row["funcx_s"] = FUNCX.get(workers, (None, None))[int(work != "noop")] if work in ("noop", "sleep:1s") else None
+            row["funcx_s"] = (
+                FUNCX.get(workers, (None, None))[int(work != "noop")]
+                if work in ("noop", "sleep:1s")
+                else None
+            )
             table.append(row)
-            if not options.json:
-                print(f"{work:<10}{workers:>8} workers{row['seconds']:>10} s   ideal {ideal:.0f} s   funcX {row['funcx_s'] or '-'} s")
+            common.say(
+                f"{work:<10}{workers:>8} workers{row['seconds']:>10} s   ideal {ideal:.0f} s   funcX {row['funcx_s'] or '-'} s"
+            )
     endpoint.stop()
-    print(json.dumps({"bench": "strong", "tasks": options.tasks, "table": table, "verified": verified, **simulated.circumstances()}))
+    common.finish(
+        {
+            "bench": "strong",
+            "tasks": options.tasks,
+            "table": table,
+            "verified": verified,
+        },
+        options.json,
+    )
     return 0
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 
+import common
 import simulated
 
 # Seconds of ten calls a worker on Theta, by workers (funcX, TPDS figure 4b; the last is Cori): no-op, 1 s sleep.
@@ -16,10 +15,16 @@ FUNCX = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workers", type=int, nargs="+", default=[64, 256, 1024, 4096, 16384, 65536, 131072])
-    parser.add_argument("--work", nargs="+", default=["noop", "sleep:1s"], choices=["noop", "sleep:1s"])
-    parser.add_argument("--json", action="store_true", help="print only the JSON object")
+    parser = common.parser(__doc__)
+    parser.add_argument(
+        "--workers",
+        type=int,
+        nargs="+",
+        default=[64, 256, 1024, 4096, 16384, 65536, 131072],
+    )
+    parser.add_argument(
+        "--work", nargs="+", default=["noop", "sleep:1s"], choices=["noop", "sleep:1s"]
+    )
     options = parser.parse_args()
     endpoint = simulated.Endpoint(64, 16 * max(options.workers))
     endpoint.start()
@@ -29,15 +34,27 @@ def main() -> int:
             with endpoint.managers(max(workers // 64, 1), 64, work):
                 load = endpoint.load(10 * workers)
             verified += load["verified"]
-            row = {"work": work, "workers": workers, "seconds": round(load["seconds"], 2)}
+            row = {
+                "work": work,
+                "workers": workers,
+                "seconds": round(load["seconds"], 2),
+            }
             row["ideal_s"] = 10 if work != "noop" else 0
             row["efficiency"] = round(row["ideal_s"] / load["seconds"], 3)
             row["funcx_s"] = FUNCX.get(workers, (None, None))[int(work != "noop")]
             table.append(row)
-            if not options.json:
-                print(f"{work:<10}{workers:>8} workers{row['seconds']:>10} s   ideal {row['ideal_s']} s   funcX {row['funcx_s'] or '-'} s")
+            common.say(
+                f"{work:<10}{workers:>8} workers{row['seconds']:>10} s   ideal {row['ideal_s']} s   funcX {row['funcx_s'] or '-'} s"
+            )
     endpoint.stop()
-    print(json.dumps({"bench": "weak", "table": table, "verified": verified, **simulated.circumstances()}))
+    common.finish(
+        {
+            "bench": "weak",
+            "table": table,
+            "verified": verified,
+        },
+        options.json,
+    )
     return 0
 
 

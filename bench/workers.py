@@ -5,19 +5,17 @@ funcX: 989 s for the no-ops.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 
+import common
 import simulated
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = common.parser(__doc__)
     parser.add_argument("--managers", type=int, default=2048)
     parser.add_argument("--workers", type=int, default=64, help="of each manager")
     parser.add_argument("--sleep", type=float, default=10, help="seconds")
-    parser.add_argument("--json", action="store_true", help="print only the JSON object")
     options = parser.parse_args()
     workers = options.managers * options.workers
     endpoint = simulated.Endpoint(options.workers, 16 * workers)
@@ -37,11 +35,12 @@ def main() -> int:
         "concurrent": sleep["concurrent"],
         "verified": noop["verified"] + sleep["verified"],
         "rss_gib": rss,
-        **simulated.circumstances(),
     }
-    if not options.json:
-        print(f"{10 * workers:,} no-ops in {result['noop_s']} s; {result['concurrent']:,} of {workers:,} sleeps at once, {result['sleep_s']} s")
-    print(json.dumps(result))
+    common.finish(
+        result,
+        options.json,
+        f"{10 * workers:,} no-ops in {result['noop_s']} s; {result['concurrent']:,} of {workers:,} sleeps at once, {result['sleep_s']} s",
+    )
     return 0
 
 

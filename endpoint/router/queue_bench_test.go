@@ -1,0 +1,28 @@
+package router
+
+import (
+	"fmt"
+	"testing"
+)
+
+// BenchmarkQueue is what a task costs that waits among others.
+func BenchmarkQueue(b *testing.B) {
+	for _, waiting := range []int{100, 10_000, 1_000_000} {
+		b.Run(fmt.Sprint(waiting, " waiting"), func(b *testing.B) {
+			var q Queue[int]
+			for i := range waiting {
+				q.Push(Native, 0, i)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				taken := false
+				q.Each(func(string, int) (int, bool, bool) {
+					placed := !taken
+					taken = true
+					return 0, false, placed
+				})
+				q.Push(Native, 0, 0)
+			}
+		})
+	}
+}

@@ -177,7 +177,7 @@ def test_a_value_that_cannot_be_packed(manager):
 
 
 def nap(x):
-    time.sleep(0.003)
+    time.sleep(0.003)  # workload
     return x
 
 

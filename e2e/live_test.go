@@ -124,7 +124,7 @@ func TestATaskIsFollowedThroughCrashes(t *testing.T) {
 func TestTheOutputOfAStoppedTaskIsKept(t *testing.T) {
 	t.Parallel()
 	s, _, _ := liveSystem(t)
-	r := submitLive(t, s, "talk", -1)
+	r := submitLive(t, s, "talk", 1)
 	r.touch(0)
 	id := r.task.String()
 	s.Until("the task prints", func() bool { return strings.Contains(s.Run("", "task", "logs", id), "step 0\n") })

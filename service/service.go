@@ -117,6 +117,7 @@ type parts struct {
 	web      *web
 	fabric   *natsfabric.Fabric
 	hints    *hints
+	vigil    *vigil
 	stopping atomic.Bool
 }
 
@@ -137,6 +138,10 @@ func (s *Service) assemble(db store.Store) (*parts, error) {
 		Max:    c.Streams, MaxGroups: c.StreamGroups, Log: s.log,
 	}
 	p.hints = &hints{fabric: p.fabric, hub: hub, streams: streams, log: s.log}
+	p.vigil = &vigil{
+		ping: db.Ping, tell: func() { p.hints.tell(topicReach, nil) }, shed: p.fabric.Shed, now: time.Now, log: s.log, every: lookEvery,
+		hear: func(heard func()) (func(), error) { return p.fabric.Subscribe(topicReach, func([]byte) { heard() }) },
+	}
 	figures := metrics.New()
 	dispatcher := dispatch.New(dispatch.Config{
 		Store: db, Fabric: p.fabric, Wake: p.hints.wake, Observe: figures.AgentRequest, Heartbeat: c.Heartbeat, Now: now, Log: s.log,
@@ -148,7 +153,7 @@ func (s *Service) assemble(db store.Store) (*parts, error) {
 	figures.Gauge("yonder_agents", "Agents connected to this replica.", p.fabric.Connections)
 	figures.Gauge("yonder_routes", "Other replicas connected to this one.", p.fabric.Routes)
 	figures.Gauge("yonder_streams", "Streams of results open at this replica.", streams.Open)
-	p.web = &web{config: &s.config, log: s.log, drain: streams.Stop, handler: api.New(api.Config{
+	p.web = &web{config: &s.config, log: s.log, drain: streams.Stop, handler: p.vigil.guard(api.New(api.Config{
 		Store: db, Auth: authenticator, Dispatcher: dispatcher, Streams: streams, Blobs: library, Metrics: figures,
 		Live: &live.Live{Tasks: db, Agent: p.fabric, Hub: hub, Log: s.log},
 		Agent: func(w http.ResponseWriter, r *http.Request, endpoint, token yonder.ID) error {
@@ -157,8 +162,11 @@ func (s *Service) assemble(db store.Store) (*parts, error) {
 		Wake: p.hints.wake, Revoked: p.hints.revoke, Ready: p.ready(db), Limits: c.limits(),
 		FunctionBytes: c.FunctionBytes, MaxAttempts: c.MaxAttempts, Memory: quota.NewMemory(c.RequestsBytes, c.IdentityRequestBytes),
 		Requests: c.IdentityRequests, Quota: limits, Retention: c.Retention, Now: now, Log: s.log,
-	})}
+	}))}
 	services := []startstop.Service{authenticator, p.fabric, p.hints, dispatcher, streams}
+	if c.ClusterListen != "" {
+		services = append(services, p.vigil)
+	}
 	for _, job := range upkeep.Jobs(upkeep.Config{
 		Store: db, Blobs: library, Dispatcher: dispatcher, Wake: p.hints.wake, Silence: c.Silence, Records: c.RecordRetention,
 		MemoBytes: c.MemoBytes, MemoUnused: c.MemoUnused,

@@ -108,6 +108,13 @@ func (a *agents) closeAll() {
 // Connections is how many agents are connected to this replica.
 func (f *Fabric) Connections() int { return len(f.agents.of(yonder.ID{})) }
 
+// Shed ends all connections of agents, which are to find another replica.
+func (f *Fabric) Shed(why error) {
+	for _, c := range f.agents.of(yonder.ID{}) {
+		c.end(why)
+	}
+}
+
 // Accept serves an agent's WebSocket until it ends. The caller has checked
 // the credential that came with the HTTP request; the one inside the NATS
 // CONNECT is checked here and must be the same.

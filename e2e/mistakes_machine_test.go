@@ -241,10 +241,11 @@ func asAnother(t *testing.T) string {
 // reachable is a copy of the program that every user may run.
 func reachable(t *testing.T, binary string) string {
 	t.Helper()
-	data, err := os.ReadFile(binary)
-	require.NoError(t, err)
 	file := filepath.Join(open(t), "yonder")
-	require.NoError(t, os.WriteFile(file, data, 0o755))
+	// Another process writes it: what this one has open for writing, every child
+	// inherits that is forked meanwhile, and a file that is open so cannot be run.
+	said, err := exec.Command("install", "-m", "755", binary, file).CombinedOutput()
+	require.NoError(t, err, "%s", said)
 	return file
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/programtest"
 	"github.com/yonder-run/yonder/internal/smalldisktest"
 	"github.com/yonder-run/yonder/manager"
 	"github.com/yonder-run/yonder/manager/workertest"
@@ -424,7 +425,7 @@ func TestAnInterpreterThatBreaksSaysHow(t *testing.T) {
 	a := oneSlot(t, func(c *manager.Config) { c.Pythons = []wire.Interpreter{{Path: python}} })
 	require.NoError(t, os.Rename(python, works))
 	script := "#!/bin/sh\necho 'cannot open libpython: no such file' >&2; exit 127\n"
-	require.NoError(t, os.WriteFile(python, []byte(script), 0o700))
+	programtest.Write(t, python, script)
 	lost := a.run("add", 1, 2).lost
 	require.NotNil(t, lost)
 	require.False(t, lost.Started, "no attempt is spent")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/yonder-run/yonder/e2e/system"
 	"github.com/yonder-run/yonder/internal/pgtest"
+	"github.com/yonder-run/yonder/internal/programtest"
 )
 
 func TestMain(m *testing.M) {
@@ -102,7 +103,7 @@ func environ(t *testing.T, s *system.System) []string {
 	bin := filepath.Join(s.Home, ".bin")
 	require.NoError(t, os.Mkdir(bin, 0o700))
 	program := "#!/bin/sh\nif [ \"$1\" = up ]; then shift; set -- up --listen " + s.Address + " \"$@\"; fi\nexec '" + s.Binary() + "' \"$@\"\n"
-	require.NoError(t, os.WriteFile(filepath.Join(bin, "yonder"), []byte(program), 0o700))
+	programtest.Write(t, filepath.Join(bin, "yonder"), program)
 	python := filepath.Dir(system.RequirePython(t))
 	return []string{
 		"HOME=" + s.Home, "LANG=C.UTF-8", "PATH=" + bin + ":" + python + ":" + os.Getenv("PATH"), "TMPDIR=" + s.Home,

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/programtest"
 	"github.com/yonder-run/yonder/wire"
 )
 
@@ -17,7 +18,7 @@ func install(t *testing.T, dir, name, script string) string {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(dir, 0o755))
 	file := filepath.Join(dir, name)
-	require.NoError(t, os.WriteFile(file, []byte("#!/bin/sh\n"+script+"\n"), 0o755))
+	programtest.Write(t, file, "#!/bin/sh\n"+script+"\n")
 	return file
 }
 

@@ -13,7 +13,11 @@ def main(path, name, label, description, retry):
     try:
         import yonder
     except ImportError as error:
-        refuse("invalid_config", f"{sys.executable} lacks Yonder's Python package ({error}): name an interpreter that has it with --python or YONDER_PYTHON")
+        refuse(
+            "invalid_config",
+            f"{sys.executable} lacks Yonder's Python package ({error}): "
+            "name an interpreter that has it with --python or YONDER_PYTHON",
+        )
     sys.path.insert(0, os.path.dirname(path))
     module = load(path)
     function = module
@@ -23,7 +27,9 @@ def main(path, name, label, description, retry):
         refuse("not_found", f"{path} has no function {name}")
     try:
         policy = yonder.Retry.from_json(json.loads(retry))
-        registered = yonder.Client().register_function(function, name=label or None, description=description, retry=policy)
+        registered = yonder.Client().register_function(
+            function, name=label or None, description=description, retry=policy
+        )
     except yonder.YonderError as error:
         refuse(getattr(error, "code", "internal"), str(error))
     answer({"id": registered.id, "version": registered.version})

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -359,6 +361,28 @@ func TestLargeResultsAreUploaded(t *testing.T) {
 			s.empty(t)
 		})
 	}
+}
+
+func TestLargeResultsDoNotWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	b := newBrain(t, 4)
+	b.payload = func(int) []byte { return []byte(strings.Repeat("x", 300<<10)) }
+	var met sync.WaitGroup
+	met.Add(4)
+	b.HandleBody("/result-blob", func(w http.ResponseWriter, r *http.Request) {
+		met.Done()
+		met.Wait() // nobody is answered before all are here
+		b.putBlob(w, r)
+	})
+	s := newSite(t, b)
+	s.provider.setup = func(m *fakeManager) { m.large = true }
+	a := s.start(t)
+	b.pump(t, 1)
+	for range 4 {
+		require.NotNil(t, b.results.Wait(t).Blob)
+	}
+	require.NoError(t, a.Detach(t.Context()))
+	s.empty(t)
 }
 
 func TestFullSpoolHoldsResultsBack(t *testing.T) {

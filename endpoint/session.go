@@ -23,7 +23,8 @@ import (
 const reconcilePage = 2000
 
 // reporters is how many reports are under way at once: with one, a result
-// would wait for the round trip of the one before.
+// would wait for the round trip of the one before. As many more are for large
+// results, which wait for their upload and the service's disk as well.
 const reporters = 4
 
 // session is the conversation with the service, from open to close. An agent
@@ -52,8 +53,8 @@ func (s *session) run(ctx context.Context) error {
 	group.Go(func() error { return s.watchFence(ctx) })
 	for range reporters {
 		group.Go(func() error { return s.reporting(ctx, s.report, s.nextBatch) })
+		group.Go(func() error { return s.reporting(ctx, s.large, s.nextLarge) })
 	}
-	group.Go(func() error { return s.reporting(ctx, s.large, s.nextLarge) })
 	group.Go(func() error { return s.telling(ctx) })
 	return group.Wait()
 }

@@ -27,6 +27,10 @@ import (
 	"github.com/yonder-run/yonder/wire"
 )
 
+// idleConns is how many connections for bodies are kept for the next: those of
+// the results and payloads that travel at once.
+const idleConns = 8
+
 // Config says where the service is and who connects.
 type Config struct {
 	URL        string // "https://host:port"
@@ -91,6 +95,7 @@ func New(cfg Config, hints Hints) (*Link, error) {
 		TLSHandshakeTimeout:   10 * time.Second,
 		ResponseHeaderTimeout: time.Minute,
 		IdleConnTimeout:       time.Minute,
+		MaxIdleConnsPerHost:   idleConns,
 	}
 	return &Link{cfg: cfg, base: base, hints: hints, http: &http.Client{Transport: transport}}, nil
 }

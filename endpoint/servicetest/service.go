@@ -218,15 +218,18 @@ func (s *Service) body(w http.ResponseWriter, r *http.Request) {
 	if !s.authorized(w, r) {
 		return
 	}
+	s.handler(r.URL.Path)(w, r)
+}
+
+func (s *Service) handler(path string) http.HandlerFunc {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for suffix, h := range s.bodies {
-		if strings.HasSuffix(r.URL.Path, suffix) {
-			h(w, r)
-			return
+		if strings.HasSuffix(path, suffix) {
+			return h
 		}
 	}
-	w.WriteHeader(http.StatusNotFound)
+	return http.NotFound
 }
 
 // fabric carries the NATS protocol between a WebSocket and the server.

@@ -124,7 +124,8 @@ func TestAByteOrderMarkIsNoPartOfTheArguments(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"\ufeffa,b\r\n1,x\r\n": `{"kwargs":{"a":1,"b":"x"}}`, "\ufeff\"a\",b\n1,x": `{"kwargs":{"a":1,"b":"x"}}`, "é,b\n1,x": `{"kwargs":{"b":"x","é":1}}`,
+		"\ufeffa,b\r\n1,x\r\n": `{"kwargs":{"a":1,"b":"x"}}`, "\ufeff\"a\",b\n1,x": `{"kwargs":{"a":1,"b":"x"}}`,
+		"é,b\n1,x": `{"kwargs":{"b":"x","é":1}}`,
 	} {
 		require.Equal(t, []string{want}, read(newCSVRows(newPlainText(iotest.OneByteReader(strings.NewReader(text))))))
 	}

@@ -58,7 +58,8 @@ func newUp(a *app) *cobra.Command {
 			return a.up(cmd.Context(), h, flags)
 		},
 	}
-	cmd.Flags().StringVar(&flags.listen, "listen", "127.0.0.1:8470", "address of the service on this machine, kept for the next time; port 0 takes any free one")
+	cmd.Flags().StringVar(&flags.listen, "listen", "127.0.0.1:8470",
+		"address of the service on this machine, kept for the next time; port 0 takes any free one")
 	cmd.Flags().StringSliceVar(&flags.pythons, "python", nil, "interpreters for the workers (default those beside this program and on PATH)")
 	kit.Count(cmd.Flags(), &flags.slots, "slots", 0, 1, "tasks at once (default one for each CPU)")
 	cmd.Flags().BoolVarP(&detach, "detach", "d", false, "go on in the background once everything runs")

@@ -27,7 +27,7 @@ func openRoute(t *testing.T, targets ...string) *route.Route {
 // agentsAt is how many agents are connected to a replica.
 func agentsAt(t *testing.T, address string) string {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/metrics", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/metrics", http.NoBody)
 	require.NoError(t, err)
 	answer, err := http.DefaultClient.Do(r)
 	require.NoError(t, err)

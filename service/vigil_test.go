@@ -12,7 +12,7 @@ func TestWhenAgentsAreSentAway(t *testing.T) {
 	t.Parallel()
 	begun := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	gone := errors.New("connection refused")
-	after := func(d time.Duration) time.Time { return begun.Add(d) }
+	after := begun.Add
 
 	w := watch{heard: after(awayAfter)}
 	require.False(t, w.look(begun, gone))

@@ -87,7 +87,9 @@ var examples = map[wire.Kind]example{
 	wire.KindSpans: {wire.Spans{Epoch: 4, Spans: []wire.Span{span}, Cause: "cancelled meanwhile"}, nil},
 	wire.KindReport: {wire.Report{
 		Epoch: 4, Started: []wire.Span{span}, Results: []wire.Entry{entry, chunkEntry},
-		Lost:      []wire.Loss{{Span: span, Started: true, Code: yonder.CodeWorkerFailed, Message: "killed by signal 11", Where: "node7/w3", Output: said}},
+		Lost: []wire.Loss{{
+			Span: span, Started: true, Code: yonder.CodeWorkerFailed, Message: "killed by signal 11", Where: "node7/w3", Output: said,
+		}},
 		Cancelled: []wire.Stopped{{Span: span, How: wire.StoppedKilled, Seconds: 5.25, Output: said}},
 	}, [][]byte{payloads[0], {}}},
 	wire.KindHeartbeat: {wire.Heartbeat{

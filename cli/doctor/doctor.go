@@ -115,8 +115,7 @@ func Examine(ctx context.Context, o Options, about func(check string), tell func
 	x := &examination{Options: o, now: time.Now, about: about, tell: tell}
 	way := x.look(ctx, checks, nil)
 	places, err := x.places(ctx, way)
-	if err != nil || len(places) == 0 {
-		x.unplaced = err
+	if x.unplaced = err; err != nil || len(places) == 0 {
 		return append(way, x.look(ctx, placeChecks, way)...)
 	}
 	all := way
@@ -136,7 +135,7 @@ func Examine(ctx context.Context, o Options, about func(check string), tell func
 
 // places are those to look at, the ones that are online first.
 func (x *examination) places(ctx context.Context, way []Finding) ([]yonder.Endpoint, error) {
-	if ctx.Err() != nil || !holds(way, placeChecks[0].on) {
+	if !holds(way, placeChecks[0].on) {
 		return nil, nil
 	}
 	all, err := x.Places(ctx, x.client, x.Endpoint)

@@ -158,10 +158,10 @@ func (f *Finished) items() []Item {
 		items = append(items, Item{Span: spanOf(f.Results[i]), Result: &f.Results[i], Column: i})
 	}
 	for i := range f.Lost {
-		items = append(items, Item{Span: f.Lost[i].Span, Loss: &f.Lost[i], Size: f.Lost[i].Output.Len()})
+		items = append(items, Item{Span: f.Lost[i].Span, Loss: &f.Lost[i], Size: f.Lost[i].Len()})
 	}
 	for i := range f.Cancelled {
-		items = append(items, Item{Span: f.Cancelled[i].Span, Cancel: &f.Cancelled[i], Size: f.Cancelled[i].Output.Len()})
+		items = append(items, Item{Span: f.Cancelled[i].Span, Cancel: &f.Cancelled[i], Size: f.Cancelled[i].Len()})
 	}
 	return items
 }

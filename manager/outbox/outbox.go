@@ -49,9 +49,9 @@ func (e *End) size() int {
 	case e.Result != nil:
 		return len(e.Payload) + len(e.Result.Stdout) + len(e.Result.Stderr)
 	case e.Lost != nil:
-		return e.Lost.Output.Len()
+		return e.Lost.Len()
 	}
-	return e.Cancelled.Output.Len()
+	return e.Cancelled.Len()
 }
 
 // parcel is a Done message that was sent or is being sent.

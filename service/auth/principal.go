@@ -46,7 +46,8 @@ func (p Principal) Require(scope string) error {
 		return nil
 	}
 	return yonder.Errorf(yonder.CodeForbidden,
-		"this token lacks the scope %q, %s: make one that has it with \"yonder token create --scope %s\", logged in with a token that may, or ask an admin",
+		"this token lacks the scope %q, %s: make one that has it with \"yonder token create --scope %s\", "+
+			"logged in with a token that may, or ask an admin",
 		scope, opens[scope], scope)
 }
 

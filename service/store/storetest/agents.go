@@ -190,8 +190,10 @@ var reports = []behaviour{
 		one, two := spans[0], spans[0]
 		one.Hi, two.Lo = 1, 1
 		_, woken, err := b.Report(b.Context(), b.endpoint, wire.Report{Epoch: epoch, Lost: []wire.Loss{
-			{Span: one, Started: true, Code: yonder.CodeWorkerFailed, Message: "killed by signal 9", Where: "node7/w3",
-				Output: wire.Output{Stdout: "step 1\n", Stderr: "oh"}}, {Span: two, Started: true},
+			{
+				Span: one, Started: true, Code: yonder.CodeWorkerFailed, Message: "killed by signal 9", Where: "node7/w3",
+				Output: wire.Output{Stdout: "step 1\n", Stderr: "oh"},
+			}, {Span: two, Started: true},
 		}}, nil, b.now)
 		require.NoError(b, err)
 		require.Equal(b, store.Woken{group}, woken)

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/osfs"
 )
 
 // Login is who to talk to, and as whom. The Python package reads the same file.
@@ -61,20 +61,7 @@ func (h Home) RemoveLogin() error {
 
 // WriteSecret replaces a file that only its owner may read, all of it or nothing.
 func WriteSecret(path string, data []byte) error {
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // 0600
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	defer os.Remove(file.Name()) // gone when it was renamed
-	_, err = file.Write(data)
-	err = errors.Join(err, file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return nil
+	return osfs.Replace(osfs.OS{}, path, data)
 }
 
 // ReadSecret reads a file that must hold one secret and be its owner's alone.

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/osfs"
 )
 
 // Fetch gets a function's body from the service.
@@ -28,6 +29,7 @@ type Fetch func(ctx context.Context, hash string) ([]byte, error)
 // Functions is a cache of functions' bodies by their hash. The least recently
 // used ones make room when it is full.
 type Functions struct {
+	fs    osfs.FS
 	dir   string
 	limit int64
 	fetch Fetch
@@ -49,7 +51,7 @@ func NewFunctions(dir string, limit int64, fetch Fetch) (*Functions, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the functions' directory: %w", err)
 	}
-	f := &Functions{dir: dir, limit: limit, fetch: fetch, order: list.New(), known: map[string]*list.Element{}}
+	f := &Functions{fs: osfs.OS{}, dir: dir, limit: limit, fetch: fetch, order: list.New(), known: map[string]*list.Element{}}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("listing functions: %w", err)
@@ -99,9 +101,8 @@ func (f *Functions) load(ctx context.Context, hash string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	temp := f.path(hash) + ".tmp"
 	// A cache that cannot be written only costs time.
-	if os.WriteFile(temp, body, 0o600) == nil && os.Rename(temp, f.path(hash)) == nil {
+	if osfs.Place(f.fs, f.path(hash), body) == nil {
 		f.note(hash, int64(len(body)))
 	}
 	return body, nil

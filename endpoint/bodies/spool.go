@@ -3,7 +3,6 @@ package bodies
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -20,6 +19,7 @@ import (
 // Spool holds results that are too large for messages until the service has
 // them, so that neither the service's absence nor a restart loses them.
 type Spool struct {
+	fs    osfs.FS
 	dir   string
 	limit int64
 
@@ -30,7 +30,7 @@ type Spool struct {
 
 // part is a result that comes in pieces.
 type part struct {
-	file *os.File
+	file *osfs.Partial
 	size int64
 	sum  hash.Hash
 }
@@ -39,11 +39,13 @@ const unfinished = ".part"
 
 // NewSpool opens the spool in dir, at most limit bytes large. Results that
 // had not come whole are removed: their managers send them again.
-func NewSpool(dir string, limit int64) (*Spool, error) {
+func NewSpool(dir string, limit int64) (*Spool, error) { return newSpool(osfs.OS{}, dir, limit) }
+
+func newSpool(on osfs.FS, dir string, limit int64) (*Spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the results' directory: %w", err)
 	}
-	s := &Spool{dir: dir, limit: limit, open: map[wire.Span]*part{}}
+	s := &Spool{fs: on, dir: dir, limit: limit, open: map[wire.Span]*part{}}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("listing results: %w", err)
@@ -91,7 +93,7 @@ func (s *Spool) part(span wire.Span, offset int64) (*part, error) {
 		if p != nil {
 			s.give(span, p)
 		}
-		file, err := os.OpenFile(s.path(span)+unfinished, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+		file, err := osfs.Begin(s.fs, s.path(span)+unfinished)
 		if err != nil {
 			return nil, keeping(err)
 		}
@@ -122,10 +124,9 @@ func keeping(err error) error {
 
 // give takes back what has come of a result.
 func (s *Spool) give(span wire.Span, p *part) {
-	p.file.Close()
+	p.file.Discard() // or it is written over by the next try
 	delete(s.open, span)
 	s.size -= p.size
-	_ = os.Remove(p.file.Name()) // overwritten by the next try
 }
 
 func (s *Spool) finish(span wire.Span, p *part, said wire.Blob) error {
@@ -134,10 +135,15 @@ func (s *Spool) finish(span wire.Span, p *part, said wire.Blob) error {
 		return yonder.Errorf(yonder.CodeMalformedFrame, "a result of %d bytes is not the one of %d bytes that was announced",
 			p.size, said.Size)
 	}
-	delete(s.open, span)
-	if err := errors.Join(p.file.Close(), os.Rename(p.file.Name(), s.path(span))); err != nil {
-		return fmt.Errorf("keeping a result: %w", err)
+	err := p.file.Close()
+	if err == nil {
+		err = s.fs.Rename(p.file.Name(), s.path(span))
 	}
+	if err != nil {
+		s.give(span, p)
+		return keeping(err)
+	}
+	delete(s.open, span)
 	return nil
 }
 

@@ -17,11 +17,11 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/osfs"
 	"github.com/yonder-run/yonder/wire"
 )
 
@@ -75,21 +75,7 @@ func Secret(file string) (string, error) {
 
 // WriteFile replaces a file as a whole, readable by its owner only.
 func WriteFile(name string, data []byte) error {
-	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*") // 0600
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
-	}
-	defer os.Remove(file.Name()) // it has its name by then, or it is rubbish
-	if _, err = file.Write(data); err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
-	}
-	if err := os.Rename(file.Name(), name); err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
-	}
-	return nil
+	return osfs.Replace(osfs.OS{}, name, data)
 }
 
 // SetEpoch tells managers, those that connect and those that look into the

@@ -1,6 +1,10 @@
 package osfs
 
-import "os"
+import (
+	"errors"
+	"os"
+	"sync"
+)
 
 // Op is a kind of call that Faulty may fail.
 type Op string
@@ -13,6 +17,8 @@ const (
 	OpTruncate Op = "truncate"
 	OpRename   Op = "rename"
 	OpRemove   Op = "remove"
+	OpLink     Op = "link"
+	OpClose    Op = "close"
 	OpSyncDir  Op = "sync directory"
 )
 
@@ -24,6 +30,28 @@ type Faulty struct {
 
 	Fail func(op Op, name string) error
 	Torn int
+}
+
+// Nth makes a file system whose n-th call, counted from 1, fails, and so do the
+// ones after it up to length in all: those are what tidies up. Struck says how
+// many have failed.
+func Nth(on FS, n, length, torn int, err error) (fs *Faulty, struck func() int) {
+	var mu sync.Mutex
+	var seen, failed int
+	fail := func(Op, string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if seen++; seen < n || seen >= n+length {
+			return nil
+		}
+		failed++
+		return err
+	}
+	return &Faulty{FS: on, Fail: fail, Torn: torn}, func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return failed
+	}
 }
 
 // OpenFile opens a file whose calls can fail.
@@ -54,6 +82,14 @@ func (f *Faulty) Remove(name string) error {
 	return f.FS.Remove(name)
 }
 
+// Link fails or links.
+func (f *Faulty) Link(from, to string) error {
+	if err := f.Fail(OpLink, to); err != nil {
+		return err
+	}
+	return f.FS.Link(from, to)
+}
+
 // SyncDir fails or syncs.
 func (f *Faulty) SyncDir(name string) error {
 	if err := f.Fail(OpSyncDir, name); err != nil {
@@ -75,6 +111,11 @@ func (f *faultyFile) WriteAt(p []byte, off int64) (int, error) {
 		return n, err
 	}
 	return f.File.WriteAt(p, off) //nolint:wrapcheck // passed through
+}
+
+// Close closes in any case; what was written may be gone then.
+func (f *faultyFile) Close() error {
+	return errors.Join(f.File.Close(), f.fs.Fail(OpClose, f.name))
 }
 
 func (f *faultyFile) Sync() error {

@@ -22,6 +22,8 @@ type FS interface {
 	OpenFile(name string, flag int, perm os.FileMode) (File, error)
 	Rename(from, to string) error
 	Remove(name string) error
+	// Link gives a file a second name.
+	Link(from, to string) error
 	// SyncDir makes renames and removals in the directory durable.
 	SyncDir(name string) error
 }
@@ -42,6 +44,11 @@ func (OS) Rename(from, to string) error {
 // Remove deletes a file as os.Remove does.
 func (OS) Remove(name string) error {
 	return os.Remove(name) //nolint:wrapcheck // the real one, with its own words
+}
+
+// Link makes a hard link as os.Link does.
+func (OS) Link(from, to string) error {
+	return os.Link(from, to) //nolint:wrapcheck // the real one, with its own words
 }
 
 // SyncDir syncs a directory.

@@ -18,6 +18,7 @@ import (
 // agent was given that name for a task of its own, while content that happens
 // to be known proves nothing. It is not safe for concurrent use.
 type Blobs struct {
+	fs    osfs.FS
 	dir   string
 	limit int64
 	size  int64
@@ -36,14 +37,14 @@ type blob struct {
 
 // part is a blob that is coming in.
 type part struct {
-	file *os.File
+	file *osfs.Partial
 	sum  hash.Hash
 	size int64
 }
 
 // NewBlobs keeps files in dir, about limit bytes beyond those in use.
 func NewBlobs(dir string, limit int64) *Blobs {
-	return &Blobs{dir: dir, limit: limit, order: list.New(), known: map[yonder.ID]*blob{}}
+	return &Blobs{fs: osfs.OS{}, dir: dir, limit: limit, order: list.New(), known: map[yonder.ID]*blob{}}
 }
 
 // Use notes that a task needs a blob, until Release. It is true if the blob is
@@ -88,7 +89,7 @@ func (b *Blobs) Write(chunk wire.BlobChunk, data []byte) (bool, error) {
 	if found == nil || found.whole {
 		return false, nil // not wanted any more
 	}
-	if err := found.write(chunk, data); err != nil {
+	if err := found.write(b.fs, chunk, data); err != nil {
 		found.drop()
 		return false, err
 	}
@@ -103,10 +104,10 @@ func (b *Blobs) Write(chunk wire.BlobChunk, data []byte) (bool, error) {
 	return true, nil
 }
 
-func (f *blob) write(chunk wire.BlobChunk, data []byte) error {
+func (f *blob) write(on osfs.FS, chunk wire.BlobChunk, data []byte) error {
 	if chunk.Offset == 0 {
 		f.drop()
-		file, err := os.OpenFile(f.path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+		file, err := osfs.Begin(on, f.path)
 		if err != nil {
 			return storing(err)
 		}
@@ -133,11 +134,11 @@ func (f *blob) finish() error {
 		f.drop()
 		return yonder.Errorf(yonder.CodeMalformedFrame, "a payload of %d bytes is not the one that was announced", p.size)
 	}
-	f.part = nil
 	if err := p.file.Close(); err != nil {
-		_ = os.Remove(f.path)
+		f.drop()
 		return storing(err)
 	}
+	f.part = nil
 	f.whole = true
 	return nil
 }
@@ -145,8 +146,7 @@ func (f *blob) finish() error {
 // drop forgets what has come.
 func (f *blob) drop() {
 	if f.part != nil {
-		f.part.file.Close()
-		_ = os.Remove(f.path)
+		f.part.file.Discard()
 		f.part = nil
 	}
 }

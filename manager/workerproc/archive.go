@@ -3,10 +3,11 @@ package workerproc
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/yonder-run/yonder/internal/osfs"
 )
 
 // WriteArchive puts the worker's zipapp into dir, under a name that says what
@@ -17,16 +18,7 @@ func WriteArchive(dir string, zipapp []byte) (string, error) {
 	if _, err := os.Stat(name); err == nil {
 		return name, nil
 	}
-	file, err := os.CreateTemp(dir, ".worker-*") // 0600
-	if err != nil {
-		return "", fmt.Errorf("writing the worker: %w", err)
-	}
-	_, err = file.Write(zipapp)
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(file.Name())
+	if err := osfs.Replace(osfs.OS{}, name, zipapp); err != nil {
 		return "", fmt.Errorf("writing the worker: %w", err)
 	}
 	return name, nil

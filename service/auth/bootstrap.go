@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/osfs"
 	"github.com/yonder-run/yonder/service/store"
 )
 
@@ -103,18 +104,8 @@ func readSecret(path string) (Secret, error) {
 // writeSecret leaves either no file or the whole file.
 func writeSecret(path string) (Secret, error) {
 	secret := NewSecret()
-	file, err := os.CreateTemp(filepath.Dir(path), AdminTokenFile+".*") // 0600
-	if err != nil {
-		return Secret{}, fmt.Errorf("writing the admin's token: %w", err)
-	}
-	defer os.Remove(file.Name())
-	_, err = file.WriteString(secret.Text + "\n")
-	err = errors.Join(err, file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return Secret{}, fmt.Errorf("writing the admin's token: %w", err)
+	if err := osfs.Replace(osfs.OS{}, path, []byte(secret.Text+"\n")); err != nil {
+		return Secret{}, fmt.Errorf("keeping the admin's token: %w", err)
 	}
 	return secret, nil
 }

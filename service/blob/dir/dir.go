@@ -13,7 +13,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/yonder-run/yonder"
@@ -28,14 +27,19 @@ const (
 )
 
 // Dir implements blob.Bodies.
-type Dir struct{ root string }
+type Dir struct {
+	fs   osfs.FS
+	root string
+}
 
 var _ blob.Bodies = (*Dir)(nil)
 
 // Open makes the directory if need be, and removes what uploads that were cut
 // off by a crash have left in it.
-func Open(root string) (*Dir, error) {
-	d := &Dir{root: root}
+func Open(root string) (*Dir, error) { return openOn(osfs.OS{}, root) }
+
+func openOn(on osfs.FS, root string) (*Dir, error) {
+	d := &Dir{fs: on, root: root}
 	if err := os.MkdirAll(d.partial(), dirMode); err != nil {
 		return nil, fmt.Errorf("making the blob directory: %w", err)
 	}
@@ -77,11 +81,11 @@ func (d *Dir) path(b wire.Blob) (string, error) {
 
 // Put implements blob.Bodies.
 func (d *Dir) Put(ctx context.Context, id yonder.ID, r io.Reader, limit int64) (wire.Blob, error) {
-	file, err := os.CreateTemp(d.partial(), id.String()+".*") // 0600
+	file, err := osfs.Temp(d.fs, d.partial(), id.String())
 	if err != nil {
 		return wire.Blob{}, full(fmt.Errorf("making a blob's file: %w", err))
 	}
-	defer os.Remove(file.Name())
+	defer file.Discard() // it has another name by then, or it is rubbish
 	b, err := write(ctx, file, r, limit)
 	if err := errors.Join(err, file.Close()); err != nil {
 		return wire.Blob{}, full(err)
@@ -93,8 +97,14 @@ func (d *Dir) Put(ctx context.Context, id yonder.ID, r io.Reader, limit int64) (
 	return b, nil
 }
 
+// durable is what write needs of a file.
+type durable interface {
+	io.Writer
+	Sync() error
+}
+
 // write copies, hashes and syncs.
-func write(ctx context.Context, file *os.File, r io.Reader, limit int64) (wire.Blob, error) {
+func write(ctx context.Context, file durable, r io.Reader, limit int64) (wire.Blob, error) {
 	hash := sha256.New()
 	source := io.LimitReader(contextReader{ctx, r}, limit+1)
 	n, err := io.CopyBuffer(io.MultiWriter(file, hash), source, make([]byte, copyBuf))
@@ -127,11 +137,11 @@ func (d *Dir) settle(temp string, b wire.Blob) error {
 		if err != nil {
 			return fmt.Errorf("making a blob's folder: %w", err)
 		}
-		if linkEqual(folder, target) {
-			return syncDir(folder)
+		if d.linkEqual(folder, target) {
+			return d.syncDirs(folder)
 		}
-		if err = os.Rename(temp, target); err == nil {
-			return errors.Join(syncDir(folder), syncDir(filepath.Dir(folder)))
+		if err = d.fs.Rename(temp, target); err == nil {
+			return d.syncDirs(folder)
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			break
@@ -142,23 +152,20 @@ func (d *Dir) settle(temp string, b wire.Blob) error {
 
 // linkEqual links target to a file of the same content, if there is one and
 // the file system can link.
-func linkEqual(folder, target string) bool {
+func (d *Dir) linkEqual(folder, target string) bool {
 	dir, err := os.Open(folder)
 	if err != nil {
 		return false
 	}
 	defer dir.Close()
 	names, err := dir.Readdirnames(1)
-	return err == nil && os.Link(filepath.Join(folder, names[0]), target) == nil
+	return err == nil && d.fs.Link(filepath.Join(folder, names[0]), target) == nil
 }
 
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("opening a blob's folder: %w", err)
-	}
-	defer dir.Close()
-	if err := dir.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EINVAL) {
+// syncDirs makes a file's name durable, and its folder's, which whoever made
+// that may not have come to.
+func (d *Dir) syncDirs(folder string) error {
+	if err := errors.Join(d.fs.SyncDir(folder), d.fs.SyncDir(filepath.Dir(folder)), d.fs.SyncDir(d.root)); err != nil {
 		return fmt.Errorf("syncing a blob's folder: %w", err)
 	}
 	return nil
@@ -186,7 +193,7 @@ func (d *Dir) Delete(_ context.Context, b wire.Blob) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := d.fs.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("deleting a blob: %w", err)
 	}
 	_ = os.Remove(filepath.Dir(path)) // fails while other uploads have the same content

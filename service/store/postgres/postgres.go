@@ -5,6 +5,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,6 +41,9 @@ type Options struct {
 	// a crash of the server may take the last commits back.
 	Relaxed bool
 	Logger  *slog.Logger
+	// Wrap goes around every connection, if it is set: tests fail statements
+	// with it.
+	Wrap func(driver.Connector) driver.Connector
 }
 
 type engine struct {
@@ -70,8 +74,12 @@ func connect(opts Options) (*engine, error) {
 		// The error hides a password by itself.
 		return nil, yonder.Errorf(yonder.CodeInvalidConfig, "the PostgreSQL address is malformed: %w", err)
 	}
+	connector := stdlib.GetConnector(*config, stdlib.OptionAfterConnect(limitSilence))
+	if opts.Wrap != nil {
+		connector = opts.Wrap(connector)
+	}
 	e := &engine{
-		answer: answerTime, db: stdlib.OpenDB(*config, stdlib.OptionAfterConnect(limitSilence)),
+		answer: answerTime, db: sql.OpenDB(connector),
 		server: fmt.Sprintf("%s:%d/%s", config.Host, config.Port, config.Database),
 	}
 	conns := opts.MaxConns

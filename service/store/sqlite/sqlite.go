@@ -5,6 +5,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,6 +33,9 @@ type Options struct {
 	// MaxBytes bounds the file; 0: only the disk does.
 	MaxBytes int64
 	Logger   *slog.Logger
+	// Wrap goes around every connection, if it is set: tests fail statements
+	// with it.
+	Wrap func(driver.Connector) driver.Connector
 }
 
 // engine is one writing connection behind a queue, and readers beside it.
@@ -61,7 +65,7 @@ func (e *engine) open(ctx context.Context, opts Options) error {
 		return err
 	}
 	var err error
-	if e.writing, err = sql.Open("sqlite", dsn(opts, false)); err != nil {
+	if e.writing, err = pool(opts, false); err != nil {
 		return fmt.Errorf("opening %s: %w", opts.Path, err)
 	}
 	e.writing.SetMaxOpenConns(1)
@@ -82,7 +86,7 @@ func (e *engine) open(ctx context.Context, opts Options) error {
 	if err := e.writer.Start(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	if e.reading, err = sql.Open("sqlite", dsn(opts, true)); err != nil {
+	if e.reading, err = pool(opts, true); err != nil {
 		return fmt.Errorf("opening %s for reading: %w", opts.Path, err)
 	}
 	e.reading.SetMaxOpenConns(max(4, runtime.NumCPU()))
@@ -109,6 +113,25 @@ func (e *engine) prepareFile() error {
 	}
 	return errors.Join(f.Chmod(0o600), f.Close())
 }
+
+func pool(opts Options, readOnly bool) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", dsn(opts, readOnly))
+	if err != nil || opts.Wrap == nil {
+		return db, err //nolint:wrapcheck // the caller says what was opened
+	}
+	return sql.OpenDB(opts.Wrap(connector{db.Driver(), dsn(opts, readOnly)})), db.Close()
+}
+
+// connector opens connections of a driver that has no connectors.
+type connector struct {
+	driver driver.Driver
+	name   string
+}
+
+func (c connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.name) } //nolint:wrapcheck // as it is
+
+// Driver implements driver.Connector.
+func (c connector) Driver() driver.Driver { return c.driver }
 
 func dsn(opts Options, readOnly bool) string {
 	// How space is given back can be chosen only before the first table is made.

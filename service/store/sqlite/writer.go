@@ -134,7 +134,7 @@ func (w *writer) commit(ctx context.Context, group []*operation) {
 }
 
 func (w *writer) alone(ctx context.Context, o *operation) error {
-	if err := w.exec(ctx, begin); err != nil {
+	if err := w.begin(ctx); err != nil {
 		return err
 	}
 	if err := sqldb.Run(ctx, o.run, w.queries); err != nil {
@@ -146,7 +146,7 @@ func (w *writer) alone(ctx context.Context, o *operation) error {
 }
 
 func (w *writer) together(ctx context.Context, group []*operation) error {
-	if err := w.exec(ctx, begin); err != nil {
+	if err := w.begin(ctx); err != nil {
 		return err
 	}
 	for _, o := range group {
@@ -170,6 +170,17 @@ func (w *writer) saved(ctx context.Context, o *operation) error {
 		}
 	}
 	return w.exec(ctx, release)
+}
+
+// begin begins a transaction. One whose own end failed may still be open: it
+// was never committed, and nobody was told that it was, so it is undone here;
+// otherwise no other could ever begin.
+func (w *writer) begin(ctx context.Context) error {
+	err := w.exec(ctx, begin)
+	if err == nil || w.exec(ctx, rollback) != nil {
+		return err
+	}
+	return w.exec(ctx, begin)
 }
 
 func (w *writer) finish(ctx context.Context) error {

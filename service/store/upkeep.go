@@ -46,8 +46,10 @@ type Limited interface {
 
 // Upkeep is what time does to rows. Each call does a bounded amount.
 type Upkeep interface {
-	// Silence marks live sessions without a heartbeat since before.
-	Silence(ctx context.Context, before time.Time) (int, error)
+	// Silence marks live sessions without a heartbeat for longer than patience. A
+	// heartbeat that is further ahead of now than that came before the clock was
+	// set back, and counts as now's.
+	Silence(ctx context.Context, now time.Time, patience time.Duration) (int, error)
 	// ExpireTasks ends tasks whose submitter gave up before now, and returns
 	// agents to be stopped.
 	ExpireTasks(ctx context.Context, now time.Time, limit int) (int, []Stop, Woken, error)

@@ -26,7 +26,7 @@ const (
 
 // Store is where time does something to rows.
 type Store interface {
-	Silence(ctx context.Context, before time.Time) (int, error)
+	Silence(ctx context.Context, now time.Time, patience time.Duration) (int, error)
 	ExpireTasks(ctx context.Context, now time.Time, limit int) (int, []store.Stop, store.Woken, error)
 	Retire(ctx context.Context, now time.Time, records time.Duration, limit int) (store.Retired, error)
 	TrimMemos(ctx context.Context, before time.Time, bytes int64, limit int) (int, error)
@@ -85,7 +85,7 @@ func (c Config) job(name string, every time.Duration, do func(context.Context) (
 }
 
 func (c Config) silence(ctx context.Context) (bool, error) {
-	n, err := c.Store.Silence(ctx, c.Now().Add(-c.Silence))
+	n, err := c.Store.Silence(ctx, c.Now(), c.Silence)
 	if n > 0 {
 		c.Log.InfoContext(ctx, "endpoints went silent", "endpoints", n)
 	}

@@ -63,8 +63,8 @@ type world struct {
 	expired, swept         int
 }
 
-func (w *world) Silence(_ context.Context, before time.Time) (int, error) {
-	w.silence = before
+func (w *world) Silence(_ context.Context, now time.Time, patience time.Duration) (int, error) {
+	w.silence = now.Add(-patience)
 	return 1, nil
 }
 

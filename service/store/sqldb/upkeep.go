@@ -9,10 +9,13 @@ import (
 	"github.com/yonder-run/yonder/service/store/sqldb/gen"
 )
 
-// Silence marks live sessions that were not heard of since before.
-func (s *Store) Silence(ctx context.Context, before time.Time) (n int, err error) {
+// Silence marks live sessions that were not heard of for too long.
+func (s *Store) Silence(ctx context.Context, now time.Time, patience time.Duration) (n int, err error) {
 	err = s.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
-		silenced, err := q.SilenceSessions(ctx, micros(before))
+		if err := q.SetSessionsBack(ctx, micros(now), micros(now.Add(patience))); err != nil {
+			return err
+		}
+		silenced, err := q.SilenceSessions(ctx, micros(now.Add(-patience)))
 		n = int(silenced)
 		return err
 	})

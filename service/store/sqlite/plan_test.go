@@ -18,6 +18,7 @@ import (
 var scans = map[string]string{
 	"ListReplicas":      "a handful",
 	"SilenceSessions":   "as many as endpoints",
+	"SetSessionsBack":   "as many as endpoints",
 	"ClaimableSessions": "as many as endpoints",
 	"UnsettledSessions": "as many as endpoints",
 	"CountSessions":     "as many as endpoints",

@@ -115,10 +115,10 @@ var sessions = []behaviour{
 	{"go silent and are heard again", func(b *bench) {
 		epoch := b.live(b.endpoint, 20)
 		running := b.started(epoch, yonder.NewID(), 1)
-		n, err := b.Silence(b.Context(), b.now)
+		n, err := b.Silence(b.Context(), b.now, 0)
 		require.NoError(b, err)
 		require.Zero(b, n)
-		n, err = b.Silence(b.Context(), b.now.Add(time.Second))
+		n, err = b.Silence(b.Context(), b.now.Add(time.Second), 0)
 		require.NoError(b, err)
 		require.Equal(b, 1, n)
 		e, err := b.Endpoint(b.Context(), b.endpoint)
@@ -150,9 +150,26 @@ var sessions = []behaviour{
 		require.Empty(b, drop)
 		require.Empty(b, b.succeed(next, running))
 	}},
+	{"go silent after the clock was set back", func(b *bench) {
+		epoch := b.live(b.endpoint, 20)
+		b.now = b.now.Add(-time.Hour)
+		silence := func() int {
+			n, err := b.Silence(b.Context(), b.now, time.Minute)
+			require.NoError(b, err)
+			return n
+		}
+		require.Zero(b, silence(), "it was heard of just now")
+		e, err := b.Endpoint(b.Context(), b.endpoint)
+		require.NoError(b, err)
+		require.Equal(b, b.now, e.LastSeen.UTC())
+		_, err = b.Heartbeat(b.Context(), b.endpoint, wire.Heartbeat{Epoch: epoch, Capacity: wire.Capacity{Tasks: 20, Bytes: 64 << 20}}, b.now)
+		require.NoError(b, err)
+		b.now = b.now.Add(2 * time.Minute)
+		require.Equal(b, 1, silence())
+	}},
 	{"that are silent can close", func(b *bench) {
 		epoch := b.live(b.endpoint, 20)
-		_, err := b.Silence(b.Context(), b.now.Add(time.Second))
+		_, err := b.Silence(b.Context(), b.now.Add(time.Second), 0)
 		require.NoError(b, err)
 		require.NoError(b, b.CloseSession(b.Context(), b.endpoint, epoch, b.now))
 	}},

@@ -426,6 +426,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setPausedStmt, err = db.PrepareContext(ctx, setPaused); err != nil {
 		return nil, fmt.Errorf("error preparing query SetPaused: %w", err)
 	}
+	if q.setSessionsBackStmt, err = db.PrepareContext(ctx, setSessionsBack); err != nil {
+		return nil, fmt.Errorf("error preparing query SetSessionsBack: %w", err)
+	}
 	if q.setWeightStmt, err = db.PrepareContext(ctx, setWeight); err != nil {
 		return nil, fmt.Errorf("error preparing query SetWeight: %w", err)
 	}
@@ -1158,6 +1161,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setPausedStmt: %w", cerr)
 		}
 	}
+	if q.setSessionsBackStmt != nil {
+		if cerr := q.setSessionsBackStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setSessionsBackStmt: %w", cerr)
+		}
+	}
 	if q.setWeightStmt != nil {
 		if cerr := q.setWeightStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setWeightStmt: %w", cerr)
@@ -1426,6 +1434,7 @@ type Queries struct {
 	setGroupKeptStmt               *sql.Stmt
 	setMemoScopeStmt               *sql.Stmt
 	setPausedStmt                  *sql.Stmt
+	setSessionsBackStmt            *sql.Stmt
 	setWeightStmt                  *sql.Stmt
 	sharesOfStmt                   *sql.Stmt
 	silenceSessionsStmt            *sql.Stmt
@@ -1585,6 +1594,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setGroupKeptStmt:               q.setGroupKeptStmt,
 		setMemoScopeStmt:               q.setMemoScopeStmt,
 		setPausedStmt:                  q.setPausedStmt,
+		setSessionsBackStmt:            q.setSessionsBackStmt,
 		setWeightStmt:                  q.setWeightStmt,
 		sharesOfStmt:                   q.sharesOfStmt,
 		silenceSessionsStmt:            q.silenceSessionsStmt,

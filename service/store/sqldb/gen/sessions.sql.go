@@ -149,6 +149,15 @@ func (q *Queries) LockSession(ctx context.Context, endpoint yonder.ID) (Session,
 	return i, err
 }
 
+const setSessionsBack = `-- name: SetSessionsBack :exec
+UPDATE sessions SET last_seen = $1 WHERE state = 'live' AND last_seen > $2
+`
+
+func (q *Queries) SetSessionsBack(ctx context.Context, now int64, latest int64) error {
+	_, err := q.exec(ctx, q.setSessionsBackStmt, setSessionsBack, now, latest)
+	return err
+}
+
 const silenceSessions = `-- name: SilenceSessions :execrows
 UPDATE sessions SET state = 'silent' WHERE state = 'live' AND last_seen < $1
 `

@@ -15,6 +15,9 @@ UPDATE sessions SET outstanding_tasks = $2, outstanding_bytes = $3, queued_tasks
     grants = $7, resting_tasks = $8
 WHERE endpoint = $1;
 
+-- name: SetSessionsBack :exec
+UPDATE sessions SET last_seen = sqlc.arg(now) WHERE state = 'live' AND last_seen > sqlc.arg(latest);
+
 -- name: SilenceSessions :execrows
 UPDATE sessions SET state = 'silent' WHERE state = 'live' AND last_seen < $1;
 

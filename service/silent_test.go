@@ -1,9 +1,16 @@
 package service_test
 
 import (
+	"bufio"
+	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,17 +25,84 @@ import (
 func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
 	t.Parallel()
 	s := servicetest.Start(t, func(c *service.Config) { c.Connections = 400 })
-	address := strings.TrimPrefix(s.URL(), "http://")
-	for range 4000 {
-		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
-		require.NoError(t, err)
-		t.Cleanup(func() { conn.Close() })
+	strangers(t, s, 4000, "")
+	served(t, s)
+}
+
+// Ten thousand strangers at a service as it is configured by default: some say
+// nothing, some begin to ask for the fabric and say no more. Clients are served,
+// and a stranger costs no more memory than its connection.
+func TestTenThousandSilentConnections(t *testing.T) {
+	t.Parallel()
+	s := servicetest.Start(t)
+	before := memory()
+	const most = 64 << 10 // of memory for each, with the race detector
+	for range 2 {
+		strangers(t, s, 2500, "")
+		strangers(t, s, 2500, "GET /v1/fabric HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
 	}
+	served(t, s)
+	require.Less(t, memory()-before, int64(10_000*most))
+}
+
+// memory is what this process has in use, in bytes.
+func memory() int64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse + m.StackInuse)
+}
+
+func served(t *testing.T, s *servicetest.Service) {
+	t.Helper()
 	for range 20 {
 		status, data := s.Do(t, s.Admin, "GET", "/v1/whoami", nil)
 		require.Equal(t, http.StatusOK, status, "%s", data)
 		s.HTTP().CloseIdleConnections() // the next one comes anew
 	}
+}
+
+const envStrangers = "YONDER_TEST_STRANGERS"
+
+// strangers connects from a process of its own, since both ends would not fit
+// the descriptors of one, and stays until the test ends.
+func strangers(t *testing.T, s *servicetest.Service, count int, say string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], strings.TrimPrefix(s.URL(), "http://"), strconv.Itoa(count), say)
+	cmd.Env = append(os.Environ(), envStrangers+"=yes")
+	cmd.Stderr = os.Stderr
+	stay, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = stay.Close()
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "connected\n", line)
+}
+
+// beStrangers is the main program of such a process.
+func beStrangers(address, count, say string) error {
+	n, err := strconv.Atoi(count)
+	if err != nil {
+		return err
+	}
+	all := make([]net.Conn, 0, n)
+	for range n {
+		conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", address)
+		if err != nil {
+			return err
+		}
+		all = append(all, conn)
+		_, _ = io.WriteString(conn, say) // it may have been shown the door
+	}
+	_, _ = fmt.Fprintln(os.Stdout, "connected")
+	_, err = io.Copy(io.Discard, os.Stdin)
+	runtime.KeepAlive(all) // or the collector closes them
+	return err
 }
 
 // Nonsense at the port is answered or cut off, and concerns nobody else.

@@ -14,8 +14,6 @@ from yonder.errors import UnpackError, YonderError
 from yonder.worker import columns as quick
 from yonder.worker.advice import advise
 from yonder.worker.columns import Columns
-from yonder.worker.ending import telling
-from yonder.worker.kept import Kept
 from yonder.worker.report import CHUNK, EACH, EXCEPTION, FAILED, OK, STREAM, Report, failure
 from yonder.worker.teller import Teller
 from yonder.worker.yields import Yields
@@ -62,7 +60,7 @@ class Run:
             self.refuse(error)
             return
         # Its modules stay in place for the whole run, packing included.
-        with function.active(), self.watched(), self.telling():
+        with function.active(), self.watched():
             if self.header["form"] == CHUNK:
                 self.chunk(function)
             else:
@@ -71,12 +69,6 @@ class Run:
     def watched(self) -> AbstractContextManager[None]:
         """What is gathered is told when a call is slow; a single one gathers nothing."""
         return self.teller.watching(self) if self.hi - self.lo > 1 else nullcontext()
-
-    def telling(self) -> AbstractContextManager[None]:
-        """Told to end at one of its tasks, a run still tells those that it has finished."""
-        if self.hi - self.lo == 1:
-            return nullcontext()
-        return telling(self.tell_all, *WRITERS)
 
     def tell_all(self) -> None:
         """Send all that is finished."""
@@ -312,13 +304,6 @@ class Stretch:
             joined = codec.join_values(self.values)
             self.report.add(self.lo, self.lo + len(self.values), OK, CHUNK, joined, self.times)
             self.values, self.size = [], 0
-
-
-# They are in the middle of saying what is finished.
-WRITERS = (
-    *(Report.add, Report.flush, Stretch.add, Stretch.end, Columns.tell),
-    *(Kept._add, Kept.open, Kept.close),
-)
 
 
 def refusal(error: BaseException) -> bytes:

@@ -303,6 +303,20 @@ func TestATaskThatFillsTheDiskFailsAlone(t *testing.T) {
 	require.NotNil(t, a.run("large", 1<<20).Blob, "there is room again")
 }
 
+func TestADiskThatBecomesReadOnlyFailsOnlyWhatNeedsIt(t *testing.T) {
+	t.Parallel()
+	disk := smalldisktest.New(t, 16<<20)
+	a := oneSlot(t, func(c *manager.Config) { c.Dir = disk.Dir })
+	require.EqualValues(t, 3, a.run("add", 1, 2).value(t))
+	unseal := disk.Seal()
+	require.EqualValues(t, 3, a.run("add", 1, 2).value(t), "a small result needs no disk")
+	large := a.run("large", 1<<20)
+	require.Equal(t, wire.OutcomeFailed, large.Outcome)
+	require.Equal(t, "storage_full", large.error()["code"])
+	unseal()
+	require.NotNil(t, a.run("large", 1<<20).Blob, "it can be written again")
+}
+
 // pickled is a payload of one call that is made by running pickle's opcodes.
 func pickled(opcodes string) []byte {
 	return append([]byte{'Y', '1', 'p', 0, 3, 9, 0, 0}, opcodes...)

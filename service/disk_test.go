@@ -63,3 +63,35 @@ func TestAServiceOutlivesAFullDisk(t *testing.T) {
 	agent := s.Agent(t, e).Live(t, 10_000)
 	agent.Run(t, 20*len(accepted), []byte("value"))
 }
+
+// A disk that becomes read-only in mid-run: what needs a file that is not open
+// yet, a connection to the database may be one, is refused with a clear word;
+// what was accepted is there, and all goes on once the disk is mended.
+func TestAServiceOutlivesAReadOnlyDisk(t *testing.T) {
+	t.Parallel()
+	disk := smalldisktest.New(t, 32<<20)
+	s := servicetest.Start(t, func(c *service.Config) { c.StateDir = filepath.Join(disk.Dir, "state") })
+	f, e := s.Function(t, s.Admin, "f"), s.Endpoint(t, s.Admin, "e")
+	agent := s.Agent(t, e).Live(t, 100)
+	large := bytes.Repeat([]byte("x"), 1<<20)
+	post := func(path string, body any) int {
+		status, answer := s.Do(t, s.Admin, "POST", path, body)
+		if status == http.StatusInsufficientStorage {
+			require.Contains(t, string(answer), "the disk is read-only")
+		}
+		return status
+	}
+	before, payloads := servicetest.Bundle(f.ID, e.ID, 10)
+	s.Submit(t, s.Admin, before, payloads)
+
+	unseal := disk.Seal()
+	require.Equal(t, http.StatusInsufficientStorage, post("/v1/blobs", large))
+	during, payloads := servicetest.Bundle(f.ID, e.ID, 10)
+	require.Contains(t, []int{http.StatusAccepted, http.StatusInsufficientStorage},
+		post("/v1/bundles", wire.Submit{Bundle: during, Payloads: payloads}))
+
+	unseal()
+	require.Equal(t, http.StatusCreated, post("/v1/blobs", large))
+	require.Equal(t, http.StatusAccepted, post("/v1/bundles", wire.Submit{Bundle: during, Payloads: payloads}))
+	agent.Run(t, 20, []byte("value"))
+}

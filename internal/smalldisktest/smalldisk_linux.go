@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -46,6 +47,20 @@ func (d *Disk) Fill() {
 func (d *Disk) Free() {
 	d.tb.Helper()
 	require.NoError(d.tb, os.Remove(d.ballast()))
+}
+
+// Seal makes the disk read-only for every file that is opened from now on, while
+// what is open for writing stays so, as on a file system that was remounted
+// around its writers. The function takes that back.
+func (d *Disk) Seal() (unseal func()) {
+	d.tb.Helper()
+	require.NoError(d.tb, syscall.Mount(d.Dir, d.Dir, "", syscall.MS_BIND, ""))
+	require.NoError(d.tb, syscall.Mount("none", d.Dir, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	unseal = sync.OnceFunc(func() {
+		require.NoError(d.tb, syscall.Unmount(d.Dir, syscall.MNT_DETACH))
+	})
+	d.tb.Cleanup(unseal)
+	return unseal
 }
 
 // ReadOnly has every write refused, or no more. What is open for writing

@@ -254,6 +254,28 @@ var cancels = []behaviour{
 		require.NoError(b, err)
 		require.Zero(b, n)
 	}},
+	{"of a million queued tasks write a row for each bundle", func(b *bench) {
+		const bundles, million = 16, 16 * yonder.MaxBundleTasks
+		group := yonder.NewID()
+		for range bundles {
+			require.Empty(b, b.submit(b.chunk(group, yonder.MaxBundleTasks)))
+		}
+		answer, stops, _, err := b.CancelGroup(b.Context(), group)
+		require.NoError(b, err)
+		require.Empty(b, stops)
+		require.Equal(b, wire.Cancelled{Cancelled: million}, answer)
+		g, err := b.Group(b.Context(), group)
+		require.NoError(b, err)
+		require.EqualValues(b, million, g.Done)
+		require.EqualValues(b, million, g.Failed)
+		entries, columns := b.results(group)
+		require.Len(b, entries, bundles)
+		size := 0
+		for _, column := range columns {
+			size += len(column)
+		}
+		require.Less(b, size, bundles<<10, "what is said of all is said once")
+	}},
 	{"by time do a bounded amount", func(b *bench) {
 		past := b.now.Add(-time.Second)
 		for range 3 {

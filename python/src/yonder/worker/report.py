@@ -117,6 +117,6 @@ class Report:
 
 def unwritten(size: int, error: OSError) -> bytes:
     """Why a result could not be kept."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    code = "storage_full" if full else "internal"
+    refused = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+    code = "storage_full" if refused else "internal"
     return failure(code, f"the result of {size} bytes could not be written on the worker: {error}")

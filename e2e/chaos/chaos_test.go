@@ -76,6 +76,19 @@ func TestASeedIsAScheduleAndALoad(t *testing.T) {
 	require.Len(t, sorts, 8)
 }
 
+func TestPartitionsSpareTheFirstAgent(t *testing.T) {
+	t.Parallel()
+	schedule := Partitions(time.Minute, 2*time.Minute, Topology{AgentRoute: 4})
+	require.Len(t, schedule, 3)
+	for i, f := range schedule {
+		require.Equal(t, Part{Class: AgentRoute, N: i + 1}, f.Part)
+		require.Equal(t, time.Minute, f.For)
+		require.Less(t, f.At+f.For, 2*time.Minute)
+	}
+	require.NotEqual(t, schedule[0].Kind, schedule[1].Kind)
+	require.Len(t, Partitions(time.Minute, 2*time.Minute, Topology{AgentRoute: 1}), 1, "a lone one is not spared")
+}
+
 // The verdict has to see what it is there for.
 func TestWhatAResultMayBe(t *testing.T) {
 	t.Parallel()

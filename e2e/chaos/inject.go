@@ -15,7 +15,18 @@ import (
 const (
 	slowDelay = 25 * time.Millisecond
 	slowReset = 3 * time.Second
+	// poorReset is of a way that is poor all the time: some losses in a row end
+	// a connection, most only hold it up.
+	poorReset = 30 * time.Second
 )
+
+// usual is what a way is like without a fault.
+func (w *world) usual() route.Way {
+	if w.Partition > 0 {
+		return route.Way{Delay: slowDelay, Reset: poorReset}
+	}
+	return route.Way{}
+}
 
 // inject lets the fault happen, waits as long as it lasts, and ends it.
 func (w *world) inject(ctx context.Context, f Fault) {
@@ -52,7 +63,7 @@ func (w *world) begin(ctx context.Context, f Fault) (end func()) {
 		default:
 			r.Set(route.Way{Delay: slowDelay, Reset: slowReset})
 		}
-		return func() { r.Set(route.Way{}) } // of two that overlap the first end counts
+		return func() { r.Set(w.usual()) } // of two that overlap the first end counts
 	case ServiceDisk, AgentDisk, ManagerDisk:
 		d := w.disks[f.Part.Class][f.Part.N]
 		if err := d.fill(); err != nil {

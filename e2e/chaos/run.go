@@ -176,7 +176,11 @@ func (r *runner) allOver() bool {
 func (r *runner) faults(ctx context.Context, begin time.Time) {
 	var active sync.WaitGroup
 	defer active.Wait()
-	schedule := Schedule(r.Seed, r.Faults, time.Duration(r.Seconds*float64(time.Second)), r.topology())
+	over := time.Duration(r.Seconds * float64(time.Second))
+	schedule := Schedule(r.Seed, r.Faults, over, r.topology())
+	if r.Partition > 0 {
+		schedule = Partitions(r.Partition, over, r.topology())
+	}
 	for i, f := range schedule {
 		if pause(ctx, time.Until(begin.Add(f.At))) != nil {
 			return

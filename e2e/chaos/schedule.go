@@ -150,6 +150,21 @@ func Schedule(seed uint64, faults int, over time.Duration, parts Topology) []Fau
 	return schedule
 }
 
+// Partitions cuts every second agent off, and lets the bytes of the one after it
+// wait without a word; the first one is spared, so that some work goes on.
+func Partitions(long, over time.Duration, parts Topology) []Fault {
+	var schedule []Fault
+	for n := 1; n < max(parts[AgentRoute], 2); n++ {
+		kind := Cut
+		if n%2 == 0 {
+			kind = Hole
+		}
+		n := n % max(parts[AgentRoute], 1)
+		schedule = append(schedule, Fault{At: over / 20, For: long, Kind: kind, Part: Part{Class: AgentRoute, N: n}})
+	}
+	return schedule
+}
+
 func possible(parts Topology) []choice {
 	var found []choice
 	for _, c := range choices {

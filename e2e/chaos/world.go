@@ -137,6 +137,7 @@ func (w *world) newRoute(ctx context.Context, class Class, targets ...string) (s
 	if err != nil {
 		return "", err
 	}
+	r.Set(w.usual())
 	w.routes[class] = append(w.routes[class], r)
 	return r.Addr(), nil
 }

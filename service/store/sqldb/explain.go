@@ -33,12 +33,15 @@ func (s *Store) ExplainTask(ctx context.Context, id yonder.ID) (facts store.Task
 			return err
 		}
 		facts.Task, facts.Since = seg.task, moment(seg.since)
+		if seg.task.Finished != nil {
+			facts.Worker, facts.Accepted = seg.worker, momentUnlessZero(seg.since)
+		}
 		facts.Task.ID = id
 		facts.MaxAttempts, facts.GiveUpAt = int(b.MaxAttempts), maybeMoment(b.GiveUpAt)
 		facts.Codec = b.Codec
 		facts.Walltime = time.Duration(b.Walltime * float64(time.Second))
 		for _, read := range []func(context.Context, *gen.Queries, *gen.Bundle, *store.TaskFacts) error{
-			readRequires, readAttempts, readPlace, readCancel, readEnd,
+			readRequires, readAttempts, readPlace, readCancel,
 		} {
 			if err := read(ctx, q, &b, &facts); err != nil {
 				return err
@@ -121,18 +124,6 @@ func readCancel(ctx context.Context, q *gen.Queries, b *gen.Bundle, facts *store
 		return nil
 	}
 	facts.CancelWhy, facts.CancelAsked = row.Why, momentUnlessZero(row.Asked)
-	return err
-}
-
-func readEnd(ctx context.Context, q *gen.Queries, b *gen.Bundle, facts *store.TaskFacts) error {
-	if facts.Task.Finished == nil {
-		return nil
-	}
-	row, err := q.TaskEnd(ctx, b.ID, int64(facts.Task.ID.Index()))
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	facts.Worker, facts.Accepted = row.Worker, momentUnlessZero(row.Accepted)
 	return err
 }
 

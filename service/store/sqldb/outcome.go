@@ -150,8 +150,11 @@ func (t *turn) writeOutcomes(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("advancing group %s: %w", id, err)
 		}
-		for i, o := range groups[id] {
-			if err := t.writeOutcome(ctx, o, last-add.Results+int64(i)+1); err != nil {
+		cursor := last - add.Results
+		for _, row := range packs(groups[id]) {
+			cursor += int64(len(row))
+			whole, differs := pack(row)
+			if err := t.writeOutcome(ctx, whole, cursor, len(row), differs); err != nil {
 				return err
 			}
 		}
@@ -159,7 +162,9 @@ func (t *turn) writeOutcomes(ctx context.Context) error {
 	return nil
 }
 
-func (t *turn) writeOutcome(ctx context.Context, o outcome, cursor int64) error {
+// writeOutcome writes a row of one outcome, or of as many as are packed in it,
+// the last of which has the cursor.
+func (t *turn) writeOutcome(ctx context.Context, o outcome, cursor int64, entries int, differs []byte) error {
 	blob := ""
 	if o.entry.Blob != nil {
 		blob = document(o.entry.Blob)
@@ -176,5 +181,6 @@ func (t *turn) writeOutcome(ctx context.Context, o outcome, cursor int64) error 
 		Worker: text(o.entry.Worker), Blob: blob,
 		Started: o.entry.Started, Finished: o.entry.Finished, Accepted: t.now,
 		Stdout: []byte(o.entry.Stdout), Stderr: []byte(o.entry.Stderr), Payload: filled(o.payload), Memo: o.memo,
+		Entries: int64(entries), Pack: filled(differs),
 	})
 }

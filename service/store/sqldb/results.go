@@ -9,62 +9,77 @@ import (
 	"github.com/yonder-run/yonder/wire"
 )
 
-// GroupResults returns results after the cursor. Results never change, and a
-// cursor that can be seen has all smaller ones before it: no snapshot needed.
+// GroupResults returns results after the cursor, which may be in the middle of
+// a row. Results never change, and a cursor that can be seen has all smaller
+// ones before it: no snapshot needed.
 func (s *Store) GroupResults(
 	ctx context.Context, group yonder.ID, cursor int64, limit, maxBytes int,
 ) (page wire.ResultPage, columns [][]byte, err error) {
+	limit = min(max(limit, 1), maxPage)
 	err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error {
 		page, columns = wire.ResultPage{Group: group, Cursor: cursor, Entries: []wire.ResultEntry{}}, nil
-		sizes, err := q.ResultSizes(ctx, group, cursor, int32(min(max(limit, 1), maxPage)))
+		sizes, err := q.ResultSizes(ctx, group, cursor, int32(limit))
 		if err != nil {
 			return err
 		}
-		if len(sizes) == 0 {
+		if len(sizes) == 0 || sizes[0].Cursor-sizes[0].Entries > cursor {
 			g, err := q.GetGroup(ctx, group)
 			if err != nil {
 				return found(err, "there is no group %s", group)
 			}
 			return checkCursor(g, cursor)
 		}
-		if sizes[0].Cursor > cursor+1 {
-			g, err := q.GetGroup(ctx, group)
-			if err != nil {
-				return found(err, "there is no group %s", group)
-			}
-			return checkCursor(g, cursor)
+		rows, err := q.GroupResults(ctx, group, cursor, fitting(sizes, cursor+int64(limit), maxBytes))
+		for i := 0; i < len(rows) && err == nil; i++ {
+			columns, err = appendEntries(&page, columns, rows[i], limit)
 		}
-		rows, err := q.GroupResults(ctx, group, cursor, fitting(sizes, maxBytes))
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			entry, err := entryOf(gen.TaskResultRow(row))
-			if err != nil {
-				return err
-			}
-			column := row.Result.Payload
-			if row.Result.Expired.Valid {
-				column = expireEntry(&entry, &row.Result)
-			}
-			page.Entries, page.Cursor = append(page.Entries, entry), entry.Cursor
-			columns = append(columns, column)
-		}
-		return nil
+		return err
 	})
 	return page, columns, err
 }
 
-// fitting returns the last cursor up to which results fit; one always does.
-func fitting(sizes []gen.ResultSizesRow, maxBytes int) int64 {
+// fitting returns the last cursor of a row that is to be read: up to one that
+// has the cursor upto, and as far as the bytes go; one row always fits.
+func fitting(sizes []gen.ResultSizesRow, upto int64, maxBytes int) int64 {
 	last, total := sizes[0].Cursor, sizes[0].Size
 	for _, s := range sizes[1:] {
-		if total += s.Size; total > int64(maxBytes) {
+		if total += s.Size; total > int64(maxBytes) || last >= upto {
 			break
 		}
 		last = s.Cursor
 	}
 	return last
+}
+
+// appendEntries adds a row's entries after the page's cursor, until the page
+// has as many as the limit.
+func appendEntries(page *wire.ResultPage, columns [][]byte, row gen.GroupResultsRow, limit int) ([][]byte, error) {
+	list, err := unpack(row.Result)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		if list[i].Cursor <= page.Cursor || len(page.Entries) >= limit {
+			continue
+		}
+		row.Result = list[i]
+		entry, column, err := readable(gen.TaskResultRow(row))
+		if err != nil {
+			return nil, err
+		}
+		page.Entries, page.Cursor = append(page.Entries, entry), entry.Cursor
+		columns = append(columns, column)
+	}
+	return columns, nil
+}
+
+// readable is a result as its reader gets it.
+func readable(row gen.TaskResultRow) (wire.ResultEntry, []byte, error) {
+	entry, err := entryOf(row)
+	if err == nil && row.Result.Expired.Valid {
+		return entry, expireEntry(&entry, &row.Result), nil
+	}
+	return entry, row.Result.Payload, err
 }
 
 // TaskResult returns the entry that has the task's result.
@@ -79,6 +94,13 @@ func (s *Store) TaskResult(ctx context.Context, task yonder.ID) (entry wire.Resu
 		}
 		if row.Result.Expired.Valid {
 			return expiredError(task, &row.Result)
+		}
+		if row.Result.Entries > 1 {
+			list, err := unpack(row.Result)
+			if err != nil {
+				return err
+			}
+			row.Result = list[int64(task.Index())-row.Result.Lo]
 		}
 		payload = row.Result.Payload
 		entry, err = entryOf(row)

@@ -15,6 +15,7 @@ type segment struct {
 	lo, hi int
 	since  int64       // in the state
 	task   yonder.Task // but for its id
+	worker string      // that gave the result
 }
 
 // segments returns a bundle's segments that start below upto, last first, at
@@ -47,15 +48,39 @@ func segments(ctx context.Context, q *gen.Queries, b *gen.Bundle, upto int, stat
 		list = append(list, s)
 	}
 	for _, r := range results {
-		s := segment{lo: int(r.Lo), hi: int(r.Hi), since: r.Accepted, task: common}
-		s.task.State, s.task.Attempt = r.State, int(r.Attempt)
-		s.task.Memo = maybeID(r.Memo)
-		s.task.Code, s.task.Message = yonder.Code(r.Code), r.Message
-		s.task.Started, s.task.Finished = momentUnlessZero(r.Started), momentUnlessZero(cmp.Or(r.Finished, r.Accepted))
-		list = append(list, s)
+		ended, err := endedSegments(r, common)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, ended...)
 	}
+	list = slices.DeleteFunc(list, func(s segment) bool { return s.lo >= upto })
 	slices.SortFunc(list, func(a, b segment) int { return b.lo - a.lo })
 	return list, nil
+}
+
+// endedSegments are those of one row: as many as it packs.
+func endedSegments(r gen.ResultsBelowRow, common yonder.Task) ([]segment, error) {
+	whole := segment{lo: int(r.Lo), hi: int(r.Hi), since: r.Accepted, task: common, worker: r.Worker}
+	whole.task.State, whole.task.Attempt = r.State, int(r.Attempt)
+	whole.task.Memo = maybeID(r.Memo)
+	whole.task.Code, whole.task.Message = yonder.Code(r.Code), r.Message
+	whole.ran(r.Started, cmp.Or(r.Finished, r.Accepted))
+	if r.Entries == 1 {
+		return []segment{whole}, nil
+	}
+	list, err := parts(r.Entries, r.Pack, r.Worker, r.Started)
+	segs := make([]segment, len(list))
+	for i, p := range list {
+		segs[i] = whole
+		segs[i].lo, segs[i].hi, segs[i].worker = whole.lo+i, whole.lo+i+1, p.worker
+		segs[i].ran(p.started, cmp.Or(p.finished, r.Accepted))
+	}
+	return segs, err
+}
+
+func (s *segment) ran(started, finished int64) {
+	s.task.Started, s.task.Finished = momentUnlessZero(started), momentUnlessZero(finished)
 }
 
 // Task returns one task as it is now.

@@ -56,7 +56,7 @@ var counters = map[string]string{
 				OR g.done <> (SELECT COALESCE(sum(t.hi - t.lo), 0) FROM results t WHERE t.group_id = g.id)
 				OR g.failed <> (SELECT COALESCE(sum(t.hi - t.lo), 0) FROM results t
 					WHERE t.group_id = g.id AND t.state <> 'succeeded'))
-			OR g.last_cursor - g.forgotten <> (SELECT count(*) FROM results t WHERE t.group_id = g.id)
+			OR g.last_cursor - g.forgotten <> (SELECT COALESCE(sum(t.entries), 0) FROM results t WHERE t.group_id = g.id)
 			OR g.last_cursor <> (SELECT COALESCE(max(t.cursor), g.forgotten) FROM results t WHERE t.group_id = g.id)`,
 	"what has expired": `
 		SELECT g.id FROM groups g JOIN results t ON t.group_id = g.id

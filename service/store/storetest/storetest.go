@@ -60,6 +60,7 @@ func runAll(t *testing.T, open func(t *testing.T) (a, b store.Store)) {
 		{"history", histories},
 		{"tasks", tasks},
 		{"results", results},
+		{"packs", packs},
 		{"blobs", blobs},
 		{"upkeep", upkeep},
 		{"races", races},

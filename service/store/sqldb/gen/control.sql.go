@@ -416,24 +416,6 @@ func (q *Queries) SharesOf(ctx context.Context, endpoint yonder.ID, limit int32)
 	return items, nil
 }
 
-const taskEnd = `-- name: TaskEnd :one
-SELECT worker, accepted FROM results
-WHERE bundle_id = $1 AND lo <= $2 AND hi > $2
-ORDER BY lo DESC LIMIT 1
-`
-
-type TaskEndRow struct {
-	Worker   string
-	Accepted int64
-}
-
-func (q *Queries) TaskEnd(ctx context.Context, bundleID yonder.ID, task int64) (TaskEndRow, error) {
-	row := q.queryRow(ctx, q.taskEndStmt, taskEnd, bundleID, task)
-	var i TaskEndRow
-	err := row.Scan(&i.Worker, &i.Accepted)
-	return i, err
-}
-
 const visitsOf = `-- name: VisitsOf :many
 SELECT epoch, opened, closed, host, version FROM visits WHERE endpoint = $1 ORDER BY epoch DESC LIMIT $2
 `

@@ -441,9 +441,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.takeDiskStmt, err = db.PrepareContext(ctx, takeDisk); err != nil {
 		return nil, fmt.Errorf("error preparing query TakeDisk: %w", err)
 	}
-	if q.taskEndStmt, err = db.PrepareContext(ctx, taskEnd); err != nil {
-		return nil, fmt.Errorf("error preparing query TaskEnd: %w", err)
-	}
 	if q.taskResultStmt, err = db.PrepareContext(ctx, taskResult); err != nil {
 		return nil, fmt.Errorf("error preparing query TaskResult: %w", err)
 	}
@@ -1186,11 +1183,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing takeDiskStmt: %w", cerr)
 		}
 	}
-	if q.taskEndStmt != nil {
-		if cerr := q.taskEndStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing taskEndStmt: %w", cerr)
-		}
-	}
 	if q.taskResultStmt != nil {
 		if cerr := q.taskResultStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing taskResultStmt: %w", cerr)
@@ -1439,7 +1431,6 @@ type Queries struct {
 	sharesOfStmt                   *sql.Stmt
 	silenceSessionsStmt            *sql.Stmt
 	takeDiskStmt                   *sql.Stmt
-	taskEndStmt                    *sql.Stmt
 	taskResultStmt                 *sql.Stmt
 	touchTokenStmt                 *sql.Stmt
 	unansweredStmt                 *sql.Stmt
@@ -1599,7 +1590,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sharesOfStmt:                   q.sharesOfStmt,
 		silenceSessionsStmt:            q.silenceSessionsStmt,
 		takeDiskStmt:                   q.takeDiskStmt,
-		taskEndStmt:                    q.taskEndStmt,
 		taskResultStmt:                 q.taskResultStmt,
 		touchTokenStmt:                 q.touchTokenStmt,
 		unansweredStmt:                 q.unansweredStmt,

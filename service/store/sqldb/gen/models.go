@@ -139,6 +139,8 @@ type Result struct {
 	Payload  []byte
 	Expired  sql.NullInt64
 	Memo     yonder.ID
+	Entries  int64
+	Pack     []byte
 }
 
 type Session struct {

@@ -48,7 +48,7 @@ func (q *Queries) ExpireResult(ctx context.Context, arg ExpireResultParams) erro
 }
 
 const groupResults = `-- name: GroupResults :many
-SELECT r.group_id, r.cursor, r.bundle_id, r.lo, r.hi, r.skip, r.attempt, r.state, r.outcome, r.form, r.code, r.message, r.worker, r.blob, r.started, r.finished, r.accepted, r.stdout, r.stderr, r.payload, r.expired, r.memo, b.endpoint, b.submitted FROM results r
+SELECT r.group_id, r.cursor, r.bundle_id, r.lo, r.hi, r.skip, r.attempt, r.state, r.outcome, r.form, r.code, r.message, r.worker, r.blob, r.started, r.finished, r.accepted, r.stdout, r.stderr, r.payload, r.expired, r.memo, r.entries, r.pack, b.endpoint, b.submitted FROM results r
 JOIN bundles b ON b.id = r.bundle_id
 WHERE r.group_id = $1 AND r.cursor > $2 AND r.cursor <= $3
 ORDER BY r.cursor
@@ -60,6 +60,7 @@ type GroupResultsRow struct {
 	Submitted int64
 }
 
+// The cursor after which to read may be in the middle of the first row.
 func (q *Queries) GroupResults(ctx context.Context, groupID yonder.ID, after int64, upto int64) ([]GroupResultsRow, error) {
 	rows, err := q.query(ctx, q.groupResultsStmt, groupResults, groupID, after, upto)
 	if err != nil {
@@ -92,6 +93,8 @@ func (q *Queries) GroupResults(ctx context.Context, groupID yonder.ID, after int
 			&i.Result.Payload,
 			&i.Result.Expired,
 			&i.Result.Memo,
+			&i.Result.Entries,
+			&i.Result.Pack,
 			&i.Endpoint,
 			&i.Submitted,
 		); err != nil {
@@ -110,8 +113,8 @@ func (q *Queries) GroupResults(ctx context.Context, groupID yonder.ID, after int
 
 const insertResult = `-- name: InsertResult :exec
 INSERT INTO results (group_id, cursor, bundle_id, lo, hi, skip, attempt, state, outcome, form, code, message, worker, blob,
-                     started, finished, accepted, stdout, stderr, payload, memo)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+                     started, finished, accepted, stdout, stderr, payload, memo, entries, pack)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
 `
 
 type InsertResultParams struct {
@@ -136,6 +139,8 @@ type InsertResultParams struct {
 	Stderr   []byte
 	Payload  []byte
 	Memo     yonder.ID
+	Entries  int64
+	Pack     []byte
 }
 
 func (q *Queries) InsertResult(ctx context.Context, arg InsertResultParams) error {
@@ -161,19 +166,22 @@ func (q *Queries) InsertResult(ctx context.Context, arg InsertResultParams) erro
 		arg.Stderr,
 		arg.Payload,
 		arg.Memo,
+		arg.Entries,
+		arg.Pack,
 	)
 	return err
 }
 
 const resultSizes = `-- name: ResultSizes :many
-SELECT cursor, CAST(length(payload) + length(stdout) + length(stderr) AS BIGINT) AS size FROM results
+SELECT cursor, entries, CAST(length(payload) + length(stdout) + length(stderr) AS BIGINT) AS size FROM results
 WHERE group_id = $1 AND cursor > $2
 ORDER BY cursor LIMIT $3
 `
 
 type ResultSizesRow struct {
-	Cursor int64
-	Size   int64
+	Cursor  int64
+	Entries int64
+	Size    int64
 }
 
 func (q *Queries) ResultSizes(ctx context.Context, groupID yonder.ID, cursor int64, limit int32) ([]ResultSizesRow, error) {
@@ -185,7 +193,7 @@ func (q *Queries) ResultSizes(ctx context.Context, groupID yonder.ID, cursor int
 	var items []ResultSizesRow
 	for rows.Next() {
 		var i ResultSizesRow
-		if err := rows.Scan(&i.Cursor, &i.Size); err != nil {
+		if err := rows.Scan(&i.Cursor, &i.Entries, &i.Size); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -242,7 +250,7 @@ func (q *Queries) ResultsAfter(ctx context.Context, groupID yonder.ID, cursor in
 }
 
 const resultsBelow = `-- name: ResultsBelow :many
-SELECT lo, hi, state, attempt, code, message, started, finished, accepted, memo FROM results
+SELECT lo, hi, state, attempt, code, message, worker, started, finished, accepted, memo, entries, pack FROM results
 WHERE bundle_id = $1 AND lo < $2 AND state = COALESCE(CAST($3 AS TEXT), state)
 ORDER BY lo DESC LIMIT $4
 `
@@ -261,10 +269,13 @@ type ResultsBelowRow struct {
 	Attempt  int64
 	Code     string
 	Message  string
+	Worker   string
 	Started  int64
 	Finished int64
 	Accepted int64
 	Memo     yonder.ID
+	Entries  int64
+	Pack     []byte
 }
 
 func (q *Queries) ResultsBelow(ctx context.Context, arg ResultsBelowParams) ([]ResultsBelowRow, error) {
@@ -288,10 +299,13 @@ func (q *Queries) ResultsBelow(ctx context.Context, arg ResultsBelowParams) ([]R
 			&i.Attempt,
 			&i.Code,
 			&i.Message,
+			&i.Worker,
 			&i.Started,
 			&i.Finished,
 			&i.Accepted,
 			&i.Memo,
+			&i.Entries,
+			&i.Pack,
 		); err != nil {
 			return nil, err
 		}
@@ -307,7 +321,7 @@ func (q *Queries) ResultsBelow(ctx context.Context, arg ResultsBelowParams) ([]R
 }
 
 const taskResult = `-- name: TaskResult :one
-SELECT r.group_id, r.cursor, r.bundle_id, r.lo, r.hi, r.skip, r.attempt, r.state, r.outcome, r.form, r.code, r.message, r.worker, r.blob, r.started, r.finished, r.accepted, r.stdout, r.stderr, r.payload, r.expired, r.memo, b.endpoint, b.submitted FROM results r
+SELECT r.group_id, r.cursor, r.bundle_id, r.lo, r.hi, r.skip, r.attempt, r.state, r.outcome, r.form, r.code, r.message, r.worker, r.blob, r.started, r.finished, r.accepted, r.stdout, r.stderr, r.payload, r.expired, r.memo, r.entries, r.pack, b.endpoint, b.submitted FROM results r
 JOIN bundles b ON b.id = r.bundle_id
 WHERE r.bundle_id = $1 AND r.lo <= $2
 ORDER BY r.lo DESC LIMIT 1
@@ -345,6 +359,8 @@ func (q *Queries) TaskResult(ctx context.Context, bundleID yonder.ID, lo int64) 
 		&i.Result.Payload,
 		&i.Result.Expired,
 		&i.Result.Memo,
+		&i.Result.Entries,
+		&i.Result.Pack,
 		&i.Endpoint,
 		&i.Submitted,
 	)

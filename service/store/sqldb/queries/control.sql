@@ -59,11 +59,6 @@ SELECT owner, queued_tasks, given_tasks FROM queues
 WHERE endpoint = $1 AND bundles > 0
 ORDER BY queued_tasks + given_tasks DESC, owner LIMIT $2;
 
--- name: TaskEnd :one
-SELECT worker, accepted FROM results
-WHERE bundle_id = sqlc.arg(bundle_id) AND lo <= sqlc.arg(task) AND hi > sqlc.arg(task)
-ORDER BY lo DESC LIMIT 1;
-
 -- name: DeleteAttempts :exec
 -- Of a bundle that is gone.
 DELETE FROM attempts

@@ -1,14 +1,15 @@
 -- name: InsertResult :exec
 INSERT INTO results (group_id, cursor, bundle_id, lo, hi, skip, attempt, state, outcome, form, code, message, worker, blob,
-                     started, finished, accepted, stdout, stderr, payload, memo)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21);
+                     started, finished, accepted, stdout, stderr, payload, memo, entries, pack)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23);
 
 -- name: ResultSizes :many
-SELECT cursor, CAST(length(payload) + length(stdout) + length(stderr) AS BIGINT) AS size FROM results
+SELECT cursor, entries, CAST(length(payload) + length(stdout) + length(stderr) AS BIGINT) AS size FROM results
 WHERE group_id = $1 AND cursor > $2
 ORDER BY cursor LIMIT $3;
 
 -- name: GroupResults :many
+-- The cursor after which to read may be in the middle of the first row.
 SELECT sqlc.embed(r), b.endpoint, b.submitted FROM results r
 JOIN bundles b ON b.id = r.bundle_id
 WHERE r.group_id = sqlc.arg(group_id) AND r.cursor > sqlc.arg(after) AND r.cursor <= sqlc.arg(upto)
@@ -21,7 +22,7 @@ WHERE r.bundle_id = sqlc.arg(bundle_id) AND r.lo <= sqlc.arg(lo)
 ORDER BY r.lo DESC LIMIT 1;
 
 -- name: ResultsBelow :many
-SELECT lo, hi, state, attempt, code, message, started, finished, accepted, memo FROM results
+SELECT lo, hi, state, attempt, code, message, worker, started, finished, accepted, memo, entries, pack FROM results
 WHERE bundle_id = sqlc.arg(bundle_id) AND lo < sqlc.arg(upto) AND state = COALESCE(CAST(sqlc.narg(state) AS TEXT), state)
 ORDER BY lo DESC LIMIT sqlc.arg(count);
 

@@ -201,7 +201,7 @@ func TestStopTellsWhatItEnded(t *testing.T) {
 
 func TestAnOrphanEnds(t *testing.T) {
 	t.Parallel()
-	a, m := connected(t, func(c *manager.Config) { c.OrphanIdle = 300 * time.Millisecond })
+	a, m := connected(t, func(c *manager.Config) { c.OrphanIdle = 2 * time.Second })
 	a.close()
 	require.NoError(t, os.Remove(a.file))
 	select {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/yonder-run/yonder/endpoint/ledger"
 	"github.com/yonder-run/yonder/wire"
 )
@@ -60,9 +62,11 @@ func (s *session) take() intake {
 	return batch
 }
 
-// acceptBatch journals first, then accepts: what the service hears of is kept.
+// acceptBatch journals first, then accepts: what the service hears of outlives
+// this process. The disk has it by the time that a manager may.
 func (s *session) acceptBatch(ctx context.Context, batch intake) error {
-	if err := s.keep(batch.offers); err != nil {
+	err := s.keep(batch.offers)
+	if err != nil {
 		s.mu.Lock()
 		s.storage(err)
 		for _, o := range batch.offers {
@@ -76,7 +80,12 @@ func (s *session) acceptBatch(ctx context.Context, batch intake) error {
 	for _, o := range batch.offers {
 		accept.Spans = append(accept.Spans, o.lease.Span)
 	}
+	var disk errgroup.Group
+	if len(batch.offers) > 0 && s.cfg.Journal.Sync {
+		disk.Go(s.journal.Sync)
+	}
 	answer, err := s.link.Accept(ctx, accept)
+	unsafe := disk.Wait()
 	if err != nil && (ctx.Err() != nil || fatal(err)) {
 		return fmt.Errorf("accepting: %w", err)
 	}
@@ -86,12 +95,21 @@ func (s *session) acceptBatch(ctx context.Context, batch intake) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if unsafe != nil {
+		s.storage(unsafe) // from here on nothing is dispatched
+	}
 	s.apply(s.ledger.Answered(accept.Spans, answer.Spans))
-	s.giveBack()
+	switch {
+	case unsafe != nil:
+		s.giveBack(notOnDisk)
+	case s.paused():
+		s.giveBack(pausedBefore)
+	}
 	return nil
 }
 
-// keep writes leases to the journal.
+// keep writes leases to the journal, where the end of this process does not
+// reach them; that the disk has them is not waited for.
 func (s *session) keep(offers []offered) error {
 	frames := make([]wire.Frame, 0, len(offers))
 	for _, o := range offers {
@@ -117,8 +135,5 @@ func (s *session) keep(offers []offered) error {
 			s.payloads[record] = &payload{columns: o.columns}
 		}
 	})
-	if s.cfg.Journal.Sync {
-		return s.journal.Sync()
-	}
 	return nil
 }

@@ -43,6 +43,8 @@ type Options struct {
 	StatusEvery, LookEvery time.Duration
 	// Answer and Retry are the link's patience; see link.Config.
 	Answer, Retry time.Duration
+	// FS is where the journal is kept; the real one by default.
+	FS osfs.FS
 }
 
 // Agent is an endpoint's daemon. Stop leaves everything as it is: managers go
@@ -170,7 +172,7 @@ func (a *Agent) assemble() (p *parts, err error) {
 	if p.lock, err = journal.TakeLock(a.cfg.StateDir); err != nil {
 		return p, err
 	}
-	if p.journal, err = journal.Open(a.dir("journal"), journal.Options{Logger: a.opts.Logger}); err != nil {
+	if p.journal, err = journal.Open(a.dir("journal"), journal.Options{FS: a.opts.FS, Logger: a.opts.Logger}); err != nil {
 		return p, err
 	}
 	spool, err := bodies.NewSpool(a.dir("results"), a.cfg.Limits.SpoolBytes)

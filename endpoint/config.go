@@ -109,9 +109,10 @@ type Limits struct {
 
 // Journal says how durable accepted tasks are.
 type Journal struct {
-	// Sync makes the disk keep a task before it is accepted. Without it a
-	// loss of power can lose accepted tasks, whose attempt then ends as lost;
-	// the end of the process alone loses nothing either way.
+	// Sync makes the disk keep a task before a manager is given it. Without it
+	// a loss of power can lose tasks that managers on other nodes run; their
+	// attempt then ends as lost. The end of the process alone loses nothing
+	// either way.
 	Sync bool `yaml:"sync"`
 }
 

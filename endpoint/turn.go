@@ -34,7 +34,9 @@ func (d *desk) takeTurn(turn wire.Turn) {
 		d.log.Info("the endpoint takes nothing", slog.String("turn", turn.Paused.Word()),
 			slog.String("reason", turn.Paused.Reason), slog.Time("since", turn.Paused.Since))
 	}
-	d.giveBack()
+	if d.paused() {
+		d.giveBack(pausedBefore)
+	}
 	d.dispatch()
 	d.scale.notify()
 	d.stale.notify() // nothing is offered until the service hears of room
@@ -45,17 +47,18 @@ func (d *desk) takeTurn(turn wire.Turn) {
 func (d *desk) resting() bool { return d.turn.Paused != nil }
 func (d *desk) paused() bool  { return d.resting() && !d.turn.Paused.Drain }
 
+// Why tasks that no manager has go back.
+const (
+	pausedBefore = "the endpoint was paused before the task began"
+	notOnDisk    = "the disk of the endpoint's agent did not take the task"
+)
+
 // giveBack returns what no manager has to the service, where it waits for the
-// end of the pause, or for being cancelled. No attempt is spent.
-func (d *desk) giveBack() {
-	if !d.paused() {
-		return
-	}
+// end of the trouble or the pause, or for being cancelled. No attempt is spent.
+func (d *desk) giveBack(why string) {
 	d.queue.Drain()
 	clear(d.payloads)
-	d.apply(d.ledger.Return(wire.Loss{
-		Code: yonder.CodeUnavailable, Message: "the endpoint was paused before the task began",
-	}))
+	d.apply(d.ledger.Return(wire.Loss{Code: yonder.CodeUnavailable, Message: why}))
 }
 
 // rest lets a resting endpoint's nodes go, and says when an agent that was to

@@ -10,10 +10,12 @@ import (
 )
 
 // journal is what survives an agent. Writer names the lock that its records
-// were written under: a copy that another machine reads has another one.
+// were written under: a copy that another machine reads has another one, and
+// so has the same machine after a power cut. The disk has all up to synced.
 type journal struct {
 	writer  int
 	next    ledger.Record
+	synced  ledger.Record
 	records map[ledger.Record]any
 }
 
@@ -171,7 +173,8 @@ func (a *agent) opened(epoch int64) {
 // usable says whether the process may still do anything.
 func (a *agent) usable() bool { return a.alive && !a.fenced && a.live }
 
-// offered is accepting: journal first, then accept.
+// offered is accepting: journal first, then accept. Until the answer is acted
+// on, a power cut may take from the journal what the service has heard of.
 func (a *agent) offered(epoch int64, leases []wire.Lease) {
 	if !a.usable() || a.epoch != epoch || a.calls["accept"] != nil {
 		return
@@ -191,7 +194,9 @@ func (a *agent) offered(epoch int64, leases []wire.Lease) {
 	if len(accept.Spans)+len(accept.Declined) == 0 {
 		return
 	}
+	written := a.journal.next
 	a.ask("accept", func() any { return a.w.accept(epoch, accept) }, func(answer any) {
+		a.journal.synced = max(a.journal.synced, written)
 		a.apply(a.ledger.Answered(accept.Spans, answer.([]wire.Span)))
 		if a.draining {
 			a.apply(a.ledger.Return(wire.Loss{Code: yonder.CodeUnavailable}))
@@ -324,7 +329,19 @@ func (w *world) kill(a *agent) {
 			return
 		}
 	}
+	if w.chance(3) {
+		w.powerCut(a.site.journal)
+	}
 	w.spawn(a.site, a.site.journal, true)
+}
+
+// powerCut takes what the disk did not have yet. Managers are on other nodes.
+func (w *world) powerCut(j *journal) {
+	kept := j.synced + ledger.Record(w.rng.IntN(int(j.next-j.synced)+1))
+	maps.DeleteFunc(j.records, func(record ledger.Record, _ any) bool { return record > kept })
+	w.boots++
+	j.writer = -w.boots
+	w.logf("power cut: the journal ends at record %d of %d", kept, j.next)
 }
 
 // twin starts a second agent, with a copy of a journal or with a new one.
@@ -335,7 +352,7 @@ func (w *world) twin() {
 	fresh := w.newSite()
 	if w.rng.IntN(2) == 0 {
 		from := w.sites[0].journal
-		fresh.journal.records, fresh.journal.next = maps.Clone(from.records), from.next
+		fresh.journal.records, fresh.journal.next, fresh.journal.synced = maps.Clone(from.records), from.next, from.next
 		fresh.managers = w.sites[0].managers // a cluster's managers are where they were
 	}
 	w.spawn(fresh, fresh.journal, true)

@@ -38,6 +38,7 @@ type world struct {
 	net    []func()
 	agents []*agent
 	sites  []*site
+	boots  int // after power cuts
 	calm   int // one step in ten, divided by this, is a fault
 	healed bool
 	trace  []string

@@ -2,7 +2,6 @@ package endpoint_test
 
 import (
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/http"
 	"os"
@@ -18,7 +17,6 @@ import (
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/endpoint"
 	"github.com/yonder-run/yonder/endpoint/journal"
-	"github.com/yonder-run/yonder/endpoint/provider"
 	"github.com/yonder-run/yonder/internal/startstop/startstoptest"
 	"github.com/yonder-run/yonder/wire"
 )
@@ -143,71 +141,6 @@ func TestResultsWaitForTheService(t *testing.T) {
 	require.Empty(t, m.twice())
 }
 
-func TestTasksOfADeadBlockAreTriedAgain(t *testing.T) {
-	t.Parallel()
-	b := newBrain(t, 4)
-	s := newSite(t, b)
-	first := true
-	s.provider.setup = func(m *fakeManager) { m.hold, first = first, false }
-	s.start(t)
-	require.Eventually(t, func() bool { b.offer(4); return b.accepted() == 4 }, 20*time.Second, 20*time.Millisecond)
-	m := s.provider.made.Wait(t)
-	m.got.Wait(t)
-	for h := range s.provider.all {
-		s.provider.kill(h)
-	}
-	loss := b.lost.Wait(t)
-	require.True(t, loss.Started)
-	require.Contains(t, loss.Message, "killed by the test")
-	b.pump(t, 4)
-	require.Equal(t, 2, b.results.Wait(t).Attempt)
-}
-
-// Neither a lost manager nor a block that ended while the agent was away waits
-// for the time at which the provider is asked anyhow.
-func TestALostManagerIsLookedForAtOnce(t *testing.T) {
-	t.Parallel()
-	b := newBrain(t, 4)
-	s := newSite(t, b)
-	s.opts.LookEvery = time.Hour
-	held := 2
-	s.provider.setup = func(m *fakeManager) { m.hold = held > 0; held-- }
-	a := s.start(t)
-	require.Eventually(t, func() bool { b.offer(4); return b.accepted() == 4 }, 20*time.Second, 20*time.Millisecond)
-	first := s.provider.made.Wait(t)
-	first.got.Wait(t)
-	s.provider.kill(provider.Handle(first.block))
-	require.True(t, b.lost.Wait(t).Started)
-
-	require.Eventually(t, func() bool { b.offer(4); return b.accepted() == 4 }, 20*time.Second, 20*time.Millisecond)
-	second := s.provider.made.Wait(t)
-	second.got.Wait(t)
-	a.Stop()
-	s.provider.kill(provider.Handle(second.block))
-	s.start(t)
-	require.True(t, b.lost.Wait(t).Started)
-	b.pump(t, 4)
-	require.Equal(t, 3, b.results.Wait(t).Attempt)
-}
-
-// A manager that says nothing any more, on a block that goes on, has its grace
-// and not a moment longer.
-func TestASilentManagerIsGivenUpInTime(t *testing.T) {
-	t.Parallel()
-	b := newBrain(t, 4)
-	s := newSite(t, b)
-	s.opts.LookEvery, s.cfg.Managers.Grace = time.Hour, 300*time.Millisecond
-	s.provider.setup = func(m *fakeManager) { m.hold = true }
-	s.start(t)
-	require.Eventually(t, func() bool { b.offer(4); return b.accepted() == 4 }, 20*time.Second, 20*time.Millisecond)
-	m := s.provider.made.Wait(t)
-	m.got.Wait(t)
-	m.Stop()
-	loss := b.lost.Wait(t)
-	require.True(t, loss.Started)
-	require.Contains(t, loss.Message, "not heard of")
-}
-
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	b := newBrain(t, 60)
@@ -227,39 +160,6 @@ func TestCancel(t *testing.T) {
 	require.NotContains(t, b.payloads, 50)
 	require.NoError(t, a.Detach(t.Context()))
 	s.empty(t)
-}
-
-func TestFencedAgentEnds(t *testing.T) {
-	t.Parallel()
-	for name, fence := range map[string]func(b *brain){
-		"by a hint":      func(b *brain) { b.Hint("fence", wire.KindFence, wire.Fence{Epoch: 2}) },
-		"by an answer":   func(b *brain) { b.with(func() { b.epoch = 2 }) },
-		"as its end":     func(b *brain) { b.Hint("fence", wire.KindFence, wire.Fence{}) },
-		"and by nothing": nil,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newBrain(t, 1)
-			s := newSite(t, b)
-			s.cfg.Scaling.InitBlocks = 1
-			a := s.start(t)
-			m := s.provider.made.Wait(t)
-			m.welcome.Wait(t)
-			b.beats.Wait(t)
-			if fence == nil {
-				b.Hint("fence", wire.KindFence, wire.Fence{Epoch: 1}) // its own
-				b.pump(t, 1)
-				require.NoError(t, a.Err())
-				return
-			}
-			fence(b)
-			<-a.Done()
-			require.Equal(t, yonder.CodeSessionFenced, yonder.CodeOf(a.Err()))
-			m.drained.Wait(t)
-			_, err := endpoint.ReadStatus(s.cfg.StateDir)
-			require.Equal(t, yonder.CodeNotRunning, yonder.CodeOf(err))
-		})
-	}
 }
 
 func TestWhatMayNotRunFailsAtOnce(t *testing.T) {
@@ -299,42 +199,6 @@ func TestWhatMayNotRunFailsAtOnce(t *testing.T) {
 			s.empty(t)
 		})
 	}
-}
-
-func TestShutdownReturnsWhatDidNotStart(t *testing.T) {
-	t.Parallel()
-	b := newBrain(t, 60)
-	s := newSite(t, b)
-	s.provider.setup = func(m *fakeManager) { m.hold = true }
-	a := s.start(t)
-	require.Eventually(t, func() bool { b.offer(60); return b.accepted() == 60 }, 20*time.Second, 20*time.Millisecond)
-	m := s.provider.made.Wait(t)
-	m.got.Wait(t)
-	ended := make(chan error)
-	go func() { ended <- a.Shutdown(t.Context()) }()
-	m.drained.Wait(t)
-	loss := b.lost.Wait(t)
-	require.False(t, loss.Started)
-	require.Equal(t, b.granted(36, 60), loss.Span)
-	m.release()
-	require.NoError(t, <-ended)
-	require.Equal(t, 36, b.done())
-	b.closes.Wait(t)
-	s.empty(t)
-}
-
-func TestShutdownDoesNotWaitForEver(t *testing.T) {
-	t.Parallel()
-	b := newBrain(t, 4)
-	s := newSite(t, b)
-	s.cfg.DrainGrace = 10 * time.Millisecond
-	s.provider.setup = func(m *fakeManager) { m.hold = true }
-	a := s.start(t)
-	require.Eventually(t, func() bool { b.offer(4); return b.accepted() == 4 }, 20*time.Second, 20*time.Millisecond)
-	s.provider.made.Wait(t).got.Wait(t)
-	require.NoError(t, a.Shutdown(t.Context()))
-	require.True(t, b.lost.Wait(t).Started)
-	s.empty(t)
 }
 
 func TestLargeResultsAreUploaded(t *testing.T) {
@@ -442,23 +306,6 @@ func TestLastWordsAreReportedIfTheyAreTaken(t *testing.T) {
 		require.NoError(t, a.Detach(t.Context()))
 		s.empty(t)
 	}
-}
-
-func TestFailingBlocksAreTold(t *testing.T) {
-	t.Parallel()
-	b := newBrain(t, 1)
-	s := newSite(t, b)
-	s.provider.fail = errors.New("sbatch: no such partition")
-	s.start(t)
-	require.Eventually(t, func() bool {
-		b.offer(1)
-		for b.beats.Pending() > 0 {
-			if strings.Contains(b.beats.Wait(t).Status.Trouble, "no such partition") {
-				return true
-			}
-		}
-		return false
-	}, 20*time.Second, 20*time.Millisecond)
 }
 
 func TestTwoAgentsDoNotShareAStateDirectory(t *testing.T) {

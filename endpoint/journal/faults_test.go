@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/internal/osfs"
 	"github.com/yonder-run/yonder/wire"
 )
@@ -118,4 +119,14 @@ func (b *book) dropOldest(j *Journal) {
 			b.unsure[name] = true
 		}
 	}
+}
+
+// What cannot be begun is nothing that a caller could close.
+func TestAJournalThatCannotBeBegun(t *testing.T) {
+	t.Parallel()
+	opts, arm := failing(osfs.OpWrite, 0)
+	arm()
+	j, err := Open(t.TempDir(), opts)
+	require.Equal(t, yonder.CodeStorageFull, yonder.CodeOf(err))
+	require.Nil(t, j)
 }

@@ -3,25 +3,17 @@
 package shellworker_test
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/yonder-run/yonder"
-	"github.com/yonder-run/yonder/manager/live"
-	"github.com/yonder-run/yonder/manager/runtime/process"
-	"github.com/yonder-run/yonder/manager/workerproc"
 	"github.com/yonder-run/yonder/manager/workertest"
 	"github.com/yonder-run/yonder/wire"
 	"github.com/yonder-run/yonder/wire/shell"
@@ -32,100 +24,6 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	}
 	goleak.VerifyTestMain(m)
-}
-
-const patience = 30 * time.Second
-
-// bench is a host with one native worker, and all that it does.
-type bench struct {
-	*workerproc.Host
-
-	t       *testing.T
-	dir     string
-	hellos  chan string
-	reports chan workerproc.Report
-	exits   chan workerproc.Exit
-	runs    int64
-}
-
-func (b *bench) Hello(worker string)                    { b.hellos <- worker }
-func (b *bench) Ran(_ string, report workerproc.Report) { b.reports <- report }
-func (b *bench) Exited(_ string, exit workerproc.Exit)  { b.exits <- exit }
-
-func newBench(t *testing.T) *bench {
-	t.Helper()
-	b := &bench{
-		t: t, dir: t.TempDir(), hellos: make(chan string, 8), reports: make(chan workerproc.Report, 100), exits: make(chan workerproc.Exit, 8),
-	}
-	b.Host = workerproc.New(workerproc.Config{
-		Dir: b.dir, Native: workertest.Native(), Runtime: process.New(), Output: 64 << 10,
-		Live:   live.NewBook(live.Config{OutputBytes: 1 << 10, ValueBytes: 1 << 10}),
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
-	}, b)
-	require.NoError(t, b.Start(t.Context()))
-	t.Cleanup(b.Stop)
-	require.NoError(t, b.Fork(workerproc.Place{ID: "z1"}, "w1"))
-	require.Equal(t, "w1", next(t, b.hellos))
-	return b
-}
-
-func next[T any](t *testing.T, from <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-from:
-		return v
-	case <-time.After(patience):
-		require.FailNow(t, "nothing came")
-	}
-	panic("unreachable")
-}
-
-// give runs calls of a function as one run.
-func (b *bench) give(f shell.Function, payloads [][]byte, run wire.Run) {
-	b.t.Helper()
-	body, err := json.Marshal(f)
-	require.NoError(b.t, err)
-	sum := sha256.Sum256(body)
-	hash := hex.EncodeToString(sum[:])
-	b.runs++
-	run.Run, run.Function, run.Codec, run.Attempt, run.Task = b.runs, hash, "json", 1, "0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000"
-	if run.Form == "" {
-		run.Form = wire.FormEach
-	}
-	if run.Inline == 0 {
-		run.Inline = 1 << 20
-	}
-	require.NoError(b.t, b.Run("w1", wire.Load{Function: hash}, body, run, payloads))
-}
-
-func (b *bench) outcome(f shell.Function, args ...any) workerproc.Report {
-	b.t.Helper()
-	b.give(f, [][]byte{workertest.Call(args...)}, wire.Run{Hi: 1})
-	report := next(b.t, b.reports)
-	require.True(b.t, report.Last)
-	require.Len(b.t, report.Entries, 1)
-	return report
-}
-
-func (b *bench) result(f shell.Function, args ...any) shell.Result {
-	b.t.Helper()
-	return value(b.t, b.outcome(f, args...))
-}
-
-func value(t *testing.T, report workerproc.Report) shell.Result {
-	t.Helper()
-	require.Equal(t, wire.OutcomeOK, report.Entries[0].Outcome, "%s", report.Columns[0])
-	payload, err := wire.ParsePayload(report.Columns[0])
-	require.NoError(t, err)
-	require.Equal(t, "json", payload.Codec)
-	var r shell.Result
-	require.NoError(t, json.Unmarshal(payload.Body, &r))
-	require.Equal(t, shell.ResultKind, r.Kind)
-	return r
-}
-
-func command(text string, params ...shell.Param) shell.Function {
-	return shell.Function{Command: text, Params: params}
 }
 
 func TestResult(t *testing.T) {
@@ -297,120 +195,5 @@ func TestAChunkOfCalls(t *testing.T) {
 			continue
 		}
 		require.Equal(t, index, value(t, report).ReturnCode)
-	}
-}
-
-// awaitFile waits for a command to have written a file.
-func awaitFile(t *testing.T, path string) string {
-	t.Helper()
-	var data []byte
-	require.Eventually(t, func() bool {
-		data, _ = os.ReadFile(path)
-		return strings.HasSuffix(string(data), "\n")
-	}, patience, 5*time.Millisecond)
-	return strings.TrimSpace(string(data))
-}
-
-func TestACancelledCommandMayCleanUp(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	marks := t.TempDir()
-	f := command(`trap 'echo bye > {d}/bye; exit 1' TERM; echo $$ > {d}/began; while :; do sleep 0.01; done`, shell.Param{Name: "d"})
-	b.give(f, [][]byte{workertest.Call(marks)}, wire.Run{Hi: 1})
-	pid := awaitFile(t, filepath.Join(marks, "began"))
-	b.Signal("w1", false)
-	exit := next(t, b.exits)
-	require.EqualValues(t, 1, exit.Run)
-	require.Equal(t, "bye", awaitFile(t, filepath.Join(marks, "bye")))
-	require.Empty(t, b.reports, "what was cancelled has no result")
-	requireGone(t, pid)
-}
-
-func TestACommandThatIgnoresItsEndIsKilled(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	marks := t.TempDir()
-	f := command(`trap '' TERM; echo $$ > {d}/began; while :; do sleep 0.01; done`, shell.Param{Name: "d"})
-	b.give(f, [][]byte{workertest.Call(marks)}, wire.Run{Hi: 1})
-	pid := awaitFile(t, filepath.Join(marks, "began"))
-	b.Signal("w1", false)
-	b.Signal("w1", true)
-	next(t, b.exits)
-	requireGone(t, pid)
-}
-
-func requireGone(t *testing.T, pid string) {
-	t.Helper()
-	number, err := strconv.Atoi(pid)
-	require.NoError(t, err)
-	require.Eventually(t, func() bool { return syscall.Kill(number, 0) != nil }, patience, 5*time.Millisecond, "process %s still runs", pid)
-}
-
-// What a command leaves running ends with it, even in a session of its own, and
-// neither its output nor the next task waits for it.
-func TestNothingOutlivesItsCommand(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	marks := t.TempDir()
-	r := b.result(command(`sleep 600 & echo $! > {d}/a
-		setsid sh -c 'echo $$ > "$0"/b; exec sleep 600' {d} & until [ -s {d}/b ]; do sleep 0.01; done; echo done`, shell.Param{Name: "d"}), marks)
-	require.Equal(t, "done\n", r.Stdout)
-	for _, name := range []string{"a", "b"} {
-		requireGone(t, awaitFile(t, filepath.Join(marks, name)))
-	}
-	require.True(t, b.result(command("true")).Success)
-}
-
-func TestACommandThatIsKilledSaysSo(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	r := b.result(command("kill -9 $$"))
-	require.Equal(t, -9, r.ReturnCode)
-	require.False(t, r.Success)
-}
-
-// A command that ends its worker is blamed for it, as any task is.
-func TestACommandMayEndItsWorker(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	b.give(command("kill -9 $PPID; sleep 600"), [][]byte{workertest.Call()}, wire.Run{Hi: 1})
-	exit := next(t, b.exits)
-	require.EqualValues(t, 1, exit.Run)
-	require.Contains(t, exit.Message, "SIGKILL")
-}
-
-func TestAnIdleWorkerEndsWhenAsked(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	b.Signal("w1", false)
-	require.Contains(t, next(t, b.exits).Message, "exit code 0")
-}
-
-func TestWorkersEndWithTheirHost(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	marks := t.TempDir()
-	b.give(command("echo $$ > {d}/began; sleep 600", shell.Param{Name: "d"}), [][]byte{workertest.Call(marks)}, wire.Run{Hi: 1})
-	pid := awaitFile(t, filepath.Join(marks, "began"))
-	b.Stop()
-	requireGone(t, pid)
-}
-
-// The kernel ends what a zygote leaves behind that is killed.
-func TestWorkersEndWithTheirZygote(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	marks := t.TempDir()
-	b.give(command("echo $PPID $$ > {d}/began; sleep 600", shell.Param{Name: "d"}), [][]byte{workertest.Call(marks)}, wire.Run{Hi: 1})
-	pids := strings.Fields(awaitFile(t, filepath.Join(marks, "began")))
-	stat, err := os.ReadFile("/proc/" + pids[0] + "/stat")
-	require.NoError(t, err)
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	zygote, err := strconv.Atoi(strings.Fields(rest)[1])
-	require.NoError(t, err)
-	require.NoError(t, syscall.Kill(zygote, syscall.SIGKILL))
-	require.Contains(t, next(t, b.exits).Message, "killed")
-	for _, pid := range pids {
-		requireGone(t, pid)
 	}
 }

@@ -1,7 +1,8 @@
 """What people rely on in concurrent.futures, over a real service and a real endpoint.
 
 The list is that of CPython's own tests (Lib/test/test_concurrent_futures of 3.13), one
-test here, or in test_cpython_futures.py, for each behaviour, under the same name.
+test here or in test_cpython_futures.py, test_cpython_shutdown.py or
+test_cpython_deadlock.py for each behaviour, under the same name.
 docs/concurrent-futures.md has the table, with those that differ and why; a test holds
 the two together.
 """
@@ -22,11 +23,13 @@ from typing import Any
 
 import pytest
 
+import test_cpython_deadlock
 import test_cpython_futures
-from site_up import PATIENCE_S, ROOT, SLOTS, Gate, Site, until, wait_at
+import test_cpython_shutdown
+from site_up import PATIENCE_S, ROOT, SLOTS, Gate, wait_at
 from yonder.client.client import Client
 from yonder.client.executor import Executor
-from yonder.errors import PackError, RemoteTraceback, WorkerFailed
+from yonder.errors import RemoteTraceback, WorkerFailed
 
 Gates = Callable[[], Gate]
 
@@ -210,266 +213,6 @@ def test_traceback(executor: Executor) -> None:
     assert "raise RuntimeError(x)  # some comment" in str(caught.value.__cause__)
 
 
-# -- test_shutdown.py ----------------------------------------------------
-
-
-def test_run_after_shutdown(executor: Executor) -> None:
-    executor.shutdown()
-    executor.shutdown()
-    with pytest.raises(RuntimeError, match="cannot schedule new futures after shutdown"):
-        executor.submit(pow, 2, 5)
-    with pytest.raises(RuntimeError, match="cannot schedule new futures after shutdown"):
-        executor.map(pow, [2], [5])
-
-
-def test_interpreter_shutdown(site: Site, tmp_path: Path) -> None:
-    """What was submitted is run after the program has ended: it was handed over."""
-    path = tmp_path / "apple"
-    os.mkfifo(path)
-    program = """
-import sys, yonder
-def write(path):
-    with open(path, "w") as pipe:
-        pipe.write("apple")
-yonder.Executor("local").submit(write, sys.argv[1])
-"""
-    done = site.python(program, str(path))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert path.read_text() == "apple"
-
-
-def test_submit_after_interpreter_shutdown(site: Site) -> None:
-    program = """
-import atexit
-@atexit.register
-def run_last():
-    try:
-        t.submit(id, None)
-    except RuntimeError:
-        print("runtime-error")
-        raise
-import yonder
-t = yonder.Executor("local")
-t.submit(id, 42).result()
-"""
-    done = site.python(program)
-    assert "RuntimeError: cannot schedule new futures" in done.stderr
-    assert done.stdout.strip() == "runtime-error"
-
-
-def test_hang_issue12364(executor: Executor) -> None:
-    found = [executor.submit(pow, n, 2) for n in range(50)]
-    executor.shutdown()
-    assert [future.result(0) for future in found] == [n * n for n in range(50)]
-
-
-def test_cancel_futures(executor: Executor, gate: Gates) -> None:
-    """What no worker has begun is cancelled, what runs goes on to its end."""
-    gates = [gate() for _ in range(SLOTS)]
-    held = [executor.submit(wait_at(one)) for one in gates]
-    for one in gates:
-        one.reached()
-    until(lambda: all(future.running() for future in held))
-    waiting = [executor.submit(pow, n, 2) for n in range(50)]
-    executor.flush()
-
-    def let_go() -> None:
-        until(lambda: all(future.cancelled() for future in waiting))
-        for one in gates:
-            one.open()
-
-    threading.Thread(target=let_go).start()
-    executor.shutdown(cancel_futures=True)
-    assert all(future.cancelled() for future in waiting)
-    assert [future.result(0) for future in held] == [one.path for one in gates]
-
-
-def test_hang_gh83386(site: Site) -> None:
-    """shutdown(wait=False) does not hang the end of the program, and loses nothing."""
-    program = """
-import yonder
-t = yonder.Executor("local")
-future = t.submit(pow, 2, 8)
-t.shutdown(wait=False)
-print(future.result())
-"""
-    done = site.python(program)
-    assert (done.stdout.strip(), done.stderr) == ("256", "")
-
-
-def test_hang_gh94440(remote: Client) -> None:
-    one = Executor("local", remote)
-    one.submit(int).result()
-    one.submit(int).cancel()
-    one.shutdown(wait=True)
-
-
-def test_context_manager_shutdown(remote: Client) -> None:
-    with Executor("local", remote) as one:
-        assert list(one.map(abs, range(-5, 5))) == [5, 4, 3, 2, 1, 0, 1, 2, 3, 4]
-    with pytest.raises(RuntimeError):
-        one.submit(abs, 1)
-
-
-def test_del_shutdown(remote: Client) -> None:
-    one = Executor("local", remote)
-    found = one.map(abs, range(-5, 5))
-    del one
-    gc.collect()
-    assert list(found) == [5, 4, 3, 2, 1, 0, 1, 2, 3, 4]
-
-
-def test_shutdown_no_wait(remote: Client) -> None:
-    one = Executor("local", remote)
-    found = one.map(abs, range(-5, 5))
-    one.shutdown(wait=False)
-    assert list(found) == [5, 4, 3, 2, 1, 0, 1, 2, 3, 4]
-
-
-def test_cancel_futures_wait_false(site: Site) -> None:
-    program = """
-import yonder
-t = yonder.Executor("local")
-t.submit(print, "apple")
-t.shutdown(wait=False, cancel_futures=True)
-"""
-    done = site.python(program)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-# -- test_deadlock.py: nothing that goes wrong in a call holds up the rest ---
-
-
-class ErrorAtPickle:
-    """An object that cannot be packed."""
-
-    def __reduce__(self) -> Any:
-        raise PicklingFailed("Error in pickle")
-
-
-class PicklingFailed(Exception):
-    pass
-
-
-class CrashAtPickle:
-    def __reduce__(self) -> Any:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-class ExitAtPickle:
-    def __reduce__(self) -> Any:
-        os._exit(1)
-
-
-def make(kind: type) -> Any:
-    return kind()
-
-
-def unpack_badly() -> None:
-    raise PicklingFailed("in unpickle")
-
-
-class ErrorAtUnpickle:
-    def __reduce__(self) -> Any:
-        return unpack_badly, ()
-
-
-class ExitAtUnpickle:
-    def __reduce__(self) -> Any:
-        return os._exit, (1,)
-
-
-def goes_on(executor: Executor) -> None:
-    assert executor.submit(pow, 2, 8).result() == 256
-
-
-def test_error_at_task_pickle(executor: Executor) -> None:
-    """Said by submit itself, naming the argument."""
-    with pytest.raises(PackError, match="Error in pickle"):
-        executor.submit(id, ErrorAtPickle())
-    goes_on(executor)
-
-
-def test_error_at_task_unpickle(executor: Executor) -> None:
-    with pytest.raises(Exception, match="in unpickle"):
-        executor.submit(id, ErrorAtUnpickle()).result()
-    goes_on(executor)
-
-
-def test_exit_at_task_unpickle(executor: Executor) -> None:
-    with pytest.raises(WorkerFailed):
-        executor.submit(id, ExitAtUnpickle()).result()
-    goes_on(executor)
-
-
-def test_exit_during_func_exec_on_worker(executor: Executor) -> None:
-    with pytest.raises(WorkerFailed):
-        executor.submit(os._exit, 1).result()
-    goes_on(executor)
-
-
-def test_error_during_func_exec_on_worker(executor: Executor) -> None:
-    with pytest.raises(RuntimeError):
-        executor.submit(fail, 1).result()
-    goes_on(executor)
-
-
-def test_error_during_result_pickle_on_worker(executor: Executor) -> None:
-    with pytest.raises(PackError, match="Error in pickle"):
-        executor.submit(make, ErrorAtPickle).result()
-    goes_on(executor)
-
-
-@pytest.mark.parametrize("kind", [CrashAtPickle, ExitAtPickle])
-def test_exit_during_result_pickle_on_worker(executor: Executor, kind: type) -> None:
-    with pytest.raises(WorkerFailed):
-        executor.submit(make, kind).result()
-    goes_on(executor)
-
-
-def test_error_during_result_unpickle_in_result_handler(executor: Executor) -> None:
-    with pytest.raises(Exception, match="in unpickle"):
-        executor.submit(make, ErrorAtUnpickle).result()
-    goes_on(executor)
-
-
-def test_shutdown_deadlock(remote: Client) -> None:
-    """A worker that dies while shutdown waits."""
-    one = Executor("local", remote)
-    future = one.submit(os._exit, 1)
-    one.shutdown(wait=True)
-    with pytest.raises(WorkerFailed):
-        future.result(0)
-
-
-def test_crash_big_data(executor: Executor) -> None:
-    data = "a" * (2 << 20)
-    for future in executor.submit(os._exit, 1), executor.submit(len, data):
-        futures.wait([future])
-    assert executor.submit(len, data).result() == len(data)
-
-
-class ToldWhenGone:
-    """On the worker, says so when it is collected."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.there = False
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, there=True)
-
-    def __del__(self) -> None:
-        if self.there:
-            open(self.path, "w").close()
-
-
-def test_ressources_gced_in_workers(executor: Executor, tmp_path: Path) -> None:
-    """A worker lets go of a call's arguments without waiting for another call."""
-    executor.submit(id, ToldWhenGone(str(tmp_path / "gone"))).result()
-    assert (tmp_path / "gone").exists()
-
-
 # -- the table -----------------------------------------------------------
 
 
@@ -477,7 +220,8 @@ def test_the_table_is_complete() -> None:
     """docs/concurrent-futures.md has a row for each test, and else for what cannot be."""
     text = (ROOT / "docs/concurrent-futures.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \|.*\| (as there|differs|cannot) \|", text, re.MULTILINE)
-    names = {*globals(), *vars(test_cpython_futures)}
+    others = (test_cpython_deadlock, test_cpython_futures, test_cpython_shutdown)
+    names = {*globals()}.union(*map(vars, others))
     here = {name for name in names if re.fullmatch("test_(?!cpython|the_table).*", name)}
     assert {name for name, verdict in rows if verdict != "cannot"} == here
     assert not {name for name, verdict in rows if verdict == "cannot"} & here

@@ -15,7 +15,13 @@ from interpreters import MINORS, interpreters, run
 PROGRAMS = Path(__file__).parent / "programs"
 WORKER = Path(__file__).parent / "bare" / "run_cases.py"
 # Programs and the oldest version that can read them.
-OLDEST = {"everyday": "3.9", "classes": "3.9", "future": "3.9", "modern": "3.10"}
+OLDEST = {
+    "everyday": "3.9",
+    "functional": "3.9",
+    "classes": "3.9",
+    "future": "3.9",
+    "modern": "3.10",
+}
 # What only a newer version understands, and what the older one must say.
 REFUSED = {
     ("modern", "match_statement"): "RestoreError: .*uses syntax newer than Python 3.9",

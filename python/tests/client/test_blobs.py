@@ -9,7 +9,9 @@ from yonder.client.executor import Executor
 from yonder.client.models import Blob
 from yonder.errors import StorageCorrupt, TooLarge, YonderError
 
-from .fake_service import FakeService, Handler, drop, refuse
+from .fake_faults import drop, refuse
+from .fake_routes import Handler
+from .fake_service import FakeService
 from .fake_worker import FakeWorker
 
 LARGE = "x" * 200_000

@@ -13,7 +13,8 @@ from yonder.client.client import Client
 from yonder.client.executor import Executor
 from yonder.errors import TaskCancelled
 
-from .fake_service import FakeService, Gate, refuse
+from .fake_faults import Gate, refuse
+from .fake_service import FakeService
 from .fake_worker import FakeWorker
 
 

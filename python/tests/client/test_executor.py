@@ -25,7 +25,8 @@ from yonder.errors import (
     UnpackError,
 )
 
-from .fake_service import FakeService, Gate, refuse
+from .fake_faults import Gate, refuse
+from .fake_service import FakeService
 from .fake_worker import FakeWorker
 
 

@@ -17,7 +17,8 @@ from yonder.client.future import Future
 from yonder.client.live import Progress, StreamRestarted
 from yonder.errors import NotFound, RemoteError
 
-from .fake_service import FakeService, refuse
+from .fake_faults import refuse
+from .fake_service import FakeService
 
 END = {"event": "end", "attempt": 1, "state": "succeeded"}
 

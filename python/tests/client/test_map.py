@@ -12,7 +12,8 @@ from yonder.client.chunks import size_for
 from yonder.client.client import Client
 from yonder.client.executor import Executor
 
-from .fake_service import FakeService, Gate
+from .fake_faults import Gate
+from .fake_service import FakeService
 from .fake_worker import FakeWorker
 
 

@@ -11,7 +11,8 @@ from typing import Callable, Optional
 
 import pytest
 
-from .fake_service import FakeService, Gate
+from .fake_faults import Gate
+from .fake_service import FakeService
 from .fake_worker import FakeWorker
 
 Start = Callable[..., "subprocess.Popen[str]"]

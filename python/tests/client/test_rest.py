@@ -29,7 +29,9 @@ from yonder.errors import (
     UnsupportedWire,
 )
 
-from .fake_service import Answered, FakeService, Handler, drop, refuse, serving
+from .fake_faults import drop, refuse
+from .fake_routes import Answered, Handler
+from .fake_service import FakeService, serving
 from .fake_state import OTHER, Refusal, endpoint
 from .fake_worker import FakeWorker
 

@@ -12,7 +12,9 @@ from yonder.client.client import Client
 from yonder.client.executor import Executor
 from yonder.errors import InternalError, InvalidRequest, LimitReached, NotFound, Unavailable
 
-from .fake_service import Answered, FakeService, Gate, drop, drop_after, refuse
+from .fake_faults import Gate, drop, drop_after, refuse
+from .fake_routes import Answered
+from .fake_service import FakeService
 from .fake_worker import FakeWorker
 
 BUNDLES = ("POST", "/v1/bundles")

@@ -13,7 +13,8 @@ from yonder.client.executor import Executor
 from yonder.client.future import Future
 from yonder.errors import NotFound
 
-from .fake_service import FakeService, refuse
+from .fake_faults import refuse
+from .fake_service import FakeService
 from .fake_state import Bundle
 from .fake_worker import FakeWorker
 

@@ -15,7 +15,8 @@ from yonder.client.future import Future
 from yonder.client.running import Running
 from yonder.client.waiting import AGAIN_S, Waiting
 
-from .fake_service import FakeService, drop, refuse
+from .fake_faults import drop, refuse
+from .fake_service import FakeService
 from .fake_worker import FakeWorker
 
 

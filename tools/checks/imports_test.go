@@ -46,6 +46,7 @@ var leaves = []string{"", "wire"}
 var seams = map[string][]string{
 	"service/store":     {"sqldb"}, // one text of SQL for both engines
 	"service/fabric":    {},
+	"service/blob":      {},
 	"endpoint/provider": {},
 	"manager/runtime":   {},
 }

@@ -22,7 +22,6 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/yonder-run/yonder"
-	"github.com/yonder-run/yonder/endpoint/managers"
 	"github.com/yonder-run/yonder/internal/nearest"
 )
 
@@ -157,18 +156,6 @@ func LoadConfig(file string) (Config, error) {
 		}
 	}
 	return cfg, nil
-}
-
-// SaveConfig writes a configuration file, for its owner only.
-func SaveConfig(file string, cfg Config) error {
-	if err := cfg.Validate(); err != nil {
-		return err
-	}
-	data, err := yaml.Marshal(cfg)
-	if err != nil {
-		return fmt.Errorf("encoding the configuration: %w", err)
-	}
-	return managers.WriteFile(file, data)
 }
 
 // ParseConfig decodes a configuration over the defaults and validates it.

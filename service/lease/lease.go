@@ -253,17 +253,6 @@ func (b *Bundle) Remaining() int {
 	return n
 }
 
-// Outstanding is the number of tasks given to the session.
-func (b *Bundle) Outstanding(epoch int64) int {
-	n := 0
-	for _, r := range b.Ranges {
-		if r.State != yonder.RangeQueued && r.Epoch == epoch {
-			n += r.Hi - r.Lo
-		}
-	}
-	return n
-}
-
 // Check returns an error if the bundle breaks an invariant: it is called in
 // tests and by the store before it writes.
 func (b *Bundle) Check() error {

@@ -40,7 +40,6 @@ func TestRangesSplitAndJoin(t *testing.T) {
 	require.Equal(t, []wire.Span{span(1, 4, 6)}, b.Result(span(1, 4, 6)))
 	require.Len(t, b.Ranges, 2)
 	require.Equal(t, 8, b.Remaining())
-	require.Equal(t, 8, b.Outstanding(1))
 	require.NoError(t, b.Check())
 }
 

@@ -248,6 +248,9 @@ func (f *Fabric) Broadcast(topic string, data []byte) error {
 	if err != nil {
 		return err
 	}
+	if f.config.Cluster == nil {
+		return nil // nobody would hear it
+	}
 	return publish(l.replicas, "replica."+topic, data)
 }
 

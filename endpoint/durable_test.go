@@ -66,7 +66,9 @@ func TestManagersGetOnlyWhatTheDiskHas(t *testing.T) {
 			lost := b.lost.Wait(t)
 			require.Equal(t, yonder.CodeUnavailable, lost.Code)
 			require.False(t, lost.Started, "no attempt is spent")
-			for b.beats.Wait(t).Capacity.Tasks != 0 { // it asks for nothing more
+			room := b.beats.Wait(t).Capacity.Tasks
+			for room != 0 { // until it asks for nothing more
+				room = b.beats.Wait(t).Capacity.Tasks
 			}
 			require.Zero(t, m.got.Pending())
 			a.Stop()

@@ -144,6 +144,24 @@ func TestListingsAskForPagesWhenTheyAreNeeded(t *testing.T) {
 	require.Equal(t, []string{"a1", "b1", "a2", "b2", "error"}, seen)
 }
 
+func TestGroupsAndStorage(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		answers := map[string]string{
+			"/v1/groups":  `{"items":[{"label":"sweep"}]}`,
+			"/v1/storage": `{"database":3,"database_free":2,"blobs":1}`,
+		}
+		answer(w, http.StatusOK, answers[r.URL.Path])
+	})
+	for group, err := range c.Groups(t.Context()) {
+		require.NoError(t, err)
+		require.Equal(t, "sweep", group.Label)
+	}
+	storage, err := c.Storage(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, wire.Storage{Database: 3, DatabaseFree: 2, Blobs: 1}, storage)
+}
+
 func TestNamesAreLookedUp(t *testing.T) {
 	t.Parallel()
 	me, other := yonder.NewID(), yonder.NewID()

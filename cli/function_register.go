@@ -49,28 +49,8 @@ func newFunctionRegister(a *app) *cobra.Command {
 			if len(args) == 0 {
 				return kit.Usagef("say what to register: FILE:NAME, or --shell COMMAND")
 			}
-			file, function, ok := cutLast(args[0], ":")
-			if !ok || function == "" || file == "" {
-				return kit.Usagef("%q is not FILE:NAME, such as simulate.py:simulate", args[0])
-			}
-			c, err := a.client() // before anything of the file is run
-			if err != nil {
-				return err
-			}
 			python = cmp.Or(python, a.Getenv("YONDER_PYTHON"), pythons.Beside(), "python3")
-			policy, err := json.Marshal(retry.policy())
-			if err != nil {
-				return fmt.Errorf("encoding the retry policy: %w", err)
-			}
-			made, err := a.runRegister(cmd.Context(), python, absolute(file), function, name, description, string(policy))
-			if err != nil {
-				return err
-			}
-			f, err := c.Function(cmd.Context(), made.ID, made.Version)
-			if err != nil {
-				return err
-			}
-			return a.Show(f, func() { a.Printf("Registered %s, version %d (%s).\n", f.Name, f.Version, f.ID) })
+			return a.registerPython(cmd.Context(), python, args[0], name, description, retry.policy())
 		},
 	}
 	cmd.Flags().StringVar(&python, "python", "",
@@ -80,6 +60,31 @@ func newFunctionRegister(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&description, "description", "", "what people should know about it")
 	command.add(cmd)
 	return cmd
+}
+
+// registerPython registers FILE:NAME by running the interpreter.
+func (a *app) registerPython(ctx context.Context, python, what, name, description string, retry yonder.Retry) error {
+	file, function, ok := cutLast(what, ":")
+	if !ok || function == "" || file == "" {
+		return kit.Usagef("%q is not FILE:NAME, such as simulate.py:simulate", what)
+	}
+	c, err := a.client() // before anything of the file is run
+	if err != nil {
+		return err
+	}
+	policy, err := json.Marshal(retry)
+	if err != nil {
+		return fmt.Errorf("encoding the retry policy: %w", err)
+	}
+	made, err := a.runRegister(ctx, python, absolute(file), function, name, description, string(policy))
+	if err != nil {
+		return err
+	}
+	f, err := c.Function(ctx, made.ID, made.Version)
+	if err != nil {
+		return err
+	}
+	return a.Show(f, func() { a.Printf("Registered %s, version %d (%s).\n", f.Name, f.Version, f.ID) })
 }
 
 func cutLast(s, separator string) (before, after string, ok bool) {

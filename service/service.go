@@ -142,17 +142,12 @@ func (s *Service) assemble(db store.Store) (*parts, error) {
 		ping: db.Ping, tell: func() { p.hints.tell(topicReach, nil) }, shed: p.fabric.Shed, now: time.Now, log: s.log, every: lookEvery,
 		hear: func(heard func()) (func(), error) { return p.fabric.Subscribe(topicReach, func([]byte) { heard() }) },
 	}
-	figures := metrics.New()
+	figures := figuresOf(db, p.fabric, streams)
 	dispatcher := dispatch.New(dispatch.Config{
 		Store: db, Fabric: p.fabric, Wake: p.hints.wake, Observe: figures.AgentRequest, Heartbeat: c.Heartbeat, Now: now, Log: s.log,
 	})
 	limits := &quota.Limits{Records: db, Identity: c.identityLimits(), Endpoint: c.endpointLimits(), Blobs: c.BlobBytes, Now: now}
 	library := &blob.Library{Bodies: bodies, Records: db, Limit: c.PayloadBytes, Now: now, Log: s.log}
-	measureStorage(figures, db)
-	figures.States(db.Counts)
-	figures.Gauge("yonder_agents", "Agents connected to this replica.", p.fabric.Connections)
-	figures.Gauge("yonder_routes", "Other replicas connected to this one.", p.fabric.Routes)
-	figures.Gauge("yonder_streams", "Streams of results open at this replica.", streams.Open)
 	p.web = &web{config: &s.config, log: s.log, drain: streams.Stop, handler: p.vigil.guard(api.New(api.Config{
 		Store: db, Auth: authenticator, Dispatcher: dispatcher, Streams: streams, Blobs: library, Metrics: figures,
 		Live: &live.Live{Tasks: db, Agent: p.fabric, Hub: hub, Log: s.log},
@@ -167,13 +162,7 @@ func (s *Service) assemble(db store.Store) (*parts, error) {
 	if c.ClusterListen != "" {
 		services = append(services, p.vigil)
 	}
-	for _, job := range upkeep.Jobs(upkeep.Config{
-		Store: db, Blobs: library, Dispatcher: dispatcher, Wake: p.hints.wake, Silence: c.Silence, Records: c.RecordRetention,
-		MemoBytes: c.MemoBytes, MemoUnused: c.MemoUnused,
-		Retired: func(r store.Retired) { figures.Retired(r.Results, r.Records, r.Groups) }, Now: now, Log: s.log,
-	}) {
-		services = append(services, job)
-	}
+	services = append(services, s.jobs(db, library, dispatcher, p.hints.wake, figures)...)
 	p.all = startstop.All(append(services, p.web)...)
 	return p, nil
 }
@@ -240,6 +229,31 @@ func (c *Config) identityLimits() yonder.Allowance {
 
 func (c *Config) endpointLimits() yonder.Allowance {
 	return yonder.Allowance{QueuedTasks: int64(c.QueuedTasks), QueuedBytes: c.QueuedBytes}
+}
+
+// jobs are what is done from time to time.
+func (s *Service) jobs(
+	db store.Store, library *blob.Library, dispatcher *dispatch.Dispatcher, wake func(store.Woken), figures *metrics.Metrics,
+) (all []startstop.Service) {
+	for _, job := range upkeep.Jobs(upkeep.Config{
+		Store: db, Blobs: library, Dispatcher: dispatcher, Wake: wake, Silence: s.config.Silence, Records: s.config.RecordRetention,
+		MemoBytes: s.config.MemoBytes, MemoUnused: s.config.MemoUnused,
+		Retired: func(r store.Retired) { figures.Retired(r.Results, r.Records, r.Groups) }, Now: now, Log: s.log,
+	}) {
+		all = append(all, job)
+	}
+	return all
+}
+
+// figuresOf are the figures of all parts.
+func figuresOf(db store.Store, fabric *natsfabric.Fabric, streams *results.Streams) *metrics.Metrics {
+	figures := metrics.New()
+	measureStorage(figures, db)
+	figures.States(db.Counts)
+	figures.Gauge("yonder_agents", "Agents connected to this replica.", fabric.Connections)
+	figures.Gauge("yonder_routes", "Other replicas connected to this one.", fabric.Routes)
+	figures.Gauge("yonder_streams", "Streams of results open at this replica.", streams.Open)
+	return figures
 }
 
 func measureStorage(figures *metrics.Metrics, db store.Store) {

@@ -140,44 +140,33 @@ func (l *Link) deliver(msg *nats.Msg) error {
 	}
 	switch frame.Kind {
 	case wire.KindOffer:
-		var offer wire.Offer
-		if err := frame.Decode(wire.KindOffer, &offer); err != nil {
-			return err
-		}
-		l.hints.Offer(offer, frame.Columns)
+		return hand(frame, func(offer wire.Offer) { l.hints.Offer(offer, frame.Columns) })
 	case wire.KindCancel:
-		var spans wire.Spans
-		if err := frame.Decode(wire.KindCancel, &spans); err != nil {
-			return err
-		}
-		l.hints.Cancel(spans)
+		return hand(frame, l.hints.Cancel)
 	case wire.KindFence:
-		var fence wire.Fence
-		if err := frame.Decode(wire.KindFence, &fence); err != nil {
-			return err
-		}
-		l.hints.Fence(fence)
-	case wire.KindTail:
-		var tail wire.Tail
-		if err := frame.Decode(wire.KindTail, &tail); err != nil {
-			return err
-		}
-		l.hints.Tail(tail, func(told wire.Tailed, columns [][]byte) { l.answer(msg, wire.KindTailed, told, columns...) })
+		return hand(frame, l.hints.Fence)
 	case wire.KindTurn:
-		var turn wire.Turn
-		if err := frame.Decode(wire.KindTurn, &turn); err != nil {
-			return err
-		}
-		l.hints.Turn(turn)
+		return hand(frame, l.hints.Turn)
+	case wire.KindTail:
+		return hand(frame, func(tail wire.Tail) {
+			l.hints.Tail(tail, func(told wire.Tailed, columns [][]byte) { l.answer(msg, wire.KindTailed, told, columns...) })
+		})
 	case wire.KindLook:
-		var look wire.Look
-		if err := frame.Decode(wire.KindLook, &look); err != nil {
-			return err
-		}
-		l.hints.Look(look, func(view wire.View) { l.answer(msg, wire.KindView, view) })
+		return hand(frame, func(look wire.Look) {
+			l.hints.Look(look, func(view wire.View) { l.answer(msg, wire.KindView, view) })
+		})
 	default:
 		return fmt.Errorf("a %v message is not a hint", frame.Kind)
 	}
+}
+
+// hand decodes a message and gives it to whoever it is for.
+func hand[T any](frame wire.Frame, to func(T)) error {
+	var message T
+	if err := frame.Decode(frame.Kind, &message); err != nil {
+		return err
+	}
+	to(message)
 	return nil
 }
 

@@ -249,6 +249,21 @@ func TestLargeResultsDoNotWaitForEachOther(t *testing.T) {
 	s.empty(t)
 }
 
+func TestResultThatIsDamagedOnTheWayFails(t *testing.T) {
+	t.Parallel()
+	b := newBrain(t, 1)
+	b.damages = true
+	s := newSite(t, b)
+	s.provider.setup = func(m *fakeManager) { m.large = true }
+	a := s.start(t)
+	b.pump(t, 1)
+	entry := b.results.Wait(t)
+	require.Equal(t, wire.OutcomeFailed, entry.Outcome)
+	require.Nil(t, entry.Blob)
+	require.NoError(t, a.Detach(t.Context()))
+	s.empty(t)
+}
+
 func TestFullSpoolHoldsResultsBack(t *testing.T) {
 	t.Parallel()
 	b := newBrain(t, 6)

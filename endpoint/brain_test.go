@@ -2,6 +2,7 @@ package endpoint_test
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"net/http"
@@ -42,6 +43,7 @@ type brain struct {
 	tasks    []task
 	cancel   []wire.Span
 	refuse   map[yonder.ID]bool
+	damages  bool         // bodies are not stored as they came
 	held     map[int]bool // reconciled under this epoch
 	grants   int64        // offers so far
 	payloads map[int]string
@@ -241,7 +243,10 @@ func (b *brain) putBlob(w http.ResponseWriter, r *http.Request) {
 	id := yonder.NewID()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	_, _ = fmt.Fprintf(w, `{"id":%q,"size":%d,"sha256":"x"}`, id, len(body))
+	if b.damages {
+		body[0]++
+	}
+	_, _ = fmt.Fprintf(w, `{"id":%q,"size":%d,"sha256":"%x"}`, id, len(body), sha256.Sum256(body))
 }
 
 // unanswered is when an offer is made again.

@@ -186,7 +186,11 @@ func (s *session) upload(ctx context.Context, item ledger.Item, payload []byte) 
 			return file, err
 		}
 	}
-	return s.link.PutResult(ctx, item.Span.Bundle.Task(item.Span.Lo), item.Span.Attempt, size, open)
+	stored, err := s.link.PutResult(ctx, item.Span.Bundle.Task(item.Span.Lo), item.Span.Attempt, size, open)
+	if kept := item.Result.Blob; err == nil && kept != nil && kept.SHA256 != stored.SHA256 {
+		return stored, yonder.Errorf(yonder.CodeStorageCorrupt, "the result of %d bytes was damaged between its node and the service", size)
+	}
+	return stored, err
 }
 
 // failure is an entry for the same tasks that says why there is no result.

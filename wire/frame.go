@@ -88,6 +88,15 @@ func (f *Frame) Size() int {
 
 // Append writes the frame's bytes to b.
 func (f *Frame) Append(b []byte) []byte {
+	b = f.appendHead(b)
+	for _, c := range f.Columns {
+		b = append(b, c...)
+	}
+	return b
+}
+
+// appendHead writes all but the columns' bytes.
+func (f *Frame) appendHead(b []byte) []byte {
 	le := binary.LittleEndian
 	b = le.AppendUint32(b, clampU32(f.Size()-4))
 	b = append(b, f.Version, byte(f.Kind), 0, 0)
@@ -100,14 +109,48 @@ func (f *Frame) Append(b []byte) []byte {
 	for _, c := range f.Columns {
 		b = le.AppendUint32(b, clampU32(len(c)))
 	}
-	for _, c := range f.Columns {
-		b = append(b, c...)
-	}
 	return b
 }
 
 // Bytes returns the encoded frame.
 func (f *Frame) Bytes() []byte { return f.Append(make([]byte, 0, f.Size())) }
+
+// direct is the size from which a column is written as it is: below, one copy
+// is cheaper than one more write.
+const direct = 32 << 10
+
+// WriteTo writes the encoded frame without copying large columns.
+func (f *Frame) WriteTo(w io.Writer) (int64, error) {
+	if f.Size() < direct {
+		n, err := w.Write(f.Bytes())
+		return int64(n), err //nolint:wrapcheck // the writer's own, as of any io.WriterTo
+	}
+	var written int64
+	write := func(b []byte) error {
+		n, err := w.Write(b)
+		written += int64(n)
+		return err //nolint:wrapcheck // the writer's own, as of any io.WriterTo
+	}
+	waiting := f.appendHead(nil)
+	for _, c := range f.Columns {
+		if len(c) < direct {
+			waiting = append(waiting, c...)
+			continue
+		}
+		if err := write(waiting); err != nil {
+			return written, err
+		}
+		if err := write(c); err != nil {
+			return written, err
+		}
+		waiting = waiting[:0]
+	}
+	if len(waiting) == 0 {
+		return written, nil
+	}
+	err := write(waiting)
+	return written, err
+}
 
 // clampU32 makes an oversize length unreadable for the peer instead of wrong;
 // writers check their sizes before they get here.
@@ -138,8 +181,16 @@ func ParseAll(data []byte) ([]Frame, error) {
 // Read reads one frame of at most limit bytes from a stream; io.EOF means
 // that the stream ended between frames.
 func Read(r io.Reader, limit int) (Frame, error) {
-	var head [4]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
+	return read(r, limit, func(_ Kind, size int) []byte { return make([]byte, size) })
+}
+
+// kindAt is where a frame's kind is.
+const kindAt = 5
+
+// read reads a frame into the bytes that room has for one of its kind and size.
+func read(r io.Reader, limit int, room func(kind Kind, size int) []byte) (Frame, error) {
+	var head [kindAt + 1]byte
+	if _, err := io.ReadFull(r, head[:4]); err != nil {
 		if errors.Is(err, io.EOF) {
 			return Frame{}, io.EOF
 		}
@@ -149,15 +200,24 @@ func Read(r io.Reader, limit int) (Frame, error) {
 	if n > limit {
 		return Frame{}, yonder.Errorf(yonder.CodeTooLarge, "frame of %d bytes is over the limit of %d", n, limit)
 	}
-	data := make([]byte, 4+n)
-	copy(data, head[:])
-	if _, err := io.ReadFull(r, data[4:]); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF // right after the length is no end between frames
-		}
-		return Frame{}, fmt.Errorf("reading frame of %d bytes: %w", n, err)
+	if n < prefixLen-4 {
+		return Frame{}, malformed("length %d is too small for a frame", n)
+	}
+	if _, err := io.ReadFull(r, head[4:]); err != nil {
+		return Frame{}, cutOff(n, err)
+	}
+	data := room(Kind(head[kindAt]), 4+n)
+	if _, err := io.ReadFull(r, data[copy(data, head[:]):]); err != nil {
+		return Frame{}, cutOff(n, err)
 	}
 	return Parse(data)
+}
+
+func cutOff(size int, err error) error {
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF // right after the length is no end between frames
+	}
+	return fmt.Errorf("reading frame of %d bytes: %w", size, err)
 }
 
 func parseOne(data []byte) (Frame, []byte, error) {

@@ -31,6 +31,9 @@ import (
 // the results and payloads that travel at once.
 const idleConns = 8
 
+// bodyBuffer is for heads and for bodies that do not go past it.
+const bodyBuffer = 64 << 10
+
 // Config says where the service is and who connects.
 type Config struct {
 	URL        string // "https://host:port"
@@ -96,6 +99,8 @@ func New(cfg Config, hints Hints) (*Link, error) {
 		ResponseHeaderTimeout: time.Minute,
 		IdleConnTimeout:       time.Minute,
 		MaxIdleConnsPerHost:   idleConns,
+		ReadBufferSize:        bodyBuffer,
+		WriteBufferSize:       bodyBuffer,
 	}
 	return &Link{cfg: cfg, base: base, hints: hints, http: &http.Client{Transport: transport}}, nil
 }

@@ -18,7 +18,12 @@ type Bodies interface {
 	Keep(chunk wire.BlobChunk, data []byte) error
 }
 
-const chunkSize = 256 << 10
+const (
+	chunkSize = 256 << 10
+	// ahead is how many pieces of a payload are in memory: one is read while
+	// another one is written.
+	ahead = 2
+)
 
 // serving answers the needs of one connection, a few at a time.
 type serving struct {
@@ -70,18 +75,39 @@ func (s *serving) blob(task yonder.ID, blob wire.Blob) error {
 		return err
 	}
 	defer body.Close()
+	free := make(chan []byte, ahead)
+	for range ahead {
+		free <- make([]byte, min(chunkSize, blob.Size+1)) // one more than it has shows its end
+	}
 	for offset := int64(0); ; {
-		data := make([]byte, chunkSize)
+		data, err := s.conn.free(free)
+		if err != nil {
+			return err
+		}
 		n, err := io.ReadFull(body, data)
 		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 		if err != nil && !last {
 			return yonder.Errorf(yonder.CodeUnavailable, "reading the payload: %w", err)
 		}
 		chunk := wire.BlobChunk{Blob: blob, Offset: offset, Last: last}
-		if err := s.conn.stream(wire.KindBlobChunk, chunk, data[:n]); err != nil || last {
+		frame, err := wire.NewFrame(wire.KindBlobChunk, chunk, data[:n])
+		if err != nil {
+			return err
+		}
+		if err := s.conn.await(&outgoing{Frame: frame, column: data, back: free}); err != nil || last {
 			return err
 		}
 		offset += int64(n)
+	}
+}
+
+// free waits for a place that is not being written from.
+func (c *conn) free(places <-chan []byte) ([]byte, error) {
+	select {
+	case <-c.ctx.Done():
+		return nil, context.Cause(c.ctx)
+	case data := <-places:
+		return data, nil
 	}
 }
 

@@ -33,13 +33,21 @@ const (
 	readBuffer = 4 << 10
 )
 
+// outgoing is a frame to be sent, and where its column goes when it is.
+type outgoing struct {
+	wire.Frame
+
+	column []byte
+	back   chan<- []byte // has room for it
+}
+
 // conn is one manager's connection. One goroutine reads and one writes.
 type conn struct {
 	ctx    context.Context //nolint:containedctx // the connection's life, with the cause of its end
 	cancel context.CancelCauseFunc
 	raw    net.Conn
 	in     *bufio.Reader
-	out    chan *wire.Frame
+	out    chan *outgoing
 	unsent atomic.Int64  // frames queued and not written yet
 	gone   chan struct{} // closed after the desk was told
 	cfg    Config
@@ -48,7 +56,7 @@ type conn struct {
 
 func newConn(ctx context.Context, raw net.Conn, cfg Config) *conn {
 	c := &conn{
-		raw: raw, out: make(chan *wire.Frame, maxQueue), gone: make(chan struct{}), cfg: cfg,
+		raw: raw, out: make(chan *outgoing, maxQueue), gone: make(chan struct{}), cfg: cfg,
 		bodies: semaphore.NewWeighted(maxServing),
 	}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
@@ -85,7 +93,7 @@ func (c *conn) Send(kind wire.Kind, header any, columns ...[]byte) bool {
 	select {
 	case <-c.ctx.Done():
 		return false
-	case c.out <- &frame:
+	case c.out <- &outgoing{Frame: frame}:
 		return true
 	default:
 		c.Close(yonder.Errorf(yonder.CodeTimeout, "the manager does not read what it is sent"))
@@ -99,11 +107,15 @@ func (c *conn) stream(kind wire.Kind, header any, columns ...[]byte) error {
 	if err != nil {
 		return err
 	}
+	return c.await(&outgoing{Frame: frame})
+}
+
+func (c *conn) await(next *outgoing) error {
 	c.unsent.Add(1)
 	select {
 	case <-c.ctx.Done():
 		return context.Cause(c.ctx)
-	case c.out <- &frame:
+	case c.out <- next:
 		return nil
 	}
 }
@@ -134,9 +146,12 @@ func (c *conn) write() {
 		case <-c.ctx.Done():
 			return
 		case frame := <-c.out:
-			if err := c.put(*frame); err != nil {
+			if err := c.put(&frame.Frame); err != nil {
 				c.Close(err)
 				return
+			}
+			if frame.back != nil {
+				frame.back <- frame.column
 			}
 			c.unsent.Add(-1)
 		case <-beat.C:
@@ -145,11 +160,11 @@ func (c *conn) write() {
 	}
 }
 
-func (c *conn) put(frame wire.Frame) error {
+func (c *conn) put(frame *wire.Frame) error {
 	if err := c.raw.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return fmt.Errorf("limiting a write: %w", err)
 	}
-	if _, err := c.raw.Write(frame.Bytes()); err != nil {
+	if _, err := frame.WriteTo(c.raw); err != nil {
 		return fmt.Errorf("writing to a manager: %w", err)
 	}
 	return nil
@@ -162,11 +177,12 @@ func (c *conn) read(s *Server, manager string) error {
 	}
 	serving := newServing(c, s.bodies)
 	defer serving.wait()
+	frames := wire.NewReader(c.in, wire.MaxLocalFrame)
 	for {
 		if err := c.raw.SetReadDeadline(time.Now().Add(3*c.cfg.Beat + time.Second)); err != nil {
 			return fmt.Errorf("limiting a read: %w", err)
 		}
-		frame, err := wire.Read(c.in, wire.MaxLocalFrame)
+		frame, err := frames.Next()
 		if err != nil {
 			c.Close(err)
 			return err

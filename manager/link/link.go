@@ -29,6 +29,7 @@ type Desk interface {
 	Hello() wire.ManagerHello
 	Welcome(welcome wire.ManagerWelcome)
 	// Frame takes any message but a beat. After an error the connection ends.
+	// A piece of a blob holds until it returns.
 	Frame(frame wire.Frame) error
 	Lost(cause error)
 	// Beat says how the manager is. It may be called at any time.
@@ -38,6 +39,7 @@ type Desk interface {
 // Source has what is to be sent.
 type Source interface {
 	Rewind() // the connection is new: begin with what must be told again
+	// Next is what is to be sent next, or nil. It holds until the next call.
 	Next() (*wire.Frame, error)
 	Ready() <-chan struct{} // has a value when Next may have more
 }
@@ -202,11 +204,12 @@ func (l *Link) carry(ctx context.Context, conn net.Conn, in *bufio.Reader, welco
 }
 
 func (l *Link) read(ctx context.Context, conn net.Conn, in *bufio.Reader, silence time.Duration) error {
+	frames := wire.NewReader(in, wire.MaxLocalFrame)
 	for {
 		if err := conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
 			return fmt.Errorf("limiting a read: %w", err)
 		}
-		frame, err := wire.Read(in, wire.MaxLocalFrame)
+		frame, err := frames.Next()
 		if err != nil {
 			return errors.Join(err, ctx.Err())
 		}
@@ -263,7 +266,7 @@ func put(conn net.Conn, frame *wire.Frame) error {
 	if err := conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return fmt.Errorf("limiting a write: %w", err)
 	}
-	if _, err := conn.Write(frame.Bytes()); err != nil {
+	if _, err := frame.WriteTo(conn); err != nil {
 		return fmt.Errorf("writing to the agent: %w", err)
 	}
 	return nil

@@ -70,6 +70,7 @@ type Outbox struct {
 	parcels  []*parcel
 	next     int     // parcel to be sent next on this connection
 	sending  *upload // of a file of that parcel
+	data     []byte  // of its last piece
 	uploaded int     // ends of that parcel whose files are sent
 	refused  map[wire.Span]bool
 	deferred []End
@@ -220,7 +221,8 @@ func (o *Outbox) Empty() bool {
 	return len(o.parcels)+len(o.open)+len(o.deferred) == 0
 }
 
-// Next returns the next frame for the connection of the moment, or none. A
+// Next returns the next frame for the connection of the moment, or none; it
+// holds until the next call. A
 // file goes in pieces before the Done message that refers to it, with other
 // messages in between.
 func (o *Outbox) Next() (*wire.Frame, error) {
@@ -285,7 +287,10 @@ func (o *Outbox) deliver(p *parcel) (*wire.Frame, error) {
 
 func (o *Outbox) piece() (*wire.Frame, error) {
 	up := o.sending
-	data := make([]byte, min(chunkSize, up.blob.Size-up.offset))
+	if o.data == nil {
+		o.data = make([]byte, chunkSize)
+	}
+	data := o.data[:min(chunkSize, up.blob.Size-up.offset)]
 	if _, err := io.ReadFull(up.file, data); err != nil {
 		o.stopUpload()
 		p := o.parcels[o.next]

@@ -137,7 +137,7 @@ def _is_hidden(obj: Any) -> bool:
 class CodeUnpickler(pickle.Unpickler):
     """Loads ``CodePickler``'s output; ``find`` gives the object for a node's id."""
 
-    def __init__(self, file: io.BytesIO, find: Optional[Callable[[str], Any]] = None) -> None:
+    def __init__(self, file: Any, find: Optional[Callable[[str], Any]] = None) -> None:
         super().__init__(file)
         self._find = find
 

@@ -30,7 +30,7 @@ log = logging.getLogger("yonder.client")
 class Engine:
     """Sends tasks and resolves their futures. Safe for any number of threads.
 
-    Threads: one sends, one receives, up to four upload, download and cancel.
+    Threads: one sends, one receives, up to four upload, up to four download and cancel.
     All are daemons and start when they are needed.
     """
 
@@ -46,7 +46,7 @@ class Engine:
         self.running = Running(transport)
         self.waiting = Waiting(transport)
         crew = Crew("yonder-transfer")
-        self._crew = crew
+        self._uploaders = Crew("yonder-upload")  # they may wait for long: results do not
         self.inbox = Inbox(self.fetch, crew)
         self.stream = Stream(transport, self.inbox)
         self.withdrawals = Withdrawals(transport, crew)
@@ -94,7 +94,7 @@ class Engine:
 
     def _send_large(self, draft: Draft, payload: Buffer) -> None:
         self.sender.hold(draft, draft.tasks, len(payload))
-        self._crew.run(lambda: self._upload(draft, payload))
+        self._uploaders.run(lambda: self._upload(draft, payload))
 
     def _upload(self, draft: Draft, payload: Buffer) -> None:
         futures = [draft.chunk] if draft.chunk is not None else draft.calls

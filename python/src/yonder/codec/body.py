@@ -13,6 +13,7 @@ from yonder.capture.bundle import Bundle
 from yonder.capture.pickling import PROTOCOL, CodePickler, CodeUnpickler, explain
 from yonder.capture.restore import load_code
 from yonder.codec.prefix import Buffer, Prefix
+from yonder.codec.views import File, opened
 from yonder.errors import PackError, UnpackError
 
 _LENGTH = struct.Struct("<I")
@@ -80,12 +81,10 @@ def load(code: bytes, owner: Optional[LoadsCode]) -> Optional[Callable[[str], An
     return table.__getitem__
 
 
-def unpickle(
-    data: Union[Buffer, io.BytesIO], unpickler: Callable[[io.BytesIO], pickle.Unpickler]
-) -> Any:
+def unpickle(data: Union[Buffer, File], unpickler: Callable[[File], pickle.Unpickler]) -> Any:
     """Load a pickle; UnpackError says why when it cannot be."""
     try:
-        return unpickler(data if isinstance(data, io.BytesIO) else io.BytesIO(data)).load()
+        return unpickler(opened(data)).load()
     except UnpackError:
         raise
     except Exception as error:
@@ -94,15 +93,23 @@ def unpickle(
         ) from error
 
 
-def plain(find: Optional[Callable[[str], Any]] = None) -> Callable[[io.BytesIO], pickle.Unpickler]:
+def plain(find: Optional[Callable[[str], Any]] = None) -> Callable[[File], pickle.Unpickler]:
     """An unpickler that takes code from ``find``."""
     return lambda file: CodeUnpickler(file, find)
 
 
-def pickle_by_name(obj: Any) -> bytes:
+def pickled(head: bytes, obj: Any) -> bytes:
+    """A head and the pickle behind it, without joining two large bytes."""
+    buffer = io.BytesIO()
+    buffer.write(head)
+    pickle.dump(obj, buffer, PROTOCOL)
+    return buffer.getvalue()
+
+
+def pickle_by_name(head: bytes, obj: Any) -> bytes:
     """Pickle a result: classes and functions by the names that both sides know them by."""
     try:
-        return pickle.dumps(obj, PROTOCOL)
+        return pickled(head, obj)
     except Exception as error:
         raise PackError("the result cannot be packed: " + explain(obj, error, _packs)) from error
 

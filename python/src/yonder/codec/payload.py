@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 
-from yonder.capture.pickling import PROTOCOL, explain
+from yonder.capture.pickling import explain
 from yonder.codec import body, prefix
 from yonder.codec.body import Code, LoadsCode
 from yonder.codec.prefix import SIZE, Buffer, Prefix, code_of
@@ -32,7 +31,7 @@ def pack_args(
     naming the argument that cannot be packed.
     """
     if codec == "pickle" and _CODELESS.issuperset(map(type, args)) and not kwargs:
-        return _head(codec) + pickle.dumps((tuple(args), {}), PROTOCOL)
+        return body.pickled(_head(codec), (tuple(args), {}))
     code = Code()
     data = pack_call((args, kwargs or {}), codec, code, names)
     return code.finish(codec) + data
@@ -129,7 +128,7 @@ def pack_value(value: Any, codec: str = "pickle") -> bytes:
         return head + body.to_json(value, "the result")
     if codec == "raw":
         return head + body.to_raw(value, "the result")
-    return head + body.pickle_by_name(value)
+    return body.pickle_by_name(head, value)
 
 
 def unpack_value(data: Buffer) -> Any:

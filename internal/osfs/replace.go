@@ -86,6 +86,11 @@ func begin(on FS, name string, how int) (*Partial, error) {
 // Name is where the file is until it is settled.
 func (p *Partial) Name() string { return p.name }
 
+// Writeback has the system begin to write a part of the file, so that a sync
+// that comes later has less to wait for. It makes nothing durable, and where it
+// cannot be done nothing is lost by that.
+func (p *Partial) Writeback(offset, size int64) { writeback(p.file, offset, size) }
+
 // Sync makes what was written durable.
 func (p *Partial) Sync() error { return p.file.Sync() }
 

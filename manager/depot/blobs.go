@@ -8,6 +8,7 @@ import (
 	"hash"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/internal/osfs"
@@ -119,8 +120,11 @@ func (f *blob) write(on osfs.FS, chunk wire.BlobChunk, data []byte) error {
 	if f.part.size += int64(len(data)); f.part.size > f.Size {
 		return yonder.Errorf(yonder.CodeMalformedFrame, "a payload is larger than the %d bytes that were announced", f.Size)
 	}
-	f.part.sum.Write(data)
-	if _, err := f.part.file.Write(data); err != nil {
+	var hashing sync.WaitGroup
+	hashing.Go(func() { f.part.sum.Write(data) })
+	_, err := f.part.file.Write(data)
+	hashing.Wait()
+	if err != nil {
 		return storing(err)
 	}
 	return nil

@@ -21,10 +21,7 @@ import (
 	"github.com/yonder-run/yonder/wire"
 )
 
-const (
-	dirMode = 0o700
-	copyBuf = 256 << 10
-)
+const dirMode = 0o700
 
 // Dir implements blob.Bodies.
 type Dir struct {
@@ -103,22 +100,25 @@ type durable interface {
 	Sync() error
 }
 
+// eager is a file that the disk can be given bit by bit, before its Sync.
+type eager interface {
+	Writeback(offset, size int64)
+}
+
 // write copies, hashes and syncs.
 func write(ctx context.Context, file durable, r io.Reader, limit int64) (wire.Blob, error) {
-	hash := sha256.New()
-	source := io.LimitReader(contextReader{ctx, r}, limit+1)
-	n, err := io.CopyBuffer(io.MultiWriter(file, hash), source, make([]byte, copyBuf))
+	b, err := store(file, io.LimitReader(contextReader{ctx, r}, limit+1))
 	switch {
 	case err != nil:
-		return wire.Blob{}, fmt.Errorf("storing a blob: %w", err)
-	case n > limit:
+		return wire.Blob{}, err
+	case b.Size > limit:
 		return wire.Blob{}, yonder.Errorf(yonder.CodeTooLarge,
 			"the payload is over the service's limit of %d bytes (payload_bytes): pass a path or URL instead of the data", limit)
 	}
 	if err := file.Sync(); err != nil {
 		return wire.Blob{}, fmt.Errorf("syncing a blob: %w", err)
 	}
-	return wire.Blob{Size: n, SHA256: hex.EncodeToString(hash.Sum(nil))}, nil
+	return b, nil
 }
 
 // settleTries bounds how often a folder may vanish, because its last file was

@@ -38,12 +38,16 @@ func (s Set) Has(i int) bool {
 // And returns the parts of r that are in the set.
 func (s Set) And(r Range) Set {
 	var parts Set
-	for _, own := range s {
-		if part := own.And(r); part.Len() > 0 {
-			parts = append(parts, part)
-		}
+	for i := s.after(r.Lo); i < len(s) && s[i].Lo < r.Hi && r.Len() > 0; i++ {
+		parts = append(parts, s[i].And(r))
 	}
 	return parts
+}
+
+// after finds the first range that ends after an index.
+func (s Set) after(i int) int {
+	at, _ := slices.BinarySearchFunc(s, i, func(own Range, i int) int { return own.Hi - i - 1 })
+	return at
 }
 
 // Without returns the parts of r that are not in the set.
@@ -67,10 +71,7 @@ func (s *Set) Add(r Range) {
 		return
 	}
 	// Everything that touches r melts into it.
-	first := 0
-	for first < len(*s) && (*s)[first].Hi < r.Lo {
-		first++
-	}
+	first := s.after(r.Lo - 1)
 	last := first
 	for last < len(*s) && (*s)[last].Lo <= r.Hi {
 		r.Lo, r.Hi = min(r.Lo, (*s)[last].Lo), max(r.Hi, (*s)[last].Hi)
@@ -85,11 +86,15 @@ func (s *Set) Remove(r Range) Set {
 	if len(removed) == 0 {
 		return nil
 	}
-	var left Set
-	for _, own := range *s {
-		left = append(left, Set{r}.Without(own)...)
+	first := s.after(r.Lo)
+	last := first + len(removed)
+	var edges Set
+	for _, edge := range []Range{{(*s)[first].Lo, r.Lo}, {r.Hi, (*s)[last-1].Hi}} {
+		if edge.Len() > 0 {
+			edges = append(edges, edge)
+		}
 	}
-	*s = left
+	*s = slices.Replace(*s, first, last, edges...)
 	return removed
 }
 

@@ -234,16 +234,52 @@ func (m *model) check(t *rapid.T) {
 	require.LessOrEqual(t, len(m.workers), m.slots)
 	require.Equal(t, len(m.workers), m.pool.Workers())
 	m.held(t)
+	m.filed(t)
 	if m.closed {
 		return
 	}
 	// Nothing waits beside a free slot or an idle worker of its key.
 	for _, j := range m.pool.queue {
 		require.NotEmpty(t, j.waiting)
-		idle := m.pool.pick(func(w *worker) bool { return w.key == j.Key }, newest)
-		require.Nil(t, idle, "a worker of its key is idle while a task waits")
+		require.Empty(t, m.pool.key(j.Key).idle, "a worker of its key is idle while a task waits")
 		require.True(t, len(m.workers) == m.slots || m.pool.key(j.Key).workers > 0, "a slot is free while a key waits for its first worker")
 	}
+}
+
+// filed compares what the pool has noted of its workers with what they are.
+func (m *model) filed(t *rapid.T) {
+	p := m.pool
+	states, starting, idle, running := map[yonder.State]int{}, map[Key]int{}, map[Key]int{}, 0
+	due := 0
+	for _, w := range p.workers {
+		states[w.state]++
+		switch w.state {
+		case yonder.WorkerForking:
+			starting[w.key]++
+		case yonder.WorkerIdle:
+			idle[w.key]++
+		default:
+		}
+		if w.run != nil {
+			running++
+		}
+		if at, limited := p.due(w); limited {
+			due++
+			require.Equal(t, w, p.times[w.place])
+			require.Equal(t, at, w.at, "worker %s", w.id)
+			require.False(t, at.Before(p.times[0].at))
+		}
+	}
+	for state, n := range p.states {
+		require.Equal(t, states[state], n, state)
+	}
+	for key, k := range p.keys {
+		require.Equal(t, starting[key], k.starting)
+		require.Len(t, k.idle, idle[key])
+		require.True(t, slices.IsSortedFunc(k.idle, oldest))
+	}
+	require.Equal(t, wire.Beat{Workers: len(p.workers), Busy: running, Free: p.cfg.Slots - running}, p.Status())
+	require.Len(t, p.times, due)
 }
 
 // held compares what the pool says it has with what has not ended.

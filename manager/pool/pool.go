@@ -56,7 +56,10 @@ type Pool struct {
 	jobs    map[JobID]*job
 	queue   []*job // with waiting tasks, in order
 	workers map[string]*worker
+	states  map[yonder.State]int // how many workers there are in each
+	times   times                // workers, by when something is due
 	keys    map[Key]*keyState
+	running int // workers that have a run
 	speeds  speeds
 	deaths  deaths
 	closing bool
@@ -79,9 +82,11 @@ type job struct {
 
 // keyState is what is known of all workers of a key.
 type keyState struct {
-	waiting int // jobs in the queue
-	workers int
-	starts  *breaker.Circuit // of its workers
+	waiting  int // jobs in the queue
+	workers  int
+	starting int              // workers that will say hello
+	idle     []*worker        // the one used last at the end
+	starts   *breaker.Circuit // of its workers
 	// volley is the number of the last worker that was started before the last
 	// failure was known. What ends those may be what ended that one, such as
 	// the zygote that they had in common: together they are one failure.
@@ -92,8 +97,8 @@ type keyState struct {
 // New returns an empty pool.
 func New(cfg Config) *Pool {
 	return &Pool{
-		cfg: cfg, jobs: map[JobID]*job{}, workers: map[string]*worker{}, keys: map[Key]*keyState{}, speeds: speeds{},
-		deaths: deaths{},
+		cfg: cfg, jobs: map[JobID]*job{}, workers: map[string]*worker{}, states: map[yonder.State]int{}, keys: map[Key]*keyState{},
+		speeds: speeds{}, deaths: deaths{},
 	}
 }
 
@@ -113,14 +118,7 @@ func (p *Pool) Add(now time.Time, spec Job) (JobID, []Action) {
 
 // Status counts workers by what they do.
 func (p *Pool) Status() wire.Beat {
-	beat := wire.Beat{Workers: len(p.workers)}
-	for _, w := range p.workers {
-		if w.run != nil {
-			beat.Busy++
-		}
-	}
-	beat.Free = max(p.cfg.Slots-beat.Busy, 0)
-	return beat
+	return wire.Beat{Workers: len(p.workers), Busy: p.running, Free: max(p.cfg.Slots-p.running, 0)}
 }
 
 // Idle says that no task waits or runs.

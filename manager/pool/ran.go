@@ -43,6 +43,7 @@ func (p *Pool) Ran(now time.Time, report Ran) (bool, []Action) {
 	case len(r.cancelled.And(r.left())) > 0:
 		p.approach(now, w)
 	}
+	p.watch(w)
 	p.settle(r.job)
 	p.schedule(now)
 	return true, p.take()
@@ -63,8 +64,9 @@ func (w *worker) check(report Ran) string {
 
 func (p *Pool) finish(now time.Time, w *worker) {
 	w.run = nil
+	p.running--
 	if w.state == yonder.WorkerBusy {
-		w.move(now, yonder.EventFinish)
+		p.move(now, w, yonder.EventFinish)
 	}
 	p.key(w.key).used = now
 }
@@ -100,12 +102,13 @@ func (p *Pool) Exited(now time.Time, exit Exit) []Action {
 		return nil
 	}
 	never := w.state == yonder.WorkerForking || w.why == stopBroken && w.run == nil
-	w.move(now, yonder.EventExit)
+	p.move(now, w, yonder.EventExit)
 	delete(p.workers, w.id)
 	key := p.key(w.key)
 	key.workers--
 	key.used = now
 	if w.run != nil {
+		p.running--
 		p.partition(w, exit)
 		p.settle(w.run.job)
 	}

@@ -17,10 +17,13 @@ func (p *Pool) schedule(now time.Time) {
 	if p.closing {
 		return
 	}
+	if len(p.queue) == 0 {
+		return
+	}
 	s := p.supply()
-	for i := 0; i < len(p.queue) && (s.idle > 0 || s.more); {
+	for i := 0; i < len(p.queue) && (p.states[yonder.WorkerIdle] > 0 || s.more); {
 		j := p.queue[i]
-		p.assignIdle(now, j, &s)
+		p.assignIdle(now, j)
 		if len(j.waiting) == 0 {
 			continue // the queue has moved up
 		}
@@ -31,43 +34,35 @@ func (p *Pool) schedule(now time.Time) {
 
 // supply is what a pass of the scheduler can still hand out.
 type supply struct {
-	idle     int
-	starting map[Key]int // workers that will say hello
+	starting map[Key]int // workers that will say hello, of the keys that were asked for
 	ending   int         // workers whose slots come free
 	more     bool        // a later job may still get a worker started
 }
 
 func (p *Pool) supply() supply {
-	s := supply{starting: map[Key]int{}, more: true}
-	for _, w := range p.workers {
-		switch w.state {
-		case yonder.WorkerIdle:
-			s.idle++
-		case yonder.WorkerForking:
-			s.starting[w.key]++
-		case yonder.WorkerKilling:
-			s.ending++
-		default: // busy: nothing to hand out
-		}
-	}
-	return s
+	return supply{starting: map[Key]int{}, ending: p.states[yonder.WorkerKilling], more: true}
 }
 
-func (p *Pool) assignIdle(now time.Time, j *job, s *supply) {
-	for len(j.waiting) > 0 && s.idle > 0 {
-		w := p.pick(func(w *worker) bool { return w.key == j.Key }, newest)
-		if w == nil {
-			return
-		}
-		s.idle--
-		p.assign(now, w, j)
+// startingFor is how many workers of a key will say hello and are not counted on yet.
+func (p *Pool) startingFor(key Key, s *supply) int {
+	left, known := s.starting[key]
+	if !known {
+		left = p.key(key).starting
+		s.starting[key] = left
+	}
+	return left
+}
+
+func (p *Pool) assignIdle(now time.Time, j *job) {
+	for idle := &p.key(j.Key).idle; len(j.waiting) > 0 && len(*idle) > 0; {
+		p.assign(now, (*idle)[len(*idle)-1], j)
 	}
 }
 
 // startFor finds slots for workers that the job still needs: one that starts
 // already, a free one, one that comes free, or an idle worker's.
 func (p *Pool) startFor(now time.Time, j *job, s *supply) {
-	allowed := p.key(j.Key).starts.Allows(now, p.cfg.Slots) - s.starting[j.Key]
+	allowed := p.key(j.Key).starts.Allows(now, p.cfg.Slots) - p.startingFor(j.Key, s)
 	for range p.demand(j) {
 		switch {
 		case s.starting[j.Key] > 0:
@@ -82,10 +77,9 @@ func (p *Pool) startFor(now time.Time, j *job, s *supply) {
 		default:
 			victim := p.victim(now, j)
 			if victim == nil {
-				s.more = s.idle > 0 && s.more
+				s.more = p.states[yonder.WorkerIdle] > 0 && s.more
 				return
 			}
-			s.idle--
 			p.stop(now, victim, stopEvicted, "")
 		}
 	}
@@ -95,35 +89,26 @@ func (p *Pool) startFor(now time.Time, j *job, s *supply) {
 // that nobody waits for, the one idle for longest, or any other if the job has
 // no worker at all or has waited for long.
 func (p *Pool) victim(now time.Time, j *job) *worker {
-	unwanted := func(w *worker) bool { return p.key(w.key).waiting == 0 }
-	if w := p.pick(unwanted, oldest); w != nil {
+	unwanted := func(_ Key, k *keyState) bool { return k.waiting == 0 }
+	if w := p.oldestIdle(unwanted); w != nil {
 		return w
 	}
 	if p.key(j.Key).workers > 0 && now.Sub(j.added) < patience {
 		return nil
 	}
-	return p.pick(func(w *worker) bool { return w.key != j.Key }, oldest)
+	return p.oldestIdle(func(key Key, _ *keyState) bool { return key != j.Key })
 }
 
-// pick returns the idle worker that fits and comes first.
-func (p *Pool) pick(fits func(*worker) bool, before func(a, b *worker) bool) *worker {
+// oldestIdle is the worker idle for longest, of the keys that fit.
+func (p *Pool) oldestIdle(fits func(Key, *keyState) bool) *worker {
 	var best *worker
-	for _, w := range p.workers {
-		if w.state == yonder.WorkerIdle && fits(w) && (best == nil || before(w, best)) {
-			best = w
+	if p.states[yonder.WorkerIdle] == 0 {
+		return best
+	}
+	for key, k := range p.keys {
+		if len(k.idle) > 0 && fits(key, k) && (best == nil || oldest(k.idle[0], best) < 0) {
+			best = k.idle[0]
 		}
 	}
 	return best
 }
-
-// newest prefers the worker that was used last: its memory is warm, and the
-// others grow old enough to end. Equal times are told apart by number, so that
-// the same events give the same decisions.
-func newest(a, b *worker) bool {
-	if a.since.Equal(b.since) {
-		return a.number < b.number
-	}
-	return a.since.After(b.since)
-}
-
-func oldest(a, b *worker) bool { return a != b && !newest(a, b) }

@@ -50,6 +50,9 @@ func same(j *job, s wire.Span) bool { return j.Span.Bundle == s.Bundle && j.Span
 
 // starting is a worker of the key that was forked and has not said hello.
 func (p *Pool) starting(key Key) string {
+	if p.keys[key] == nil || p.keys[key].starting == 0 {
+		return ""
+	}
 	for _, w := range p.inOrder() {
 		if w.key == key && w.state == yonder.WorkerForking {
 			return w.id

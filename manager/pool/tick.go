@@ -53,6 +53,7 @@ func (p *Pool) approach(now time.Time, w *worker) {
 		p.stop(now, w, stopCancelled, "")
 	default:
 		r.look = now.Add(lookEvery)
+		p.watch(w)
 		p.do(Look{w.id})
 	}
 }
@@ -70,6 +71,7 @@ func (p *Pool) At(now time.Time, id string, run int64, index int) []Action {
 		p.stop(now, w, stopCancelled, "")
 	case len(r.cancelled.And(ranges.Range{Lo: index + 1, Hi: r.Hi})) == 0:
 		r.look = time.Time{} // all that was cancelled is behind it
+		p.watch(w)
 	}
 	return p.take()
 }
@@ -87,10 +89,9 @@ func (p *Pool) jobsOf(span wire.Span) []*job {
 // Tick does what is due: walltimes, signals to be repeated, workers to give up
 // or to let go.
 func (p *Pool) Tick(now time.Time) []Action {
-	for _, w := range p.inOrder() {
-		if due, ok := p.due(w); ok && !now.Before(due) {
-			p.overdue(now, w)
-		}
+	for _, w := range p.overdue(now) {
+		p.remind(now, w)
+		p.watch(w)
 	}
 	if !now.Before(p.short) {
 		p.short = time.Time{}
@@ -111,10 +112,8 @@ func (p *Pool) Next() time.Time {
 	if !p.short.IsZero() {
 		earlier(p.short)
 	}
-	for _, w := range p.workers {
-		if due, ok := p.due(w); ok {
-			earlier(due)
-		}
+	if len(p.times) > 0 {
+		earlier(p.times[0].at)
 	}
 	for _, k := range p.keys {
 		if k.workers == 0 && k.waiting == 0 {
@@ -153,7 +152,8 @@ func (r *run) over() (time.Time, bool) {
 	return r.heard.Add(r.job.Walltime + slack), r.job.Walltime > 0
 }
 
-func (p *Pool) overdue(now time.Time, w *worker) {
+// remind does what is due for a worker.
+func (p *Pool) remind(now time.Time, w *worker) {
 	switch w.state {
 	case yonder.WorkerForking:
 		p.stop(now, w, stopBroken, "the worker did not start within "+p.cfg.StartTimeout.String())
@@ -188,14 +188,4 @@ func (p *Pool) retire(now time.Time) {
 			p.do(Retire{key})
 		}
 	}
-}
-
-// inOrder lists workers by age, so that the same events give the same actions.
-func (p *Pool) inOrder() []*worker {
-	all := make([]*worker, 0, len(p.workers))
-	for _, w := range p.workers {
-		all = append(all, w)
-	}
-	slices.SortFunc(all, func(a, b *worker) int { return int(a.number - b.number) })
-	return all
 }

@@ -30,6 +30,8 @@ type worker struct {
 	asked  time.Time // of the last signal
 	told   time.Time // of the first
 	killed bool      // a signal was SIGKILL
+	at     time.Time // when something is due
+	place  int       // among those for which something is; -1: it is not
 }
 
 // run is a slice on a worker. What is below next has been reported.
@@ -46,19 +48,11 @@ type run struct {
 
 func (r *run) left() ranges.Range { return ranges.Range{Lo: r.next, Hi: r.Hi} }
 
-// move follows the table of states; what it does not have is a bug here.
-func (w *worker) move(now time.Time, event yonder.Event) {
-	next, err := yonder.WorkerMachine.Next(w.state, event)
-	if err != nil {
-		panic(err)
-	}
-	w.state, w.since = next, now
-}
-
 func (p *Pool) fork(now time.Time, key Key) {
-	w := &worker{id: p.newWorkerID(), number: p.lastWID, key: key, state: yonder.WorkerMachine.Start, since: now}
+	w := &worker{id: p.newWorkerID(), number: p.lastWID, key: key, state: yonder.WorkerMachine.Start, since: now, place: -1}
 	p.workers[w.id] = w
 	p.key(key).workers++
+	p.enter(w)
 	p.key(key).starts.Try(now)
 	p.do(Fork{w.id, key})
 }
@@ -69,7 +63,8 @@ func (p *Pool) assign(now time.Time, w *worker, j *job) {
 	r.next = r.Lo
 	j.running += r.Len()
 	w.run = r
-	w.move(now, yonder.EventAssign)
+	p.running++
+	p.move(now, w, yonder.EventAssign)
 	p.settle(j)
 	p.do(Run{Run: r.id, Worker: w.id, Job: j.id, Lo: r.Lo, Hi: r.Hi})
 }
@@ -79,9 +74,9 @@ func (p *Pool) stop(now time.Time, w *worker, why stopCause, detail string) {
 	if w.state == yonder.WorkerKilling {
 		return
 	}
-	w.move(now, yonder.EventKill)
 	w.why, w.detail, w.asked, w.told = why, detail, now, now
 	w.killed = why == stopBroken
+	p.move(now, w, yonder.EventKill)
 	p.do(Signal{Worker: w.id, Kill: w.killed})
 }
 
@@ -91,7 +86,7 @@ func (p *Pool) Hello(now time.Time, id string) []Action {
 	if w == nil || w.state != yonder.WorkerForking {
 		return nil // it was told to end before it was there
 	}
-	w.move(now, yonder.EventHello)
+	p.move(now, w, yonder.EventHello)
 	p.key(w.key).starts.Succeed()
 	p.schedule(now)
 	return p.take()

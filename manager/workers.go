@@ -26,6 +26,9 @@ type Workers interface {
 
 	Fork(place workerproc.Place, id string) error
 	Run(id string, load wire.Load, body []byte, run wire.Run, columns [][]byte) error
+	// Take takes back what a worker has not claimed of a run, and returns where
+	// the run ends then; false: the worker does not have the run.
+	Take(id string, run int64) (hi int, ok bool)
 	Signal(id string, kill bool)
 	Retire(place string)
 }
@@ -74,6 +77,11 @@ func (d *desk) act(actions []pool.Action) {
 			}
 		case pool.Run:
 			d.start(a)
+		case pool.Take:
+			if hi, ok := d.host.Take(a.Worker, a.Run); ok {
+				d.live.Shorten(a.Worker, a.Run, hi)
+				actions = append(actions, d.pool.Took(time.Now(), a.Worker, a.Run, hi)...)
+			}
 		case pool.Signal:
 			d.host.Signal(a.Worker, a.Kill)
 		case pool.Look:
@@ -126,7 +134,7 @@ func (d *desk) start(a pool.Run) {
 	w := d.jobs[a.Job]
 	l := &w.lease
 	run := wire.Run{
-		Run: a.Run, Function: l.Hash, Form: l.Form, Codec: l.Codec, Lo: a.Lo, Hi: a.Hi, Total: l.Total,
+		Run: a.Run, Function: l.Hash, Form: l.Form, Codec: l.Codec, Lo: a.Lo, Hi: a.Hi, Block: a.Block, Total: l.Total,
 		Task: l.Bundle.Task(a.Lo).String(), Attempt: l.Attempt, Inline: d.inline,
 	}
 	first, columns := 0, w.columns

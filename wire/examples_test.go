@@ -162,11 +162,12 @@ var examples = map[wire.Kind]example{
 	wire.KindWorkerHello: {wire.WorkerHello{Wire: 1, Role: "worker", Worker: "w3", PID: 4712, Python: "3.11.7"}, nil},
 	wire.KindFork: {wire.Fork{
 		Worker: "w3", Stdout: "/tmp/y/w3.out", Stderr: "/tmp/y/w3.err", Dir: "/tmp/y/w3", Progress: "/tmp/y/w3.progress",
+		Kept: "/tmp/y/w3.kept", Claims: "/tmp/y/w3.claims", Memory: 1 << 30,
 	}, nil},
 	wire.KindExited: {wire.Exited{Worker: "w3", PID: 4712, Code: -1, Signal: 9}, nil},
 	wire.KindLoad:   {wire.Load{Function: hash, Name: "größe"}, [][]byte{[]byte("def größe(): pass\n")}},
 	wire.KindRun: {wire.Run{
-		Run: 99, Function: hash, Form: wire.FormChunk, Codec: "pickle", Lo: 10, Hi: 14, Total: 1000,
+		Run: 99, Function: hash, Form: wire.FormChunk, Codec: "pickle", Lo: 10, Hi: 14, Total: 1000, Block: 2,
 		Task: id(1).Task(10).String(), Attempt: 2, Files: map[int]string{0: "/tmp/y/blob1"}, Inline: 65536,
 	}, [][]byte{{}}},
 	wire.KindRan: {wire.Ran{

@@ -24,6 +24,8 @@ type Fork struct {
 	// Kept is a file that the worker makes for outcomes which it has not
 	// reported yet; see python/src/yonder/worker/kept.py.
 	Kept string `json:"kept,omitempty"`
+	// Claims is a named pipe with the claims of a Run.
+	Claims string `json:"claims,omitempty"`
 	// Memory is how many bytes it may use; 0: no limit.
 	Memory int64 `json:"memory,omitempty"`
 }
@@ -46,6 +48,11 @@ type Load struct {
 
 // Run asks a worker to run tasks Lo..Hi of one lease, in order. Columns are
 // the payloads: one per task, or one for the whole chunk of Total tasks.
+//
+// The worker may begin the first Block tasks. For every further Block there is
+// a byte in the pipe Fork.Claims, and the worker begins them when it has read
+// that byte. The manager reads there as well if somebody else could begin what
+// is left: a run ends before the first block for which there is no byte any more.
 type Run struct {
 	Run      int64  `json:"run"`
 	Function string `json:"function"`
@@ -54,8 +61,9 @@ type Run struct {
 	Lo       int    `json:"lo"`
 	Hi       int    `json:"hi"`
 	Total    int    `json:"total"`
-	Task     string `json:"task"`    // id of the first task, for messages
-	Attempt  int    `json:"attempt"` // shown to the function's context
+	Block    int    `json:"block,omitempty"` // 0: all tasks at once
+	Task     string `json:"task"`            // id of the first task, for messages
+	Attempt  int    `json:"attempt"`         // shown to the function's context
 	// Files maps a column's index to the file that holds its payload.
 	Files map[int]string `json:"files,omitempty"`
 	// Inline is the size in bytes above which a result goes to a file in Dir.

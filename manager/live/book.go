@@ -79,6 +79,16 @@ func (b *Book) blank(run Run, index int) *page {
 	return &page{run: run, index: index, output: ring{limit: b.cfg.OutputBytes}, values: values{limit: b.cfg.ValueBytes}}
 }
 
+// Shorten says that a run ends before an index: what comes after is somebody
+// else's.
+func (b *Book) Shorten(worker string, run int64, hi int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.workers[worker]; p != nil && p.run.ID == run {
+		p.run.Span.Hi = min(p.run.Span.Hi, hi)
+	}
+}
+
 // End says that a worker is not at its run any more. The last word about the
 // progress is read for those who follow.
 func (b *Book) End(worker string, source Source) {

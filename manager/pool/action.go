@@ -16,12 +16,21 @@ type Fork struct {
 	Key    Key
 }
 
-// Run gives a worker tasks Lo..Hi of a job. Ran or Exited follows.
+// Run gives a worker tasks Lo..Hi of a job, of which it claims Block at a time.
+// Ran or Exited follows.
 type Run struct {
 	Run    int64
 	Worker string
 	Job    JobID
 	Lo, Hi int
+	Block  int
+}
+
+// Take asks for the tasks of a run that its worker has not claimed, for others:
+// Took is to be called.
+type Take struct {
+	Worker string
+	Run    int64
 }
 
 // Signal ends a worker: SIGTERM, or SIGKILL with Kill, to its process group.
@@ -60,6 +69,7 @@ type Retire struct{ Key Key }
 
 func (Fork) action()    {}
 func (Run) action()     {}
+func (Take) action()    {}
 func (Signal) action()  {}
 func (Look) action()    {}
 func (End) action()     {}

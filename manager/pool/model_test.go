@@ -52,6 +52,8 @@ func (m *model) act(actions []Action) {
 			m.workers[a.Worker] = &modelWorker{key: a.Key, at: -1}
 		case Run:
 			m.start(a)
+		case Take:
+			m.take(a)
 		case Signal:
 			require.Contains(m.t, m.workers, a.Worker)
 			m.workers[a.Worker].ended = true
@@ -89,6 +91,14 @@ func (m *model) start(a Run) {
 		}
 	}
 	w.run, w.next, w.at = &a, a.Lo, -1
+}
+
+// take leaves a worker what it has begun, and maybe more: it claims in blocks.
+func (m *model) take(a Take) {
+	w := m.workers[a.Worker]
+	require.Equal(m.t, a.Run, w.run.Run)
+	w.run.Hi = rapid.IntRange(max(w.next, w.at+1), w.run.Hi).Draw(m.t, "keeps up to")
+	m.act(m.pool.Took(m.now, a.Worker, a.Run, w.run.Hi))
 }
 
 func (m *model) end(id JobID, i int) {
@@ -237,6 +247,9 @@ func (m *model) check(t *rapid.T) {
 	m.filed(t)
 	if m.closed {
 		return
+	}
+	for _, w := range m.pool.late {
+		require.True(t, m.pool.spare() <= 0 || m.pool.key(w.key).waiting > 0, "worker %s keeps what an idle one could begin", w.id)
 	}
 	// Nothing waits beside a free slot or an idle worker of its key.
 	for _, j := range m.pool.queue {

@@ -58,6 +58,7 @@ type Pool struct {
 	workers map[string]*worker
 	states  map[yonder.State]int // how many workers there are in each
 	times   times                // workers, by when something is due
+	late    []*worker            // whose slices take too long, by number
 	keys    map[Key]*keyState
 	running int // workers that have a run
 	speeds  speeds

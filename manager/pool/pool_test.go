@@ -45,6 +45,8 @@ func show(actions []Action) string {
 			texts = append(texts, "fork "+a.Worker+" for "+names[a.Key])
 		case Run:
 			texts = append(texts, fmt.Sprintf("run %d:%d-%d on %s", a.Job, a.Lo, a.Hi, a.Worker))
+		case Take:
+			texts = append(texts, "take "+a.Worker)
 		case Signal:
 			texts = append(texts, map[bool]string{false: "term ", true: "kill "}[a.Kill]+a.Worker)
 		case Look:

@@ -203,22 +203,12 @@ func (p *Pool) endParts(r *run, part ranges.Range, how How, code yonder.Code, me
 
 // giveBack puts tasks that were not begun back into the queue.
 func (p *Pool) giveBack(r *run, part ranges.Range, message string) {
-	j := r.job
-	switch {
-	case p.closing:
-		p.endParts(r, part, EndReturned, yonder.CodeUnavailable, "the manager was stopped before the task began")
-		return
-	case j.crashes >= jobCrashes:
+	if j := r.job; j.crashes >= jobCrashes && !p.closing {
 		p.endParts(r, part, EndFailed, yonder.CodeWorkerFailed,
 			fmt.Sprintf("%d workers in a row ended while they prepared to run the task: %s", j.crashes, message))
 		return
 	}
-	for _, c := range r.cancelled.And(part) {
-		p.end(j, c, EndCancelled, yonder.CodeTaskCancelled, "")
-	}
-	for _, rest := range r.cancelled.Without(part) {
-		j.waiting.Add(rest)
-	}
+	p.putBack(r, part)
 }
 
 // failKey gives back all that waits for workers that do not come up: another

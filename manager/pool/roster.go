@@ -50,6 +50,8 @@ func (p *Pool) leave(w *worker) {
 		if at, found := slices.BinarySearchFunc(k.idle, w, oldest); found {
 			k.idle = slices.Delete(k.idle, at, at+1)
 		}
+	case yonder.WorkerBusy:
+		p.catchUp(w)
 	default:
 	}
 }

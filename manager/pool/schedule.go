@@ -17,6 +17,7 @@ func (p *Pool) schedule(now time.Time) {
 	if p.closing {
 		return
 	}
+	defer p.takeBack()
 	if len(p.queue) == 0 {
 		return
 	}

@@ -133,14 +133,21 @@ func (p *Pool) due(w *worker) (time.Time, bool) {
 	case yonder.WorkerKilling:
 		return w.asked.Add(p.cfg.Grace), true
 	case yonder.WorkerBusy:
-		over, limited := w.run.over()
-		if look := w.run.look; !look.IsZero() && (!limited || look.Before(over)) {
-			return look, true
-		}
-		return over, limited
+		return w.run.due()
 	default: // dead: forgotten
 	}
 	return time.Time{}, false
+}
+
+// due is when its walltime is over, or it is to be looked at.
+func (r *run) due() (time.Time, bool) {
+	due, limited := r.over()
+	for _, at := range []time.Time{r.look, r.late} {
+		if !at.IsZero() && (!limited || at.Before(due)) {
+			due, limited = at, true
+		}
+	}
+	return due, limited
 }
 
 // over is when the task that the worker is at has had its walltime.
@@ -164,7 +171,12 @@ func (p *Pool) remind(now time.Time, w *worker) {
 			p.stop(now, w, stopWalltime, "")
 			return
 		}
-		p.approach(now, w)
+		if late := w.run.late; !late.IsZero() && !now.Before(late) {
+			p.lag(w)
+		}
+		if look := w.run.look; !look.IsZero() && !now.Before(look) {
+			p.approach(now, w)
+		}
 	case yonder.WorkerKilling:
 		w.asked, w.killed = now, true
 		p.do(Signal{Worker: w.id, Kill: true})

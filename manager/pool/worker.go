@@ -44,6 +44,8 @@ type run struct {
 	heard     time.Time // when it last reported
 	cancelled ranges.Set
 	look      time.Time // when to look where it is; zero: nothing ahead is cancelled
+	block     int       // tasks that it claims at a time
+	late      time.Time // when what is left is to go to others; zero: never, or that was noted
 }
 
 func (r *run) left() ranges.Range { return ranges.Range{Lo: r.next, Hi: r.Hi} }
@@ -60,13 +62,14 @@ func (p *Pool) fork(now time.Time, key Key) {
 func (p *Pool) assign(now time.Time, w *worker, j *job) {
 	p.lastRun++
 	r := &run{Range: j.waiting.Take(p.slice(j)), id: p.lastRun, job: j, began: now, heard: now}
-	r.next = r.Lo
+	r.next, r.block = r.Lo, p.speeds.block(j.Function, r.Len())
+	r.late = p.deadline(r)
 	j.running += r.Len()
 	w.run = r
 	p.running++
 	p.move(now, w, yonder.EventAssign)
 	p.settle(j)
-	p.do(Run{Run: r.id, Worker: w.id, Job: j.id, Lo: r.Lo, Hi: r.Hi})
+	p.do(Run{Run: r.id, Worker: w.id, Job: j.id, Lo: r.Lo, Hi: r.Hi, Block: r.block})
 }
 
 // stop asks a worker to end; Tick insists after the grace period.

@@ -26,8 +26,13 @@ func (w *worker) run(run wire.Run, columns [][]byte) error {
 	if run.Lo < 0 || run.Hi <= run.Lo {
 		return yonder.Errorf(yonder.CodeMalformedFrame, "a run of the tasks %d to %d", run.Lo, run.Hi)
 	}
+	claimed, err := openClaims(w.claims, run)
+	if err != nil {
+		return err
+	}
+	defer claimed.Close()
 	calls, refused := callsOf(run, columns)
-	for index := run.Lo; index < run.Hi; index++ {
+	for index, more := run.Lo, true; more; index++ {
 		if err := w.begin(run.Run, index); err != nil {
 			return err
 		}
@@ -43,7 +48,9 @@ func (w *worker) run(run wire.Run, columns [][]byte) error {
 			tidy(clean)
 			return nil
 		}
-		err := w.report(run, index, o, began)
+		if more, err = claimed.may(index + 1); err == nil {
+			err = w.report(run, index, !more, o, began)
+		}
 		tidy(clean)
 		if err != nil {
 			return err
@@ -177,8 +184,8 @@ func failure(err error) outcome {
 }
 
 // report tells of one task. A large payload goes by file.
-func (w *worker) report(run wire.Run, index int, o outcome, began time.Time) error {
-	ran := wire.Ran{Run: run.Run, Last: index == run.Hi-1, Entries: []wire.RanEntry{{
+func (w *worker) report(run wire.Run, index int, last bool, o outcome, began time.Time) error {
+	ran := wire.Ran{Run: run.Run, Last: last, Entries: []wire.RanEntry{{
 		Lo: index, Hi: index + 1, Outcome: o.how, Form: wire.FormEach, Message: o.message,
 		Started: began.UnixMicro(), Finished: time.Now().UnixMicro(),
 	}}}
@@ -186,7 +193,7 @@ func (w *worker) report(run wire.Run, index int, o outcome, began time.Time) err
 		name := filepath.Join(w.dir, fmt.Sprintf("result-%d-%d", run.Run, index))
 		if err := os.WriteFile(name, o.payload, 0o600); err != nil {
 			_ = os.Remove(name)
-			return w.report(run, index, failure(unwritten(len(o.payload), err)), began)
+			return w.report(run, index, last, failure(unwritten(len(o.payload), err)), began)
 		}
 		ran.Files, o.payload = map[int]string{0: name}, nil
 	}

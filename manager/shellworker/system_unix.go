@@ -3,6 +3,7 @@
 package shellworker
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -46,6 +47,26 @@ func settle() {
 	case <-last:
 	case <-time.After(lastWords):
 	}
+}
+
+// tryByte reads a byte from a pipe if there is one.
+func tryByte(pipe *os.File) (bool, error) {
+	raw, err := pipe.SyscallConn()
+	if err != nil {
+		return false, fmt.Errorf("reading a pipe: %w", err)
+	}
+	var n int
+	closed := raw.Control(func(fd uintptr) {
+		for {
+			if n, err = unix.Read(int(fd), make([]byte, 1)); !errors.Is(err, unix.EINTR) {
+				return
+			}
+		}
+	})
+	if errors.Is(err, unix.EAGAIN) {
+		return false, nil
+	}
+	return n > 0, errors.Join(err, closed)
 }
 
 // killGroup ends what a worker has started and left running.

@@ -14,6 +14,8 @@ func become(wire.Fork) error {
 	return yonder.Errorf(yonder.CodeInvalidRequest, "shell functions run on Linux")
 }
 
+func tryByte(*os.File) (bool, error) { return false, nil }
+
 func killGroup(int) {}
 
 func signalOf(*os.ProcessState) int { return 0 }

@@ -42,13 +42,14 @@ func Worker(socket, request string) error {
 		return err
 	}
 	defer conn.Close()
-	w := &worker{conn: conn, dir: fork.Dir, progress: progress, functions: functions{}, terminate: terminate}
+	w := &worker{conn: conn, dir: fork.Dir, claims: fork.Claims, progress: progress, functions: functions{}, terminate: terminate}
 	return w.serve()
 }
 
 type worker struct {
 	conn      net.Conn
 	dir       string
+	claims    string // path of the pipe
 	progress  *os.File
 	functions functions
 	terminate chan os.Signal

@@ -117,6 +117,17 @@ func (h *Host) Run(id string, _ wire.Load, _ []byte, run wire.Run, columns [][]b
 	return nil
 }
 
+// Take takes nothing back: all tasks take equally long, so none is late.
+func (h *Host) Take(id string, run int64) (hi int, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	w := h.workers[id]
+	if w == nil || w.run.Run != run {
+		return 0, false
+	}
+	return w.run.Hi, true
+}
+
 // Signal ends a worker, which never resists.
 func (h *Host) Signal(id string, kill bool) {
 	h.mu.Lock()

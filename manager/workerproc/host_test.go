@@ -3,6 +3,7 @@
 package workerproc_test
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"os"
@@ -94,7 +95,7 @@ func (b *bench) giveAll(name, worker string, payloads [][]byte, run wire.Run) {
 	b.t.Helper()
 	body := workertest.Function(b.t, name)
 	b.runs++
-	run.Run, run.Function, run.Codec, run.Attempt = b.runs, body.Hash, "json", 1
+	run.Run, run.Function, run.Codec, run.Attempt = b.runs, body.Hash, cmp.Or(run.Codec, "json"), 1
 	run.Task = "0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000"
 	if run.Form == "" {
 		run.Form = wire.FormEach

@@ -47,6 +47,7 @@ type worker struct {
 	fork           wire.Fork
 	stdout, stderr *pipe
 	board          board
+	claims         *claims // made with the first run of several blocks
 	send           chan wire.Frame
 	exited         chan string   // how the process ended
 	read           chan struct{} // closed when nothing more is read from it
@@ -72,7 +73,7 @@ func newWorker(z *zygote, id string) (*worker, error) {
 		fork: wire.Fork{
 			Worker: id, Stdout: filepath.Join(dir, "stdout"), Stderr: filepath.Join(dir, "stderr"),
 			Dir: filepath.Join(dir, "work"), Progress: filepath.Join(dir, "progress"),
-			Kept: filepath.Join(dir, "kept"), Memory: z.host.cfg.Memory,
+			Kept: filepath.Join(dir, "kept"), Claims: filepath.Join(dir, "claims"), Memory: z.host.cfg.Memory,
 		},
 		tree: tree{}, send: make(chan wire.Frame, queued), exited: make(chan string, 1), read: make(chan struct{}),
 	}
@@ -112,6 +113,9 @@ func (w *worker) discard() {
 	w.stdout.Close()
 	w.stderr.Close()
 	w.board.Close()
+	w.mu.Lock()
+	w.claims.Close()
+	w.mu.Unlock()
 	_ = os.RemoveAll(w.dir)
 }
 
@@ -307,6 +311,10 @@ func (w *worker) give(load wire.Load, body []byte, run wire.Run, columns [][]byt
 			return err
 		}
 		w.loaded = load.Function
+	}
+	run, err := w.offer(run)
+	if err != nil {
+		return err
 	}
 	frame, err := wire.NewFrame(wire.KindRun, run, columns...)
 	if err != nil {

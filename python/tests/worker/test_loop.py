@@ -77,7 +77,8 @@ class Around:
 
 
 def make_loop(far, directory, board):
-    return Loop(wire.Stream(far), Around(directory), board, Kept(str(directory / "kept")))
+    kept, claims = Kept(str(directory / "kept")), str(directory / "claims")
+    return Loop(wire.Stream(far), Around(directory), board, kept, claims)
 
 
 class Manager:

@@ -74,6 +74,7 @@ class Host:
             "worker": name, "stdout": str(work / "out"), "stderr": str(work / "err"),
             "dir": str(work), "progress": str(work / "progress"),
             "kept": str(work / "kept"),
+            "claims": str(work / "claims"),
         }  # fmt: skip
         self.zygote.send(wire.Kind.FORK, request)
         stream, hello = self.accept()

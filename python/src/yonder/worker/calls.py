@@ -15,6 +15,7 @@ from yonder.context import CurrentTask
 from yonder.errors import UnpackError, YonderError
 from yonder.worker import columns as quick
 from yonder.worker.advice import advise
+from yonder.worker.claims import Claims
 from yonder.worker.columns import Columns
 from yonder.worker.report import CHUNK, EACH, EXCEPTION, FAILED, OK, STREAM, Report, failure
 from yonder.worker.teller import Teller
@@ -42,6 +43,7 @@ class Run:
         task: CurrentTask,
         progress: memoryview,
         teller: Teller,
+        claims: Claims,
     ) -> None:
         self.header = header
         self.columns = columns
@@ -49,10 +51,11 @@ class Run:
         self.task = task
         self.progress = progress
         self.teller = teller
+        self.claims = claims
         self.stretch: Optional[Stretch] = None
         self.row: Optional[Columns] = None
         self.lo: int = self.header["lo"]
-        self.hi: int = self.header["hi"]
+        self.several: bool = self.header["hi"] - self.lo > 1
 
     def go(self, load: Callable[[], Any]) -> None:
         """Report an outcome for every task, whatever happens."""
@@ -70,7 +73,7 @@ class Run:
 
     def watched(self) -> AbstractContextManager[None]:
         """What is gathered is told when a call is slow; a single one gathers nothing."""
-        return self.teller.watching(self) if self.hi - self.lo > 1 else nullcontext()
+        return self.teller.watching(self) if self.several else nullcontext()
 
     def tell_all(self) -> None:
         """Send all that is finished."""
@@ -88,16 +91,23 @@ class Run:
 
     def each(self, function: Any) -> None:
         """Tasks with payloads of their own."""
-        for index in range(self.lo, self.hi):
+        for index in self.claimed():
             began = self.begin(index)
             outcome, payload = self.one(function, index - self.lo)
             ended = time()
-            more = index + 1 < self.hi
+            more = index + 1 < self.claims.end
             with self.report.lock:
                 kept = more and self.report.kept.add(index, outcome, payload, (began, ended))
                 self.report.add(index, index + 1, outcome, EACH, payload, (began, ended))
             if more and (not kept or ended - self.report.sent >= TELL_EACH):
                 self.report.flush()
+
+    def claimed(self) -> Iterator[int]:
+        """The tasks, one by one; each is claimed by the time it comes."""
+        index = self.lo
+        while index < self.claims.claimed or self.claims.more():
+            yield index
+            index += 1
 
     def one(self, function: Any, column: int) -> tuple[str, bytes]:
         """Load the arguments, call, pack the result."""
@@ -111,8 +121,9 @@ class Run:
         """Some calls of a chunk: successes in a row make one payload, others stand alone."""
         try:
             calls = codec.unpack_chunk(self.payload(0), function)
-            if len(calls) < self.hi:
-                raise UnpackError(f"the chunk has {len(calls)} calls, call {self.hi - 1} is due")
+            due = self.claims.end
+            if len(calls) < due:
+                raise UnpackError(f"the chunk has {len(calls)} calls, call {due - 1} is due")
         except BaseException as error:
             self.refuse(error)
             return
@@ -120,7 +131,7 @@ class Run:
         if isinstance(calls, codec.Scalars) and self.header["codec"] == "pickle":
             self.row = Columns(self.report, self.progress, stretch.end)
         index = self.lo
-        while index < self.hi:
+        while index < self.claims.claimed or self.claims.more():
             began = self.begin(index)
             outcome, payload = self.element(function, calls, index)
             index = self.progress[1]
@@ -136,10 +147,10 @@ class Run:
 
         Returns the outcome of the last; None if nothing is left.
         """
-        if self.row is not None and index + 1 < self.hi and self.row.wants():
-            left = self.row.fill(function.function, calls.columns, index, self.hi)
+        if self.row is not None and index + 1 < self.claims.end and self.row.wants():
+            left = self.row.fill(function.function, calls.columns, index, self.claims)
             if left is None:
-                self.progress[1] = self.hi - 1
+                self.progress[1] = self.claims.end - 1
                 return None, b""
             return self.raised(left.error) if left.error else self.returned(left.value)
         try:
@@ -157,7 +168,7 @@ class Run:
         times: tuple[float, float],
     ) -> None:
         """Take the outcome of a task of a chunk."""
-        more = index + 1 < self.hi
+        more = index + 1 < self.claims.end
         with self.report.lock:
             kept = more and self.report.kept.add(index, outcome, payload, times)
             stretch.add(index, outcome, payload, times)
@@ -239,7 +250,7 @@ class Run:
     def refuse(self, error: BaseException) -> None:
         """Fail every task for the same reason."""
         now = time()
-        for index in range(self.lo, self.hi):
+        for index in range(self.lo, self.claims.rest()):
             self.report.add(index, index + 1, FAILED, EACH, refusal(error), (now, now))
 
 

@@ -12,6 +12,7 @@ from time import time
 from typing import Any, Callable, NamedTuple, Optional
 
 from yonder import codec
+from yonder.worker.claims import Claims
 from yonder.worker.report import CHUNK, OK, Report
 
 # Kinds of values that a column may have, and the form of their items.
@@ -49,13 +50,13 @@ class Columns:
         self.skip = self.skipped = 0
 
     def fill(
-        self, call: Callable[..., Any], columns: Sequence[Sequence[Any]], lo: int, hi: int
+        self, call: Callable[..., Any], columns: Sequence[Sequence[Any]], lo: int, claims: Claims
     ) -> Optional[Left]:
-        """Call for the tasks from ``lo`` to ``hi``, until the end or something else than a number.
+        """Call for the tasks from ``lo`` on, until the end or something else than a number.
 
         ``where`` says which task that is.
         """
-        calls = zip(*(column[lo:hi] for column in columns))
+        calls = _calls(columns, lo, claims.claimed)
         began = time()
         left = self._first(call, calls, lo, began)
         if left is not None:
@@ -63,6 +64,9 @@ class Columns:
         assert self.items is not None, "it was opened"
         go = _call if self.kind is type(None) else _call_and_keep
         left = go(call, calls, self.kind, self.items, self.where)
+        while left is None and claims.more():
+            calls = _calls(columns, self.where[1], claims.claimed)
+            left = go(call, calls, self.kind, self.items, self.where)
         with self.report.lock:
             self._close(lo)
         return left
@@ -126,6 +130,10 @@ class Columns:
     def _was(self, length: int) -> None:
         self.skipped = 0
         self.skip = 0 if length >= SHORT else min(2 * self.skip + 1, MOST_SKIPPED)
+
+
+def _calls(columns: Sequence[Sequence[Any]], lo: int, hi: int) -> Iterator[tuple[Any, ...]]:
+    return zip(*(column[lo:hi] for column in columns))
 
 
 def _call_and_keep(

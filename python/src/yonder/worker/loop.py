@@ -10,6 +10,7 @@ from yonder import context, wire
 from yonder.errors import MalformedFrame
 from yonder.worker import calls
 from yonder.worker.board import Board
+from yonder.worker.claims import claims
 from yonder.worker.functions import Functions
 from yonder.worker.kept import Kept
 from yonder.worker.report import Report
@@ -21,12 +22,18 @@ class Loop:
     """Serves one manager over one connection, one run at a time."""
 
     def __init__(
-        self, stream: wire.Stream, surroundings: Surroundings, board: Board, kept: Kept
+        self,
+        stream: wire.Stream,
+        surroundings: Surroundings,
+        board: Board,
+        kept: Kept,
+        claims: str = "",
     ) -> None:
         self.stream = stream
         self.surroundings = surroundings
         self.board = board
         self.kept = kept
+        self.claims = claims
         self.functions = Functions()
         self.teller = Teller()
 
@@ -62,9 +69,11 @@ class Loop:
         context.set_current_task(task)
         report = Report(self.stream, header["run"], header["inline"], self.surroundings, self.kept)
         try:
-            run = calls.Run(header, frame.columns, report, task, self.board.where, self.teller)
-            run.go(lambda: self.load(header["function"]))
-            report.flush(last=True)
+            where, block = self.board.where, header.get("block", 0)
+            with claims(self.claims, header["lo"], header["hi"], block) as mine:
+                run = calls.Run(header, frame.columns, report, task, where, self.teller, mine)
+                run.go(lambda: self.load(header["function"]))
+                report.flush(last=True)
         except ConnectionError:
             abandon()
         finally:

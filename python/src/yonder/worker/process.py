@@ -78,7 +78,8 @@ def serve(path: str, request: dict[str, Any]) -> None:
         stream.send(wire.Kind.WORKER_HELLO, hello("worker", request["worker"]))
         surroundings = Surroundings(request, sock)
         kept = Kept(request["kept"])
-        Loop(stream, surroundings, map_board(request["progress"]), kept).serve()
+        board = map_board(request["progress"])
+        Loop(stream, surroundings, board, kept, request["claims"]).serve()
 
 
 def map_board(path: str) -> Board:

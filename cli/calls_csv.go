@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/yonder-run/yonder/cli/kit"
 	"github.com/yonder-run/yonder/wire"
@@ -30,6 +31,9 @@ func (c *csvRows) next() (wire.Call, int, error) {
 		names, err := c.row()
 		if err != nil {
 			return call, 0, err
+		}
+		if len(names) == 1 && strings.ContainsAny(names[0], ";\t") {
+			return call, 0, kit.Usagef("the first row is one name, %q: columns are separated by commas", names[0])
 		}
 		if slices.Contains(names, "") {
 			return call, 0, kit.Usagef("the first row has to name the argument of each column, and one of its %d names is empty", len(names))

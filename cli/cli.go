@@ -10,6 +10,8 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -18,6 +20,7 @@ import (
 	"github.com/yonder-run/yonder/cli/home"
 	"github.com/yonder-run/yonder/cli/kit"
 	"github.com/yonder-run/yonder/client"
+	"github.com/yonder-run/yonder/internal/nearest"
 	"github.com/yonder-run/yonder/internal/version"
 )
 
@@ -111,6 +114,9 @@ func newRoot(a *app) *cobra.Command {
 	root.SetErr(a.Err)
 	root.SetIn(a.In)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+			return unknownCommand(cmd, words) // whose flags are not known, either
+		}
 		return kit.Usagef("%w; %s\"%s --help\" lists the flags", err, kit.UnknownFlag(cmd.Flags(), err), cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
@@ -148,11 +154,31 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cmd.Help() //nolint:wrapcheck // writing to the console
 	}
-	cmd.SuggestionsMinimumDistance = 2
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return kit.Usagef("%s has no command %q; did you mean %q?", cmd.CommandPath(), args[0], near[0])
+	if near := suggestions(cmd, args[0]); len(near) > 0 {
+		return kit.Usagef("%s has no command %q; did you mean %s?", cmd.CommandPath(), args[0], strings.Join(near, " or "))
 	}
 	return kit.Usagef("%s has no command %q; \"%s --help\" lists them", cmd.CommandPath(), args[0], cmd.CommandPath())
+}
+
+// suggestions are the command that is nearest to a word, else those further
+// down that have it as their name, each in quotes.
+func suggestions(cmd *cobra.Command, word string) []string {
+	var here, below []string
+	for _, child := range cmd.Commands() {
+		if !child.IsAvailableCommand() {
+			continue
+		}
+		here = append(here, child.Name())
+		for _, grandchild := range child.Commands() {
+			if grandchild.Name() == word && grandchild.IsAvailableCommand() {
+				below = append(below, strconv.Quote(child.Name()+" "+word))
+			}
+		}
+	}
+	if near := nearest.To(word, here); near != "" {
+		return []string{strconv.Quote(near)}
+	}
+	return below
 }
 
 // parent returns a command that only has others below it.

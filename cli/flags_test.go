@@ -30,10 +30,14 @@ func TestFlagsAreCheckedEarly(t *testing.T) {
 		}
 	}
 	for says, args := range map[string][]string{
-		`unknown flag: --limt; did you mean --limit?`:         {"task", "list", "--limt", "3"},
-		`for "--state" flag: did you mean "queued"?`:          {"task", "list", "--state", "quued"},
-		`for "--kind" flag: there are person, service, group`: {"identity", "create", "x", "--kind", "robot"},
-		`there is no completion for "tcsh"`:                   {"completion", "tcsh"},
+		`unknown flag: --limt; did you mean --limit?`:                         {"task", "list", "--limt", "3"},
+		`for "--state" flag: did you mean "queued"?`:                          {"task", "list", "--state", "quued"},
+		`for "--kind" flag: there are person, service, group`:                 {"identity", "create", "x", "--kind", "robot"},
+		`there is no completion for "tcsh"`:                                   {"completion", "tcsh"},
+		`yonder has no command "rn"; did you mean "run"?`:                     {"rn", "add"},
+		`has no command "logs"; did you mean "endpoint logs" or "task logs"?`: {"logs", "-f", "x"},
+		`did you mean "endpoint start"?`:                                      {"start"},
+		`found 2 arguments; "yonder map add --file a.csv"`:                    {"map", "add", "a.csv"},
 	} {
 		require.Contains(t, p.fails(yonder.CodeInvalidRequest, args...).err, says)
 	}

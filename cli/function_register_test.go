@@ -42,6 +42,7 @@ class Model:
     def fit(x): return x
 
 secret = 3
+half = lambda x: x / 2
 `), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(p.home, "helper.py"), []byte("def add(a, b):\n    return a + b\n"), 0o600))
 	p.env = []string{"YONDER_PYTHON=" + python}
@@ -52,6 +53,11 @@ secret = 3
 	require.Contains(t, a.err, "noise")
 	require.Equal(t, f.ID, decode[yonder.Function](p.ok("function", "register", file+":double", "--json")).ID)
 	require.Contains(t, p.ok("function", "register", file+":Model.fit", "--name", "fit").out, "Registered fit, version 1")
+
+	require.Contains(t, p.ok("function", "register", file+":half").out, "Registered half, version 1")
+	unregistered := p.run("function", "show", file+":double")
+	require.Equal(t, yonder.CodeNotFound.Info().Exit, unregistered.code)
+	require.Contains(t, unregistered.err, `register it first with "yonder function register `+file+`:double", and then name it "double"`)
 
 	refused := func(code yonder.Code, says string, args ...string) {
 		t.Helper()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,7 +34,7 @@ func newMap(a *app) *cobra.Command {
 		Example: "  seq 10 | yonder map square -e local\n" +
 			"  yonder map add -e cluster < pairs.jsonl > sums.jsonl\n" +
 			"  yonder map simulate -e cluster --file parameters.csv --json",
-		Args:              needs(1, 1),
+		Args:              mapArgs,
 		ValidArgsFunction: complete(a, functions),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in, from, err := a.callsOf(file, format)
@@ -60,6 +61,15 @@ func newMap(a *app) *cobra.Command {
 	return cmd
 }
 
+// mapArgs refuses a file among the arguments with the flag that it belongs to.
+func mapArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 2 {
+		return kit.Usagef("expected \"%s\", found 2 arguments; \"yonder map %s --file %s\" reads them from a file",
+			cmd.UseLine(), args[0], args[1])
+	}
+	return needs(1, 1)(cmd, args)
+}
+
 // Forms of a map's arguments.
 const (
 	formatAuto = "auto"
@@ -73,6 +83,9 @@ func (a *app) callsOf(file, format string) (io.Closer, calls, error) {
 	in, what := io.NopCloser(a.In), "standard input"
 	if file != "-" {
 		opened, err := os.Open(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, kit.Usagef("--file: there is no file %s", file)
+		}
 		if err != nil {
 			return nil, nil, kit.Usagef("--file: %w", err)
 		}

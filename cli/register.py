@@ -25,6 +25,8 @@ def main(path, name, label, description, retry):
         function = getattr(function, part, None)
     if not callable(function):
         refuse("not_found", f"{path} has no function {name}")
+    if getattr(function, "__name__", "") == "<lambda>":
+        label = label or name  # the only name that it has
     try:
         policy = yonder.Retry.from_json(json.loads(retry))
         registered = yonder.Client().register_function(

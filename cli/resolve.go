@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ type resource[T any] struct {
 	name          func(T) string
 	owner         func(T) yonder.ID // nil: names are unique
 	ownerName     func(T) string
+	meant         func(ref string) string // what to do about a name of nothing; nil: nothing special
 }
 
 var endpoints = resource[yonder.Endpoint]{
@@ -35,6 +37,17 @@ var functions = resource[yonder.Function]{
 	owner:     func(f yonder.Function) yonder.ID { return f.Owner },
 	name:      func(f yonder.Function) string { return f.Name },
 	ownerName: func(f yonder.Function) string { return f.OwnerName },
+	meant:     registerFirst,
+}
+
+// registerFirst is for those who name a function of a file instead of a
+// registered one.
+func registerFirst(ref string) string {
+	file, name, ok := cutLast(ref, ":")
+	if !ok || !strings.HasSuffix(file, ".py") {
+		return ""
+	}
+	return fmt.Sprintf("register it first with \"yonder function register %s\", and then name it %q; ", ref, name)
 }
 
 var identities = resource[yonder.Identity]{
@@ -64,9 +77,14 @@ func (r resource[T]) resolve(ctx context.Context, c *client.Client, ref string) 
 	return r.own(ctx, c, ref, found)
 }
 
-// ask is the question after the name that may have been meant, if the first
-// page of names has one.
+// ask is what to do about a name of nothing, or the question after the one that
+// may have been meant, if the first page of names has it.
 func (r resource[T]) ask(ctx context.Context, c *client.Client, ref string) string {
+	if r.meant != nil {
+		if what := r.meant(ref); what != "" {
+			return what
+		}
+	}
 	page, err := client.List[T](ctx, c, r.listing, url.Values{"limit": {strconv.Itoa(pageLimit)}})
 	if err != nil {
 		return "" // what was asked for is still not there

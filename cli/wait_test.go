@@ -52,7 +52,9 @@ func TestArgumentsComeFromATable(t *testing.T) {
 	refused("a,b\n1\n", "line 2 has 1 cells, and the first row has 2")
 	refused("a,\n1,2\n", "the first row has to name the argument of each column")
 	refused("a,b\n1,\"x\n", "is not CSV")
-	require.Contains(t, p.fails(yonder.CodeInvalidRequest, "map", "add", "--file", "/none.csv").err, "no such file")
+	refused("a;b\n1;2\n", `the first row is one name, "a;b": columns are separated by commas`)
+	refused("a\tb\n1\t2\n", "columns are separated by commas")
+	require.Contains(t, p.fails(yonder.CodeInvalidRequest, "map", "add", "--file", "/none.csv").err, "there is no file /none.csv")
 	p.stdin = "x,y\n1,2\n"
 	require.Contains(t, p.fails(yonder.CodeInvalidRequest, "map", "add").err, "line 1 is not JSON")
 	require.Contains(t, p.fails(yonder.CodeInvalidArguments, "map", "add", "--format", "csv").err, `missing the argument "a"`)

@@ -67,6 +67,9 @@ func WriteSecret(path string, data []byte) error {
 // ReadSecret reads a file that must hold one secret and be its owner's alone.
 func ReadSecret(path string) (string, error) {
 	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", yonder.Errorf(yonder.CodeInvalidConfig, "there is no file %s, where a token is to be: check the path in --token-file or YONDER_TOKEN_FILE", path)
+	}
 	if err != nil {
 		return "", yonder.Errorf(yonder.CodeInvalidConfig, "reading a secret: %w", err)
 	}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/service/store"
@@ -96,7 +97,8 @@ func (p Principal) defaultScopes() []string {
 func (p Principal) mayGrant(scope string, to yonder.Identity) error {
 	switch {
 	case !slices.Contains(grantable, scope):
-		return yonder.FieldErrorf(yonder.CodeInvalidRequest, "scopes", "%q is no scope that a token can be given: choose of %v", scope, grantable)
+		return yonder.FieldErrorf(yonder.CodeInvalidRequest, "scopes",
+			"%q is no scope that a token can be given: choose of %s", scope, strings.Join(grantable, ", "))
 	case scope == yonder.ScopeAdmin && !to.Admin:
 		return yonder.FieldErrorf(yonder.CodeForbidden, "scopes", "%s is no admin, so its tokens cannot have the scope %q", to.Name, scope)
 	case p.Viewer.Admin || p.Has(scope):

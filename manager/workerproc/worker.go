@@ -383,7 +383,7 @@ func quote(text string) string {
 		return ""
 	}
 	short := output.NewBuffer(quoted)
-	_, _ = short.Write([]byte(text))
+	_, _ = short.Write([]byte(crash(text)))
 	return "; it wrote: " + short.Take()
 }
 

@@ -20,14 +20,9 @@ import (
 // was dropped.
 func TestEveryCallMayFail(t *testing.T) {
 	t.Parallel()
-	for _, fault := range []error{syscall.ENOSPC, syscall.EIO} {
-		for length := 1; length <= 3; length++ {
-			n := 1
-			for liveUnder(t, n, length, fault) {
-				n++
-			}
-		}
-	}
+	osfs.EachCall(fast{}, 7, []error{syscall.ENOSPC, syscall.EIO}, func(fs osfs.FS, fault error) {
+		liveUnder(t, fs, fault)
+	})
 }
 
 // book is what a journal's owner was told.
@@ -51,10 +46,8 @@ func (f fast) OpenFile(name string, flag int, perm os.FileMode) (osfs.File, erro
 	return fastFile{file}, err
 }
 
-// liveUnder says whether anything failed.
-func liveUnder(t *testing.T, n, length int, fault error) bool {
+func liveUnder(t *testing.T, fs osfs.FS, fault error) {
 	t.Helper()
-	fs, struck := osfs.Nth(fast{}, n, length, 7, fault)
 	dir := t.TempDir()
 	b := &book{kept: map[string]uint64{}, unsure: map[string]bool{}, dropped: map[string]bool{}}
 	for life := range 4 {
@@ -74,14 +67,13 @@ func liveUnder(t *testing.T, n, length int, fault error) bool {
 		return nil
 	}))
 	for name := range b.kept {
-		require.Equal(t, 1, found[name], "%d failing from %d on: %s", length, n, name)
+		require.Equal(t, 1, found[name], "%s: %s", fault, name)
 	}
 	for name, times := range found {
 		_, kept := b.kept[name]
-		require.True(t, kept || b.unsure[name], "%d failing from %d on: %s", length, n, name)
+		require.True(t, kept || b.unsure[name], "%s: %s", fault, name)
 		require.Equal(t, 1, times)
 	}
-	return struck() > 0
 }
 
 // write appends records and drops most of them.

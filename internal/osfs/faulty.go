@@ -54,6 +54,23 @@ func Nth(on FS, n, length, torn int, err error) (fs *Faulty, struck func() int) 
 	}
 }
 
+// EachCall tries something again and again, with another one of its calls
+// failing each time, until none is left to fail: with every fault, alone and
+// with the one and the two calls after it.
+func EachCall(on FS, torn int, faults []error, try func(fs FS, fault error)) {
+	for _, fault := range faults {
+		for length := 1; length <= 3; length++ {
+			failed := func(n int) bool {
+				fs, struck := Nth(on, n, length, torn, fault)
+				try(fs, fault)
+				return struck() > 0
+			}
+			for n := 1; failed(n); n++ {
+			}
+		}
+	}
+}
+
 // OpenFile opens a file whose calls can fail.
 func (f *Faulty) OpenFile(name string, flag int, perm os.FileMode) (File, error) {
 	if err := f.Fail(OpOpen, name); err != nil {

@@ -18,22 +18,15 @@ import (
 // not whole, and it can come again.
 func TestWritingUnderEveryFailingCall(t *testing.T) {
 	t.Parallel()
-	for _, fault := range []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS} {
-		for length := 1; length <= 3; length++ {
-			n := 1
-			for writeUnder(t, n, length, fault) {
-				n++
-			}
-		}
-	}
+	osfs.EachCall(osfs.OS{}, 2, []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS}, func(fs osfs.FS, fault error) {
+		writeUnder(t, fs, fault)
+	})
 }
 
 const text = "a large payload"
 
-// writeUnder says whether anything failed.
-func writeUnder(t *testing.T, n, length int, fault error) bool {
+func writeUnder(t *testing.T, fs osfs.FS, fault error) {
 	t.Helper()
-	fs, struck := osfs.Nth(osfs.OS{}, n, length, 2, fault)
 	b := NewBlobs(t.TempDir(), 1<<20)
 	b.fs = fs
 	defer b.Close()
@@ -57,5 +50,4 @@ func writeUnder(t *testing.T, n, length int, fault error) bool {
 	data, err := os.ReadFile(b.Path(want.ID))
 	require.NoError(t, err)
 	require.Equal(t, text, string(data))
-	return struck() > 0
 }

@@ -17,23 +17,16 @@ import (
 // when it is not whole, others are as they were, and the next try succeeds.
 func TestPutUnderEveryFailingCall(t *testing.T) {
 	t.Parallel()
-	for _, fault := range []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS} {
-		for length := 1; length <= 3; length++ {
-			n := 1
-			for putUnder(t, n, length, fault) {
-				n++
-			}
-		}
-	}
+	osfs.EachCall(osfs.OS{}, 2, []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS}, func(fs osfs.FS, fault error) {
+		putUnder(t, fs, fault)
+	})
 }
 
-// putUnder says whether anything failed.
-func putUnder(t *testing.T, n, length int, fault error) bool {
+func putUnder(t *testing.T, fs osfs.FS, fault error) {
 	t.Helper()
 	d, err := Open(filepath.Join(t.TempDir(), "blobs"))
 	require.NoError(t, err)
 	before := put(t, d, "the same")
-	fs, struck := osfs.Nth(osfs.OS{}, n, length, 2, fault)
 	for _, body := range []string{"another", "the same"} {
 		d.fs = fs
 		id := yonder.NewID()
@@ -51,5 +44,4 @@ func putUnder(t *testing.T, n, length int, fault error) bool {
 		require.NoError(t, d.Delete(t.Context(), b))
 	}
 	require.Equal(t, "the same", read(t, d, before))
-	return struck() > 0
 }

@@ -127,7 +127,7 @@ const direct = 32 << 10
 func (f *Frame) WriteTo(w io.Writer) (int64, error) {
 	if f.Size() < direct {
 		n, err := w.Write(f.Bytes())
-		return int64(n), err //nolint:wrapcheck // the writer's own, as of any io.WriterTo
+		return int64(n), err
 	}
 	var written int64
 	write := func(b []byte) error {

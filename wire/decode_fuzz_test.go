@@ -22,7 +22,10 @@ func FuzzDecode(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(data)
 	}
-	for _, text := range []string{`{"epoch":1e3}`, `{"EPOCH":1,"epoch":2}`, `{"results":[{"lo":"1"}]}`, `{"epoch":1}x`, "null", "[]", `{"results":null}`, `{"message":"\ud800"}`} {
+	for _, text := range []string{
+		`{"epoch":1e3}`, `{"EPOCH":1,"epoch":2}`, `{"results":[{"lo":"1"}]}`, `{"epoch":1}x`, "null", "[]",
+		`{"results":null}`, `{"message":"\ud800"}`,
+	} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, header []byte) {

@@ -23,15 +23,7 @@ func newEndpointResetBreaker(a *app) *cobra.Command {
 		Example: "  yonder endpoint reset-breaker cluster",
 		Args:    needs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := a.home()
-			if err != nil {
-				return err
-			}
-			e, err := lookHere(h, args[0])
-			if err != nil {
-				return err
-			}
-			config, err := e.usable()
+			e, config, err := a.configured(args[0])
 			if err != nil {
 				return err
 			}

@@ -50,15 +50,7 @@ func newEndpointStart(a *app) *cobra.Command {
 			if foreground && detach {
 				return kit.Usagef("--foreground and --detach exclude each other")
 			}
-			h, err := a.home()
-			if err != nil {
-				return err
-			}
-			e, err := lookHere(h, args[0])
-			if err != nil {
-				return err
-			}
-			config, err := e.usable()
+			e, config, err := a.configured(args[0])
 			if err != nil {
 				return err
 			}

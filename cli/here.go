@@ -72,6 +72,20 @@ func lookHere(h home.Home, name string) (here, error) {
 	return e, nil
 }
 
+// configured finds an endpoint of this machine whose configuration can be used.
+func (a *app) configured(name string) (here, endpoint.Config, error) {
+	h, err := a.home()
+	if err != nil {
+		return here{}, endpoint.Config{}, err
+	}
+	e, err := lookHere(h, name)
+	if err != nil {
+		return e, endpoint.Config{}, err
+	}
+	config, err := e.usable()
+	return e, config, err
+}
+
 // askHere is the question after the endpoint of this machine that may have
 // been meant.
 func askHere(h home.Home, name string) string {

@@ -66,15 +66,7 @@ func (a *app) rendezvousOf(endpoint string) (string, error) {
 	if endpoint == "" {
 		return "", kit.Usagef("say which endpoint: yonder simulate managers --endpoint NAME")
 	}
-	h, err := a.home()
-	if err != nil {
-		return "", err
-	}
-	e, err := lookHere(h, endpoint)
-	if err != nil {
-		return "", err
-	}
-	config, err := e.usable()
+	e, config, err := a.configured(endpoint)
 	if err != nil {
 		return "", err
 	}

@@ -60,12 +60,10 @@ func Nth(on FS, n, length, torn int, err error) (fs *Faulty, struck func() int) 
 func EachCall(on FS, torn int, faults []error, try func(fs FS, fault error)) {
 	for _, fault := range faults {
 		for length := 1; length <= 3; length++ {
-			failed := func(n int) bool {
+			for n, failed := 1, 1; failed > 0; n++ {
 				fs, struck := Nth(on, n, length, torn, fault)
 				try(fs, fault)
-				return struck() > 0
-			}
-			for n := 1; failed(n); n++ {
+				failed = struck()
 			}
 		}
 	}

@@ -223,15 +223,7 @@ def register(
         body["docstring"] = captured.docstring[:100_000]
     if captured.signature is not None:
         body["signature"] = captured.signature
-    if sharing:
-        body["sharing"] = sharing
-    if retry is not None:
-        body["retry"] = retry.to_json()
-    if memo:
-        body["memo"] = memo
-    if anonymous:
-        body["anonymous"] = True
-    return Function.from_json(transport.json("POST", "/v1/functions", body))
+    return _register(transport, body, sharing, retry, memo, anonymous)
 
 
 def register_shell(
@@ -252,6 +244,18 @@ def register_shell(
         "body": base64.b64encode(shell.body).decode("ascii"),
         "description": description or shell.description,
     }
+    return _register(transport, body, sharing, retry, memo, anonymous)
+
+
+def _register(
+    transport: Transport,
+    body: dict[str, Any],
+    sharing: Optional[dict[str, Any]],
+    retry: Optional[Retry],
+    memo: Optional[str],
+    anonymous: bool,
+) -> Function:
+    """Register a function of any kind."""
     if sharing:
         body["sharing"] = sharing
     if retry is not None:

@@ -114,8 +114,8 @@ func (h Home) EndpointNames() ([]string, error) {
 	return names, nil
 }
 
-// Private refuses a file with a secret that others on this machine may read.
-func Private(path string) error {
+// private refuses a file with a secret that others on this machine may read.
+func private(path string) error {
 	info, err := os.Stat(path)
 	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
 		return nil //nolint:nilerr // whoever opens it will say why not

@@ -30,7 +30,7 @@ func (h Home) ReadLogin() (Login, error) {
 	if err != nil {
 		return login, yonder.Errorf(yonder.CodeInvalidConfig, "reading the login: %w", err)
 	}
-	if err := Private(h.Login()); err != nil {
+	if err := private(h.Login()); err != nil {
 		return login, err
 	}
 	if err := json.Unmarshal(data, &login); err != nil || login.URL == "" {
@@ -73,7 +73,7 @@ func ReadSecret(path string) (string, error) {
 	if err != nil {
 		return "", yonder.Errorf(yonder.CodeInvalidConfig, "reading a secret: %w", err)
 	}
-	if err := Private(path); err != nil {
+	if err := private(path); err != nil {
 		return "", err
 	}
 	return strings.TrimSpace(string(data)), nil

@@ -66,7 +66,7 @@ func Decide(p Policy, in Input) Decision {
 	var d Decision
 	here := slices.DeleteFunc(slices.Clone(in.Blocks), func(b Block) bool { return b.State == yonder.BlockDraining })
 	want := Wanted(p, in)
-	if missing := want - len(here); missing > 0 && !in.Broken && !in.Now.Before(NextTry(in.Failures)) {
+	if missing := want - len(here); missing > 0 && !in.Broken && !in.Now.Before(nextTry(in.Failures)) {
 		d.Start = missing
 		if in.Failures.Count > 0 {
 			d.Start = 1 // one will show whether it works again
@@ -86,8 +86,8 @@ func Wanted(p Policy, in Input) int {
 	return min(max(want, p.Min), p.Max)
 }
 
-// NextTry is when another block may be started after failures.
-func NextTry(f Failures) time.Time {
+// nextTry is when another block may be started after failures.
+func nextTry(f Failures) time.Time {
 	if f.Count == 0 {
 		return time.Time{}
 	}
@@ -117,7 +117,7 @@ func trouble(in Input, here []Block) string {
 	}
 	if f := in.Failures; f.Count >= inARow {
 		return fmt.Sprintf("the last %d blocks ended before a manager connected: %s; next try at %s",
-			f.Count, f.Reason, NextTry(f).UTC().Format(time.TimeOnly))
+			f.Count, f.Reason, nextTry(f).UTC().Format(time.TimeOnly))
 	}
 	for _, b := range here {
 		if age := in.Now.Sub(b.Since); b.State == yonder.BlockRequested && age > slowConnect && in.Tasks > 0 {

@@ -67,7 +67,7 @@ func TestPausesGrowAndEnd(t *testing.T) {
 	t.Parallel()
 	last := time.Duration(0)
 	for n := 1; n < 100; n++ {
-		pause := NextTry(Failures{Count: n, Last: now}).Sub(now)
+		pause := nextTry(Failures{Count: n, Last: now}).Sub(now)
 		require.GreaterOrEqual(t, pause, last)
 		require.LessOrEqual(t, pause, longest)
 		last = pause

@@ -120,9 +120,9 @@ func (p *Program) template(field, text string, raw bool) (Template, error) {
 	return t, nil
 }
 
-// Placeholders lists the parameters that a function's templates name, in the
+// placeholders lists the parameters that a function's templates name, in the
 // order in which they first stand there.
-func Placeholders(f Function) ([]string, error) {
+func placeholders(f Function) ([]string, error) {
 	texts := []string{f.Command}
 	if f.Stdin != nil {
 		texts = append(texts, *f.Stdin)
@@ -149,7 +149,7 @@ func Placeholders(f Function) ([]string, error) {
 // Parameters are then in the order of the placeholders, those without a
 // default first.
 func (f Function) Infer() (Function, error) {
-	names, err := Placeholders(f)
+	names, err := placeholders(f)
 	if err != nil {
 		return f, err
 	}

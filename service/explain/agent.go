@@ -70,11 +70,11 @@ func (m *maker) waiting(f Facts) {
 	case serving == 0:
 		m.concludef("install that Python on the nodes, or submit with another one",
 			"it waits because no node of the endpoint has Python %s", t.Python)
-	case v.Status.Trouble != "":
+	case v.Status.Trouble != "" && room > 0:
 		m.concludef(`"yonder endpoint explain" says more`, "it waits at the endpoint, which says: %s", v.Status.Trouble)
 	default:
-		m.concludef("wait for a slot", "it waits for a slot: %d of %d are busy, and %s at the agent", v.Status.Busy, v.Status.Slots, verb(t.Waiting,
-			"waits", "wait"))
+		m.concludef("wait for a slot", "it waits for a slot: %d of %d are busy, and %s at the agent%s", v.Status.Busy, v.Status.Slots,
+			verb(t.Waiting, "waits", "wait"), after("; besides, the endpoint says: ", v.Status.Trouble))
 	}
 }
 

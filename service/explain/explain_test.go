@@ -108,6 +108,13 @@ var tasks = map[string]explain.Facts{
 	"agent-accepting":  seen(wire.AgentTask{State: wire.AgentAccepting}, nil),
 	"agent-ended":      seen(wire.AgentTask{State: wire.AgentEnded}, nil),
 	"waits-for-slot":   seen(wire.AgentTask{State: wire.AgentWaiting, Python: "3.11", Waiting: 9}, nil),
+	// What troubles other tasks does not hold up one that waits for a slot.
+	"waits-for-slot-trouble": seen(wire.AgentTask{State: wire.AgentWaiting, Python: "3.11", Waiting: 9}, func(v *wire.View) {
+		v.Status.Busy, v.Status.Trouble = v.Status.Slots, "manager m1 on node7: function crasher ended 3 workers in a row: killed by signal 11"
+		for i := range v.Managers {
+			v.Managers[i].Given = v.Managers[i].Slots
+		}
+	}),
 	"waits-for-block": seen(wire.AgentTask{State: wire.AgentWaiting, Python: "3.11", Waiting: 1}, func(v *wire.View) {
 		v.Managers = nil
 		v.Blocks = []wire.BlockView{{ID: "b1", Handle: "4711", State: yonder.BlockRequested, Since: us(20 * time.Minute), Reason: "(Priority)"}}

@@ -392,7 +392,10 @@ def error_for(
     """The exception for an error of the service or a worker.
 
     A code that this version does not know becomes ``InternalError`` with that code.
+    The message names the field.
     """
+    if field and field not in message:
+        message = f"{field}: {message}"
     cls: Any = BY_CODE.get(code, InternalError)
     if cls is RemoteError:
         return RemoteError(message)

@@ -41,6 +41,13 @@ def test_an_unknown_code() -> None:
     assert (made.code, made.field, made.status) == ("from_the_future", "field", 499)
 
 
+def test_the_message_names_the_field() -> None:
+    made = errors.error_for("invalid_request", "expected string", "memo", 400)
+    assert (str(made), made.field) == ("memo: expected string", "memo")
+    made = errors.error_for("invalid_arguments", 'f() is missing the argument "x"', "x", 422)
+    assert str(made) == 'f() is missing the argument "x"'
+
+
 def test_errors_can_be_pickled() -> None:
     made = errors.error_for("task_lost", "its node is gone", "f", 410)
     again = pickle.loads(pickle.dumps(made))

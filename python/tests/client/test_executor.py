@@ -276,3 +276,27 @@ def test_options_that_make_no_sense(client: Client, option: str, value: Any, mes
     with pytest.raises(InvalidRequest, match=message) as caught:
         Executor(client=client, **{option: value})
     assert caught.value.field == option
+
+
+def test_what_is_no_endpoint_at_all(client: Client) -> None:
+    with pytest.raises(InvalidRequest, match="endpoint=3: pass its name"):
+        Executor(3, client)  # type: ignore[arg-type]
+
+
+def interrupted(client: Client) -> Future[int]:
+    """A call without a worker, in a block that Ctrl-C ends."""
+    try:
+        with Executor(client=client) as executor:
+            future = executor.submit(double, 3)
+            future.accepted.result(10)
+            raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        with pytest.raises(RuntimeError):
+            executor.submit(double, 4)
+    return future
+
+
+def test_an_interrupted_with_block_does_not_wait(client: Client) -> None:
+    with pytest.warns(RuntimeWarning, match=r"go on \(1\): .*attach\('[0-9a-f-]{36}'\)"):
+        future = interrupted(client)
+    assert not future.done()

@@ -23,7 +23,7 @@ from yonder.client.options import named
 from yonder.client.rest import PAGE, Rest
 from yonder.client.sender import QUEUE_BYTES, QUEUE_TASKS
 from yonder.client.shell import ShellFunction
-from yonder.errors import NotFound, UnsupportedWire
+from yonder.errors import InvalidRequest, NotFound, UnsupportedWire
 from yonder.wire import OLDEST, VERSION
 
 if TYPE_CHECKING:
@@ -158,6 +158,11 @@ class Client(Rest):
 
     def endpoint(self, endpoint: str) -> Endpoint:
         """An endpoint by its id or name; your own goes before others' of the same name."""
+        if not isinstance(endpoint, str):
+            raise InvalidRequest(
+                f"endpoint={endpoint!r}: pass its name, its id, or a yonder.Endpoint",
+                field="endpoint",
+            )
         if ids.is_id(endpoint):
             return Endpoint.from_json(
                 self.transport.json("GET", f"/v1/endpoints/{endpoint.lower()}")

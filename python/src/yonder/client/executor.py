@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 from collections.abc import Iterable, Iterator
+from types import TracebackType
 from typing import Any, Callable, Optional, TypeVar, Union
 
 from yonder.client import chunks, endpoints, forking, ids, options, packing
@@ -276,6 +277,26 @@ class Executor(concurrent.futures.Executor):
                 future.accepted.wait()
             self.client.engine.withdrawals.flush()
             self.client.engine.stream.leave(self.group)
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> Optional[bool]:
+        """Wait until all calls have their results; when interrupted, leave them to the service."""
+        if kind is None or not issubclass(kind, KeyboardInterrupt):
+            return super().__exit__(kind, error, trace)
+        live = self._unfinished.all()
+        self.shutdown(wait=False)
+        if live:
+            warn(
+                f"interrupted; calls without a result go on ({len(live)}): "
+                f"yonder.Executor.attach('{self.group}') has their futures, "
+                f"`yonder group cancel {self.group}` stops them",
+                RuntimeWarning,
+            )
+        return None
 
     def _cancel(self, futures: list[Future[Any]]) -> None:
         """Cancel what has not begun. One request stops all of them, if they are all there is."""

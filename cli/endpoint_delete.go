@@ -50,6 +50,13 @@ func newEndpointDelete(a *app) *cobra.Command {
 // deleteHere removes the endpoint at the service first: without its files
 // nobody could do that any more.
 func (a *app) deleteHere(cmd *cobra.Command, e here) error {
+	h, err := a.home()
+	if err != nil {
+		return err
+	}
+	if err := notOfUp(h, e); err != nil {
+		return err
+	}
 	if e.State == hereRunning {
 		return yonder.Errorf(yonder.CodeConflict, "the agent of %s runs (process %d): stop it first with \"yonder endpoint stop %s\"",
 			e.Name, e.PID, e.Name)

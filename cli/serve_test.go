@@ -84,6 +84,7 @@ func TestSettingsOfTheServiceComeFromFileVariablesAndFlags(t *testing.T) {
 	t.Parallel()
 	p := newPerson(t)
 	file := filepath.Join(p.home, "service.yaml")
+	require.Contains(t, p.fails(yonder.CodeInvalidConfig, "serve", "--config", file).err, "there is no file "+file)
 	require.NoError(t, os.WriteFile(file, []byte("listen: nowhere\npayload_bytes: 1000000\nbundle_tasks: 3\n"), 0o600))
 	p.env = []string{"YONDER_BUNDLE_TASKS=4", "YONDER_LISTEN=127.0.0.1:0"}
 	d := p.start("serve", "--config", file, "--request-bytes", "2000000", "--json", "--log-format", "text")

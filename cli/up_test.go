@@ -104,7 +104,7 @@ func TestUpFromNothingToAResultAndDown(t *testing.T) {
 	p.mapLines()
 	require.Contains(t, p.ok("endpoint", "status", "local").out, "online")
 	require.Contains(t, p.fails(yonder.CodeConflict, "endpoint", "stop", "local").err, "yonder down")
-	require.Contains(t, p.fails(yonder.CodeConflict, "endpoint", "delete", "local", "--yes").err, "runs")
+	require.Contains(t, p.fails(yonder.CodeConflict, "endpoint", "delete", "local", "--yes").err, "yonder down")
 	require.Contains(t, p.ok("endpoint", "logs", "local", "--json").out, "session opened")
 
 	require.Equal(t, "Yonder is down.\n", p.ok("down").out)

@@ -1,6 +1,8 @@
 package settings
 
 import (
+	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -50,6 +52,9 @@ func Load(config any, file string, getenv func(string) string, flags *pflag.Flag
 	all := List(config)
 	if file != "" {
 		data, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			return yonder.Errorf(yonder.CodeInvalidConfig, "there is no file %s for the settings: check its path, or make it with --sample", file)
+		}
 		if err != nil {
 			return yonder.Errorf(yonder.CodeInvalidConfig, "reading the configuration: %w", err)
 		}

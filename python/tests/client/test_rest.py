@@ -111,6 +111,15 @@ def test_endpoints_by_id_and_name(service: FakeService, client: Client) -> None:
     assert made == datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=timezone.utc)
 
 
+def test_the_endpoint_of_the_environment(
+    service: FakeService, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.state.endpoints = [endpoint("lab"), endpoint("second")]
+    monkeypatch.setenv("YONDER_ENDPOINT", "second")
+    assert Executor(client=client).endpoint.name == "second"
+    assert Executor("lab", client).endpoint.name == "lab"
+
+
 def test_the_only_endpoint(service: FakeService, client: Client) -> None:
     service.state.endpoints = [
         endpoint("old", online=False),

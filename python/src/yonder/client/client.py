@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import dataclasses
 import logging
+import os
 import threading
 import time
 import weakref
@@ -170,9 +171,11 @@ class Client(Rest):
         return endpoints.by_name(endpoint, self.endpoints(limit=0), self.whoami().identity.id)
 
     def choose_endpoint(self, endpoint: Union[str, Endpoint, None]) -> Endpoint:
-        """The endpoint meant; for None the only online one that you own."""
+        """The endpoint meant: for None YONDER_ENDPOINT, else the only online one that you own."""
         if isinstance(endpoint, Endpoint):
             return endpoint
+        if endpoint is None:
+            endpoint = os.environ.get("YONDER_ENDPOINT") or None
         if endpoint is not None:
             return self.endpoint(endpoint)
         return endpoints.only_one(self.endpoints(limit=0), self.whoami().identity.id)

@@ -32,13 +32,14 @@ KNOWN = 1 << 20
 class Executor(concurrent.futures.Executor):
     """Runs calls on an endpoint.
 
-    ``endpoint`` is an id, a name or an Endpoint; without one it is the only
-    online endpoint that you own. All tasks are in one task group: ``group`` joins
-    an existing one, and ``Executor.attach(executor.group)`` gets its futures
-    anywhere else. ``walltime`` bounds each task's run and ``give_up_after`` the time
-    until its result, in seconds; ``max_attempts`` says how often a task that was
-    lost is tried, and ``retry`` after which causes and when; ``python`` asks for a
-    minor version like "3.11"; ``fresh`` runs calls that a memo could answer.
+    ``endpoint`` is an id, a name or an Endpoint; without one it is that of the variable
+    ``YONDER_ENDPOINT``, else the only online endpoint that you own. All tasks are in one
+    task group: ``group`` joins an existing one, and ``Executor.attach(executor.group)``
+    gets its futures anywhere else. ``walltime`` bounds each task's run and
+    ``give_up_after`` the time until its result, in seconds; ``max_attempts`` says how
+    often a task that was lost is tried, and ``retry`` after which causes and when;
+    ``python`` asks for a minor version like "3.11"; ``fresh`` runs calls that a memo
+    could answer.
 
     ``retention`` asks for results to be kept so many seconds after they came; it
     is the group's, and only ever grows. Where the service or this client has no room

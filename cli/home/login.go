@@ -68,7 +68,8 @@ func WriteSecret(path string, data []byte) error {
 func ReadSecret(path string) (string, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", yonder.Errorf(yonder.CodeInvalidConfig, "there is no file %s, where a token is to be: check the path in --token-file or YONDER_TOKEN_FILE", path)
+		return "", yonder.Errorf(yonder.CodeInvalidConfig,
+			"there is no file %s, where a token is to be: check the path in --token-file or YONDER_TOKEN_FILE", path)
 	}
 	if err != nil {
 		return "", yonder.Errorf(yonder.CodeInvalidConfig, "reading a secret: %w", err)

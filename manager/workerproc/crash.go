@@ -12,7 +12,7 @@ const mostFrames = 8
 var (
 	fatal   = regexp.MustCompile(`(?m)^Fatal Python error: .*$`)
 	current = regexp.MustCompile(`(?m)^Current thread .*\(most recent call first\):$`)
-	frame   = regexp.MustCompile(`^  File "(.*)", line (\d+) in (.*)$`)
+	frame   = regexp.MustCompile(`^ {2}File "(.*)", line (\d+) in (.*)$`)
 )
 
 // crash makes a sentence of what Python wrote when it crashed: its error, and
@@ -41,7 +41,7 @@ func ownCalls(dump string) []string {
 	var calls []string
 	for line := range strings.Lines(strings.TrimPrefix(dump, "\n")) {
 		part := frame.FindStringSubmatch(strings.TrimSuffix(line, "\n"))
-		if part == nil || strings.Contains(part[1], ".pyz/yonder/") {
+		if len(part) == 0 || strings.Contains(part[1], ".pyz/yonder/") {
 			break
 		}
 		if len(calls) == mostFrames {

@@ -24,13 +24,16 @@ Extension modules: numpy.core (total: 1)
 
 func TestACrashIsToldInTheFunctionsOwnCalls(t *testing.T) {
 	t.Parallel()
-	const said = "Fatal Python error: Segmentation fault, in string_at (/usr/lib/python3.11/ctypes/__init__.py, line 519), called by seg (f.py, line 13)"
+	const said = "Fatal Python error: Segmentation fault, in string_at (/usr/lib/python3.11/ctypes/__init__.py, line 519), " +
+		"called by seg (f.py, line 13)"
 	for name, test := range map[string]struct{ wrote, says string }{
 		"nothing":          {"", ""},
 		"no crash":         {"disk is slow\n", "disk is slow\n"},
 		"crash":            {dump, said},
 		"crash after text": {"disk is slow\n" + dump, "disk is slow\n" + said},
-		"in the worker":    {strings.Replace(dump, `"/usr/lib/python3.11/ctypes/`, `"/tmp/w.pyz/yonder/codec/`, 1), "Fatal Python error: Segmentation fault"},
+		"in the worker": {
+			strings.Replace(dump, `"/usr/lib/python3.11/ctypes/`, `"/tmp/w.pyz/yonder/codec/`, 1), "Fatal Python error: Segmentation fault",
+		},
 		"cut off":          {dump[:60], "Fatal Python error: Segmentation fault"},
 		"recursion": {
 			strings.Replace(dump, `  File "f.py"`, strings.Repeat("  File \"r.py\", line 1 in r\n", 50)+`  File "f.py"`, 1),

@@ -34,7 +34,7 @@ func TestACrashIsToldInTheFunctionsOwnCalls(t *testing.T) {
 		"in the worker": {
 			strings.Replace(dump, `"/usr/lib/python3.11/ctypes/`, `"/tmp/w.pyz/yonder/codec/`, 1), "Fatal Python error: Segmentation fault",
 		},
-		"cut off":          {dump[:60], "Fatal Python error: Segmentation fault"},
+		"cut off": {dump[:60], "Fatal Python error: Segmentation fault"},
 		"recursion": {
 			strings.Replace(dump, `  File "f.py"`, strings.Repeat("  File \"r.py\", line 1 in r\n", 50)+`  File "f.py"`, 1),
 			"Fatal Python error: Segmentation fault, in string_at (/usr/lib/python3.11/ctypes/__init__.py, line 519)" +

@@ -41,7 +41,7 @@ def entries() -> dict[str, list[str]]:
         if (
             inspect.isclass(value)
             and issubclass(value, BaseException)
-            and value.__module__ == "yonder.errors"
+            and value.__module__ in ("yonder.errors", "yonder.warning")
         ):
             home = "" if name in public else "errors."
             found["Errors"].append(directive("autoexception", home + name, "show-inheritance"))

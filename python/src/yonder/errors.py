@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+from yonder.warning import OfflineWarning, SameMinorWarning
+
 __all__ = [
     "YonderError",
     "PackError",
@@ -362,14 +364,6 @@ class NotRunning(YonderError):
     """The daemon is not running."""
 
     code = "not_running"
-
-
-class SameMinorWarning(UserWarning):
-    """A function could only be captured as bytecode: it runs on one Python minor only."""
-
-
-class OfflineWarning(UserWarning):
-    """The endpoint is offline: its tasks wait in the service until its agent is back."""
 
 
 def _by_code() -> dict[str, type[YonderError]]:

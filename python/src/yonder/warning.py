@@ -1,4 +1,4 @@
-"""Warnings that point at the line of the user's own program."""
+"""Warnings, which point at the line of the user's own program."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ import sys
 import warnings
 
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+class SameMinorWarning(UserWarning):
+    """A function could only be captured as bytecode: it runs on one Python minor only."""
+
+
+class OfflineWarning(UserWarning):
+    """The endpoint is offline: its tasks wait in the service until its agent is back."""
 
 
 def warn(message: str, category: type[Warning]) -> None:

@@ -76,18 +76,14 @@ func newEndpointRestart(a *app) *cobra.Command {
 
 // running returns an endpoint of this machine whose agent runs on its own.
 func (a *app) running(name string) (here, endpoint.Config, error) {
-	h, err := a.home()
-	if err != nil {
-		return here{}, endpoint.Config{}, err
-	}
-	e, err := lookHere(h, name)
-	if err != nil {
-		return e, endpoint.Config{}, err
-	}
-	config, err := e.usable()
+	e, config, err := a.configured(name)
 	if err == nil && e.State != hereRunning {
 		err = yonder.Errorf(yonder.CodeNotRunning, "the agent of %s does not run: \"yonder endpoint start %s\" starts it", name, name)
 	}
+	if err != nil {
+		return e, config, err
+	}
+	h, err := a.home()
 	if err == nil {
 		err = notOfUp(h, e)
 	}

@@ -14,12 +14,19 @@ func took(b *bench, worker string, hi int) string {
 	return show(b.Took(b.now, worker, b.workers[worker].run.id, hi))
 }
 
-func TestWhatALateWorkerHasNotBegunGoesToAnIdleOne(t *testing.T) {
-	t.Parallel()
+// quickBench has two slots and one worker, and knows of the function that a call
+// of it takes a quarter of a millisecond.
+func quickBench() *bench {
 	b := newBench(2)
 	b.add(b.job(alice, 1))
 	b.hello("w1")
 	b.last("w1", time.Millisecond/4)
+	return b
+}
+
+func TestWhatALateWorkerHasNotBegunGoesToAnIdleOne(t *testing.T) {
+	t.Parallel()
+	b := quickBench()
 	require.Equal(t, "run 2:0-8 on w1", b.add(b.job(alice, 8)), "eight are worth a message")
 	require.Empty(t, b.tick(19*time.Millisecond), "that is not late")
 	require.Equal(t, "take w1", b.tick(time.Millisecond), "the other slot has no worker yet")
@@ -32,10 +39,7 @@ func TestWhatALateWorkerHasNotBegunGoesToAnIdleOne(t *testing.T) {
 
 func TestNothingIsTakenForNobody(t *testing.T) {
 	t.Parallel()
-	b := newBench(2)
-	b.add(b.job(alice, 1))
-	b.hello("w1")
-	b.last("w1", time.Millisecond/4)
+	b := quickBench()
 	slow := b.job(alice, 1)
 	slow.Function = "slow"
 	require.Equal(t, "run 2:0-1 on w1", b.add(slow))
@@ -52,10 +56,7 @@ func TestNothingIsTakenForNobody(t *testing.T) {
 
 func TestALateWorkerThatHasBegunAllKeepsAll(t *testing.T) {
 	t.Parallel()
-	b := newBench(2)
-	b.add(b.job(alice, 1))
-	b.hello("w1")
-	b.last("w1", time.Millisecond/4)
+	b := quickBench()
 	b.add(b.job(alice, 8))
 	require.Equal(t, "take w1", b.tick(20*time.Millisecond))
 	require.Empty(t, took(b, "w1", 8))
@@ -65,10 +66,7 @@ func TestALateWorkerThatHasBegunAllKeepsAll(t *testing.T) {
 
 func TestCancelledTasksDoNotGoToOthers(t *testing.T) {
 	t.Parallel()
-	b := newBench(2)
-	b.add(b.job(alice, 1))
-	b.hello("w1")
-	b.last("w1", time.Millisecond/4)
+	b := quickBench()
 	job := b.job(alice, 8)
 	b.add(job)
 	span := job.Span
@@ -82,10 +80,7 @@ func TestCancelledTasksDoNotGoToOthers(t *testing.T) {
 
 func TestAWorkerThatEndsIsNotBlamedForWhatWasTaken(t *testing.T) {
 	t.Parallel()
-	b := newBench(2)
-	b.add(b.job(alice, 1))
-	b.hello("w1")
-	b.last("w1", time.Millisecond/4)
+	b := quickBench()
 	b.add(b.job(alice, 8))
 	b.tick(20 * time.Millisecond)
 	took(b, "w1", 2)

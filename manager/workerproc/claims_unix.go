@@ -20,17 +20,9 @@ type claims struct {
 }
 
 func openClaims(path string) (*claims, error) {
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		return nil, fmt.Errorf("making %s: %w", path, err)
-	}
-	file, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	file, raw, err := openFifo(path)
 	if err != nil {
-		return nil, fmt.Errorf("opening a pipe: %w", err)
-	}
-	raw, err := file.SyscallConn()
-	if err != nil {
-		file.Close()
-		return nil, fmt.Errorf("opening a pipe: %w", err)
+		return nil, err
 	}
 	return &claims{file, raw}, nil
 }

@@ -31,20 +31,29 @@ type pipe struct {
 	tap    tap
 }
 
-func openPipe(path string, keep int, tap tap) (*pipe, error) {
+// openFifo makes a named pipe and opens it.
+func openFifo(path string) (*os.File, syscall.RawConn, error) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		return nil, fmt.Errorf("making %s: %w", path, err)
+		return nil, nil, fmt.Errorf("making %s: %w", path, err)
 	}
 	// For reading and writing: so the pipe neither waits for its first writer
 	// nor ends with its last.
 	file, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, fmt.Errorf("opening a pipe: %w", err)
+		return nil, nil, fmt.Errorf("opening a pipe: %w", err)
 	}
 	raw, err := file.SyscallConn()
 	if err != nil {
 		file.Close()
-		return nil, fmt.Errorf("opening a pipe: %w", err)
+		return nil, nil, fmt.Errorf("opening a pipe: %w", err)
+	}
+	return file, raw, nil
+}
+
+func openPipe(path string, keep int, tap tap) (*pipe, error) {
+	file, raw, err := openFifo(path)
+	if err != nil {
+		return nil, err
 	}
 	return &pipe{file: file, raw: raw, buffer: output.NewBuffer(keep), data: make([]byte, chunk), tap: tap}, nil
 }

@@ -131,11 +131,11 @@ func (b *Book) close(worker string) {
 	}
 	delete(b.wanted, p.key())
 	b.ended[p.key()] = p
-	var oldest *page
+	oldest := p
 	for key, other := range b.ended {
 		if p.asked.Sub(other.asked) > b.cfg.KeptFor {
 			delete(b.ended, key)
-		} else if oldest == nil || other.asked.Before(oldest.asked) {
+		} else if other != p && !other.asked.After(oldest.asked) { // of those alike, not the one that has just ended
 			oldest = other
 		}
 	}

@@ -34,6 +34,7 @@ func (a fromAgent) Welcome(welcome wire.ManagerWelcome) {
 			d.inline = welcome.InlineBytes
 		}
 		d.stop(welcome.Drop)
+		d.blobs.Restart()
 		d.needAgain()
 	})
 }
@@ -132,29 +133,40 @@ func (d *desk) blobChunk(chunk wire.BlobChunk, columns [][]byte) error {
 		d.outbox.Refused(*chunk.Span)
 		return nil
 	}
-	waiting := d.awaiting[chunk.Blob.ID]
-	err := error(chunk.Error)
-	if chunk.Error == nil {
-		if len(columns) != 1 {
-			return yonder.Errorf(yonder.CodeMalformedFrame, "a payload's piece came in %d parts", len(columns))
-		}
-		var whole bool
-		if whole, err = d.blobs.Write(chunk, columns[0]); err == nil && !whole {
-			return nil
-		}
-	}
-	if err != nil && again(err) {
+	id := chunk.Blob.ID
+	whole, err := d.store(chunk, columns)
+	switch {
+	case err == nil && !whole:
 		return nil
+	case yonder.CodeOf(err) == yonder.CodeStorageFull:
+		d.lackRoom(id, err)
+		return nil
+	case err != nil && again(err):
+		return nil // asked for again with the next retry
 	}
-	delete(d.awaiting, chunk.Blob.ID)
+	waiting := d.awaiting[id]
+	delete(d.awaiting, id)
 	if err != nil {
 		d.failWorks(waiting, err)
 		return nil
 	}
+	d.noRoom.ended(id)
 	for _, w := range waiting {
 		d.got(w)
 	}
 	return nil
+}
+
+// store is true if the piece was the last of a payload.
+func (d *desk) store(chunk wire.BlobChunk, columns [][]byte) (bool, error) {
+	if chunk.Error != nil {
+		d.blobs.Refused(chunk.Blob.ID)
+		return false, chunk.Error
+	}
+	if len(columns) != 1 {
+		return false, yonder.Errorf(yonder.CodeMalformedFrame, "a payload's piece came in %d parts", len(columns))
+	}
+	return d.blobs.Write(chunk, columns[0])
 }
 
 // again says whether asking later may help.

@@ -54,6 +54,7 @@ type desk struct {
 	blobs     *depot.Blobs
 	wanting   map[string][]*work // works by the hash of a function that is not here
 	awaiting  map[yonder.ID][]*work
+	noRoom    roomless
 	places    map[pool.Key]workerproc.Place
 	placeNo   int
 	inline    int64
@@ -83,7 +84,7 @@ func newDesk(cfg Config, blobs string) *desk {
 		}),
 		jobs: map[pool.JobID]*work{}, works: map[*work]bool{}, held: held{},
 		functions: depot.NewFunctions(cfg.FunctionBytes), blobs: depot.NewBlobs(blobs, cfg.BlobBytes),
-		wanting: map[string][]*work{}, awaiting: map[yonder.ID][]*work{}, places: map[pool.Key]workerproc.Place{},
+		wanting: map[string][]*work{}, awaiting: map[yonder.ID][]*work{}, noRoom: roomless{}, places: map[pool.Key]workerproc.Place{},
 		inline: cfg.InlineBytes, alone: time.Now(),
 		live: live.NewBook(live.Config{
 			OutputBytes: cfg.LiveBytes, ValueBytes: cfg.LiveValueBytes, Kept: keptTasks, KeptFor: keptFor,
@@ -203,7 +204,7 @@ func (d *desk) tick() {
 
 // untilNext is how long nothing is due.
 func (d *desk) untilNext() time.Duration {
-	wait := retryEvery
+	wait := time.Until(d.retry)
 	if !d.alone.IsZero() {
 		wait = min(wait, max(d.cfg.OrphanIdle-time.Since(d.alone), time.Millisecond))
 	}
@@ -219,7 +220,7 @@ func (d *desk) untilNext() time.Duration {
 // note leaves how the manager is where the link finds it.
 func (d *desk) note() {
 	beat := d.pool.Status()
-	beat.Trouble = cmp.Or(d.pool.Trouble(), d.trouble)
+	beat.Trouble = cmp.Or(d.pool.Trouble(), d.trouble, d.noRoom.trouble())
 	if last := d.beat.Load(); *last != beat {
 		d.beat.Store(&beat)
 	}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -76,7 +77,7 @@ func TestEndlessOutputIsCut(t *testing.T) {
 func TestATaskThatFillsTheDiskFailsAlone(t *testing.T) {
 	t.Parallel()
 	disk := smalldisktest.New(t, 16<<20).Dir
-	a := oneSlot(t, func(c *manager.Config) { c.Dir = disk })
+	a := oneSlot(t, func(c *manager.Config) { c.Dir, c.RoomPatience = disk, time.Nanosecond })
 	file := filepath.Join(disk, "full")
 	full := a.run("fill", file)
 	require.Equal(t, wire.OutcomeException, full.Outcome)
@@ -103,7 +104,7 @@ func TestATaskThatFillsTheDiskFailsAlone(t *testing.T) {
 func TestADiskThatBecomesReadOnlyFailsOnlyWhatNeedsIt(t *testing.T) {
 	t.Parallel()
 	disk := smalldisktest.New(t, 16<<20)
-	a := oneSlot(t, func(c *manager.Config) { c.Dir = disk.Dir })
+	a := oneSlot(t, func(c *manager.Config) { c.Dir, c.RoomPatience = disk.Dir, time.Nanosecond })
 	require.EqualValues(t, 3, a.run("add", 1, 2).value(t))
 	unseal := disk.Seal()
 	require.EqualValues(t, 3, a.run("add", 1, 2).value(t), "a small result needs no disk")

@@ -44,7 +44,7 @@ func (d *desk) look(look wire.LookTask) wire.TaskView {
 			view.State = wire.ManagerQueued
 		}
 	case d.fetching(span):
-		view.State = wire.ManagerFetching
+		view.State, view.Trouble = wire.ManagerFetching, d.noRoom.trouble()
 	case set.Has(span.Lo):
 		view.State = wire.ManagerEnded
 	}

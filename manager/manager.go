@@ -50,11 +50,16 @@ type Config struct {
 	// nothing to tell, after OrphanBusy (24 h) even with results, which no
 	// agent of a longer absence would find useful.
 	OrphanIdle, OrphanBusy time.Duration
-	FunctionBytes          int64 // kept of functions that are not in use; 64 MiB
-	BlobBytes              int64 // the same of large payloads; 4 GiB
-	HeldBytes              int64 // of payloads that wait; 1 GiB
-	InlineBytes            int64 // larger results travel as files; what the agent says or 256 KiB
-	OutputBytes            int   // kept of stdout and of stderr of a run; 64 KiB
+	// RoomPatience is how long there is waited for room on this node's disk: 1
+	// min, because many a disk is full for a moment only. After that, tasks whose
+	// payload finds none are given back, because another node may have room, and
+	// tasks whose result finds none fail.
+	RoomPatience  time.Duration
+	FunctionBytes int64 // kept of functions that are not in use; 64 MiB
+	BlobBytes     int64 // the same of large payloads; 4 GiB
+	HeldBytes     int64 // of payloads that wait; 1 GiB
+	InlineBytes   int64 // larger results travel as files; what the agent says or 256 KiB
+	OutputBytes   int   // kept of stdout and of stderr of a run; 64 KiB
 	// LiveBytes of a running task's latest output, and LiveValueBytes of a
 	// generator's latest values, are kept for those who may come to follow it:
 	// 64 KiB and 1 MiB, what a reader can be behind without missing anything.
@@ -94,6 +99,7 @@ func (c *Config) defaults(r wire.Rendezvous) {
 	c.WorkerIdle = cmp.Or(c.WorkerIdle, 5*time.Minute)
 	c.OrphanIdle = cmp.Or(c.OrphanIdle, 10*time.Minute)
 	c.OrphanBusy = cmp.Or(c.OrphanBusy, 24*time.Hour)
+	c.RoomPatience = cmp.Or(c.RoomPatience, time.Minute)
 	c.FunctionBytes = cmp.Or(c.FunctionBytes, 64<<20)
 	c.BlobBytes = cmp.Or(c.BlobBytes, 4<<30)
 	c.HeldBytes = cmp.Or(c.HeldBytes, 1<<30)

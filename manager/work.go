@@ -101,13 +101,13 @@ func (d *desk) want(w *work) {
 	}
 	w.blobs = true
 	for _, blob := range w.lease.Blobs {
-		here, first := d.blobs.Use(blob)
+		here, ask := d.blobs.Use(blob)
 		if here {
 			continue
 		}
 		w.needs++
 		d.awaiting[blob.ID] = append(d.awaiting[blob.ID], w)
-		if first {
+		if ask {
 			d.outbox.Need(wire.Need{Blob: &blob, Task: w.blobTask(blob.ID)})
 		}
 	}
@@ -188,6 +188,9 @@ func (d *desk) unwant(w *work) {
 	drop(d.wanting, w.lease.Hash, w)
 	for _, blob := range w.lease.Blobs {
 		drop(d.awaiting, blob.ID, w)
+		if d.awaiting[blob.ID] == nil {
+			d.noRoom.ended(blob.ID)
+		}
 	}
 }
 

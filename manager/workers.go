@@ -136,6 +136,7 @@ func (d *desk) start(a pool.Run) {
 	run := wire.Run{
 		Run: a.Run, Function: l.Hash, Form: l.Form, Codec: l.Codec, Lo: a.Lo, Hi: a.Hi, Block: a.Block, Total: l.Total,
 		Task: l.Bundle.Task(a.Lo).String(), Attempt: l.Attempt, Inline: d.inline,
+		Patience: d.cfg.RoomPatience.Seconds(),
 	}
 	first, columns := 0, w.columns
 	if l.Form == wire.FormEach {

@@ -168,7 +168,7 @@ var examples = map[wire.Kind]example{
 	wire.KindLoad:   {wire.Load{Function: hash, Name: "größe"}, [][]byte{[]byte("def größe(): pass\n")}},
 	wire.KindRun: {wire.Run{
 		Run: 99, Function: hash, Form: wire.FormChunk, Codec: "pickle", Lo: 10, Hi: 14, Total: 1000, Block: 2,
-		Task: id(1).Task(10).String(), Attempt: 2, Files: map[int]string{0: "/tmp/y/blob1"}, Inline: 65536,
+		Task: id(1).Task(10).String(), Attempt: 2, Files: map[int]string{0: "/tmp/y/blob1"}, Inline: 65536, Patience: 60,
 	}, [][]byte{{}}},
 	wire.KindRan: {wire.Ran{
 		Run: 99, Entries: []wire.RanEntry{

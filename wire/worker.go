@@ -68,6 +68,9 @@ type Run struct {
 	Files map[int]string `json:"files,omitempty"`
 	// Inline is the size in bytes above which a result goes to a file in Dir.
 	Inline int64 `json:"inline"`
+	// Patience is for how many seconds such a file is tried again while the
+	// disk takes nothing.
+	Patience float64 `json:"patience_s,omitempty"`
 }
 
 // Ran reports outcomes of a Run; column i is the payload of Entries[i], empty

@@ -19,12 +19,19 @@ import (
 // agent was given that name for a task of its own, while content that happens
 // to be known proves nothing. It is not safe for concurrent use.
 type Blobs struct {
-	fs    osfs.FS
-	dir   string
-	limit int64
-	size  int64
-	order *list.List // of yonder.ID, the one used last in front
-	known map[yonder.ID]*blob
+	fs     osfs.FS
+	dir    string
+	limit  int64
+	size   int64
+	order  *list.List // of yonder.ID, the one used last in front
+	known  map[yonder.ID]*blob
+	coming map[yonder.ID]*transfer
+}
+
+// transfer is a blob that was asked for, until its last piece has come: before
+// that it is not asked for again, because the pieces of two would mix.
+type transfer struct {
+	useless bool // its pieces cannot be made a whole any more
 }
 
 type blob struct {
@@ -45,21 +52,29 @@ type part struct {
 
 // NewBlobs keeps files in dir, about limit bytes beyond those in use.
 func NewBlobs(dir string, limit int64) *Blobs {
-	return &Blobs{fs: osfs.OS{}, dir: dir, limit: limit, order: list.New(), known: map[yonder.ID]*blob{}}
+	return &Blobs{fs: osfs.OS{}, dir: dir, limit: limit, order: list.New(), known: map[yonder.ID]*blob{}, coming: map[yonder.ID]*transfer{}}
 }
 
 // Use notes that a task needs a blob, until Release. It is true if the blob is
-// here already; the first use of one that is not wants it asked for.
-func (b *Blobs) Use(want wire.Blob) (here, first bool) {
+// here already; if it is to be asked for now, that counts as done.
+func (b *Blobs) Use(want wire.Blob) (here, ask bool) {
 	found := b.known[want.ID]
 	if found == nil {
 		found = &blob{Blob: want, path: filepath.Join(b.dir, want.ID.String()), place: b.order.PushFront(want.ID)}
 		b.known[want.ID] = found
-		first = true
 	}
 	found.users++
 	b.order.MoveToFront(found.place)
-	return found.whole, first
+	return found.whole, b.ask(found)
+}
+
+// ask says whether to ask for a blob: it is not here, and not on its way.
+func (b *Blobs) ask(found *blob) bool {
+	if found.whole || b.coming[found.ID] != nil {
+		return false
+	}
+	b.coming[found.ID] = &transfer{}
+	return true
 }
 
 // Path is the file of a blob that is here.
@@ -83,19 +98,24 @@ func (b *Blobs) Release(id yonder.ID) {
 }
 
 // Write adds a piece; pieces come in order, and a first one begins anew. It is
-// true when the blob is here as a whole. After an error the blob is as if
-// nothing had come.
+// true when the blob is here as a whole. After an error the rest of the
+// transfer is ignored, and the blob is as if nothing had come.
 func (b *Blobs) Write(chunk wire.BlobChunk, data []byte) (bool, error) {
+	useless := b.heed(chunk)
 	found := b.known[chunk.Blob.ID]
-	if found == nil || found.whole {
+	if found == nil || found.whole || useless {
 		return false, nil // not wanted any more
 	}
-	if err := found.write(b.fs, chunk, data); err != nil {
-		found.drop()
-		return false, err
+	whole, err := b.write(found, chunk, data)
+	if err != nil {
+		b.spoil(found)
 	}
-	if !chunk.Last {
-		return false, nil
+	return whole, err
+}
+
+func (b *Blobs) write(found *blob, chunk wire.BlobChunk, data []byte) (bool, error) {
+	if err := found.write(b.fs, chunk, data); err != nil || !chunk.Last {
+		return false, err
 	}
 	if err := found.finish(); err != nil {
 		return false, err
@@ -103,6 +123,34 @@ func (b *Blobs) Write(chunk wire.BlobChunk, data []byte) (bool, error) {
 	b.size += found.Size
 	b.trim()
 	return true, nil
+}
+
+// heed notes how far a transfer is, and says whether the piece is useless.
+func (b *Blobs) heed(chunk wire.BlobChunk) bool {
+	on := b.coming[chunk.Blob.ID]
+	if chunk.Last {
+		delete(b.coming, chunk.Blob.ID)
+	}
+	if on != nil && chunk.Offset == 0 {
+		on.useless = false
+	}
+	return on != nil && on.useless
+}
+
+// Refused notes that the agent cannot send a blob now.
+func (b *Blobs) Refused(id yonder.ID) {
+	delete(b.coming, id)
+	if found := b.known[id]; found != nil && !found.whole {
+		found.drop()
+	}
+}
+
+// spoil forgets what has come of a blob, and what is still to come of it.
+func (b *Blobs) spoil(found *blob) {
+	found.drop()
+	if on := b.coming[found.ID]; on != nil {
+		on.useless = true
+	}
 }
 
 func (f *blob) write(on osfs.FS, chunk wire.BlobChunk, data []byte) error {
@@ -135,11 +183,9 @@ func (f *blob) finish() error {
 	p := f.part
 	sum := hex.EncodeToString(p.sum.Sum(nil))
 	if p.size != f.Size || f.SHA256 != "" && sum != f.SHA256 {
-		f.drop()
 		return yonder.Errorf(yonder.CodeMalformedFrame, "a payload of %d bytes is not the one that was announced", p.size)
 	}
 	if err := p.file.Close(); err != nil {
-		f.drop()
 		return storing(err)
 	}
 	f.part = nil
@@ -155,17 +201,22 @@ func (f *blob) drop() {
 	}
 }
 
-// Wanted lists blobs that are in use and not here: on a new connection they
-// are to be asked for again.
+// Wanted lists blobs that are in use, not here and not on their way: they are
+// to be asked for, which counts as done.
 func (b *Blobs) Wanted() []wire.Blob {
 	var all []wire.Blob
 	for _, found := range b.known {
-		if !found.whole && found.users > 0 {
-			found.drop()
+		if found.users > 0 && b.ask(found) {
 			all = append(all, found.Blob)
 		}
 	}
 	return all
+}
+
+// Restart is for a new connection: nothing is on its way any more.
+func (b *Blobs) Restart() {
+	clear(b.coming)
+	b.Close()
 }
 
 // Close lets go of files that are being written.
@@ -176,7 +227,7 @@ func (b *Blobs) Close() {
 }
 
 func (b *Blobs) remove(found *blob) {
-	found.drop()
+	b.spoil(found)
 	if found.whole {
 		_ = os.Remove(found.path)
 		b.size -= found.Size

@@ -138,3 +138,35 @@ func TestNoPlaceForABlob(t *testing.T) {
 	_, err := b.Write(wire.BlobChunk{Blob: blob, Last: true}, []byte("x"))
 	require.ErrorContains(t, err, "keeping a payload")
 }
+
+func TestABlobOnItsWayIsNotAskedForAgain(t *testing.T) {
+	t.Parallel()
+	b := depot.NewBlobs(t.TempDir(), 100)
+	blob := blobOf(1, "hello")
+	piece := func(offset int, data string, last bool) (bool, error) {
+		return b.Write(wire.BlobChunk{Blob: blob, Offset: int64(offset), Last: last}, []byte(data))
+	}
+	_, ask := b.Use(blob)
+	require.True(t, ask)
+	require.Empty(t, b.Wanted(), "its pieces would mix with those of another transfer")
+	_, err := piece(0, "hel", false)
+	require.NoError(t, err)
+	require.Empty(t, b.Wanted())
+
+	b.Release(blob.ID)
+	_, ask = b.Use(blob)
+	require.False(t, ask, "the rest of the first transfer is still to come")
+	whole, err := piece(3, "lo", true)
+	require.NoError(t, err, "what was given up is no fault")
+	require.False(t, whole)
+	require.Equal(t, []wire.Blob{blob}, b.Wanted())
+
+	_, err = piece(0, "hel", false)
+	require.NoError(t, err)
+	b.Refused(blob.ID)
+	require.Equal(t, []wire.Blob{blob}, b.Wanted(), "the agent could not go on")
+	b.Restart()
+	require.Equal(t, []wire.Blob{blob}, b.Wanted(), "there is another connection")
+	write(t, b, blob, "hello")
+	require.Empty(t, b.Wanted())
+}

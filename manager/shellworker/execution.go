@@ -31,6 +31,7 @@ type execution struct {
 	rendered shell.Rendered
 	base     string // for files that nobody is to see
 	environ  []string
+	patience float64 // seconds to wait for room for files
 
 	scratch string // holds what the shell reads
 	dir     string // the command's working directory
@@ -40,7 +41,7 @@ type execution struct {
 // run runs the command and gathers what it leaves. An error is why there is no
 // result at all.
 func (e *execution) run() (shell.Result, error) {
-	if err := e.prepare(); err != nil {
+	if err := untilRoom(e.patience, e.prepare); err != nil {
 		return shell.Result{}, err
 	}
 	stdout := &tail{to: os.Stdout, limit: e.program.TailBytes}
@@ -65,6 +66,12 @@ func (e *execution) run() (shell.Result, error) {
 
 // prepare makes the directories, 0700, and writes what the shell reads.
 func (e *execution) prepare() (err error) {
+	defer func() {
+		if err != nil {
+			e.clean()
+			e.scratch, e.dir = "", ""
+		}
+	}()
 	if e.scratch, err = os.MkdirTemp(e.base, "task-"); err != nil {
 		return unprepared(err)
 	}

@@ -119,7 +119,7 @@ func (w *worker) task(run wire.Run, index int, body []byte) (outcome, func()) {
 	if err != nil {
 		return failure(err), nil
 	}
-	e := &execution{program: program, rendered: rendered, base: w.dir, environ: []string{
+	e := &execution{program: program, rendered: rendered, base: w.dir, patience: run.Patience, environ: []string{
 		"YONDER_TASK_ID=" + taskID(run, index), fmt.Sprintf("YONDER_ATTEMPT=%d", run.Attempt),
 	}}
 	result, err := e.run()
@@ -191,13 +191,21 @@ func (w *worker) report(run wire.Run, index int, last bool, o outcome, began tim
 	}}}
 	if int64(len(o.payload)) > run.Inline {
 		name := filepath.Join(w.dir, fmt.Sprintf("result-%d-%d", run.Run, index))
-		if err := os.WriteFile(name, o.payload, 0o600); err != nil {
-			_ = os.Remove(name)
+		if err := untilRoom(run.Patience, func() error { return keep(name, o.payload) }); err != nil {
 			return w.report(run, index, last, failure(unwritten(len(o.payload), err)), began)
 		}
 		ran.Files, o.payload = map[int]string{0: name}, nil
 	}
 	return send(w.conn, wire.KindRan, ran, o.payload)
+}
+
+// keep makes a file of a payload; after an error there is none.
+func keep(name string, payload []byte) error {
+	err := os.WriteFile(name, payload, 0o600)
+	if err != nil {
+		_ = os.Remove(name)
+	}
+	return err //nolint:wrapcheck // whoever waits for room does
 }
 
 func unwritten(size int, err error) error {

@@ -121,6 +121,9 @@ func (m *maker) dispatched(f Facts) {
 	switch d.State {
 	case wire.ManagerFetching:
 		m.addf(StepWorker, wire.StepWaiting, nil, nil, info, "the manager is fetching its function or a large argument")
+		if d.Trouble != "" {
+			m.concludef("make room there; it goes on by itself", "it waits on %s, where %s", t.Host, d.Trouble)
+		}
 		m.concludef("wait a moment", "its function or a large argument is on the way to %s", t.Host)
 	case wire.ManagerQueued:
 		m.addf(StepWorker, wire.StepWaiting, moment(d.Since), nil, info,

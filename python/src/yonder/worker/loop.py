@@ -67,7 +67,7 @@ class Loop:
             self.kept.begin(header["run"])
         task = context.CurrentTask(header["task"], header["lo"], header["attempt"], self.board)
         context.set_current_task(task)
-        report = Report(self.stream, header["run"], header["inline"], self.surroundings, self.kept)
+        report = Report(self.stream, header, self.surroundings, self.kept)
         try:
             where, block = self.board.where, header.get("block", 0)
             with claims(self.claims, header["lo"], header["hi"], block) as mine:

@@ -6,7 +6,8 @@ import errno
 import json
 import os
 import threading
-from time import time
+from contextlib import suppress
+from time import monotonic, sleep, time
 from typing import TYPE_CHECKING, Any
 
 from yonder import codec, wire
@@ -20,6 +21,10 @@ OK, EXCEPTION, FAILED = "ok", "exception", "failed"
 # The values of a generator: told as OK, and never joined with other values.
 STREAM = "stream"
 EACH, CHUNK = "each", "chunk"
+
+# A disk that takes nothing for now, and how often it is tried again, in seconds.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+TRY_EVERY = 0.5
 
 # A frame is sent when it holds this much, long before the limit of frames.
 FULL = 4 << 20
@@ -48,11 +53,12 @@ class Report:
     """Writes the Ran frames of one run. Who adds or sends holds the lock."""
 
     def __init__(
-        self, stream: wire.Stream, run: int, inline: int, surroundings: Surroundings, kept: Kept
+        self, stream: wire.Stream, run: dict[str, Any], surroundings: Surroundings, kept: Kept
     ) -> None:
         self.stream = stream
-        self.run = run
-        self.inline = inline
+        self.run = run["run"]
+        self.inline = run["inline"]
+        self.patience = run.get("patience_s", 0.0)
         self.surroundings = surroundings
         self.directory = surroundings.directory
         self.kept = kept
@@ -94,12 +100,25 @@ class Report:
             self.flush()
 
     def to_file(self, lo: int, payload: bytes) -> str:
-        """Write a payload beside the others; the manager takes the file away."""
+        """Write a payload beside the others; the manager takes the file away.
+
+        While the disk takes nothing, this waits: the call is not made again for
+        a result that only finds no room. What it waits for is told as output.
+        """
         path = os.path.join(self.directory, f"result-{self.run}-{lo}")
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(fd, "wb") as file:
-            file.write(payload)
-        return path
+        until = monotonic() + self.patience
+        told = False
+        while True:
+            try:
+                write(path, payload)
+                return path
+            except OSError as e:
+                if e.errno not in NO_ROOM or monotonic() >= until:
+                    raise
+                if not told:
+                    told = True
+                    tell(f"yonder: a result of {len(payload)} bytes waits for room: {e}")
+            sleep(TRY_EVERY)
 
     def flush(self, last: bool = False) -> None:
         """Send what there is. All output so far belongs to it, so that goes first."""
@@ -115,8 +134,24 @@ class Report:
             self.kept.clear()
 
 
+def write(path: str, payload: bytes) -> None:
+    """Make a file of a payload; after an error there is none."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with open(fd, "wb") as file:
+            file.write(payload)
+    except OSError:
+        os.unlink(path)
+        raise
+
+
+def tell(text: str) -> None:
+    """Write a line to the task's error output, if the task has left it open."""
+    with suppress(OSError):
+        os.write(2, f"{text}\n".encode())
+
+
 def unwritten(size: int, error: OSError) -> bytes:
     """Why a result could not be kept."""
-    refused = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-    code = "storage_full" if refused else "internal"
+    code = "storage_full" if error.errno in NO_ROOM else "internal"
     return failure(code, f"the result of {size} bytes could not be written on the worker: {error}")

@@ -100,7 +100,7 @@ type Managers struct {
 // Limits bound what the agent holds.
 type Limits struct {
 	Tasks         int   `yaml:"tasks"`
-	Bytes         int64 `yaml:"bytes"`          // of payloads not yet given to managers
+	Bytes         int64 `yaml:"bytes"`          // of tasks in memory: their payloads, and 1 KiB of each that comes one by one
 	FunctionBytes int64 `yaml:"function_bytes"` // cached on disk
 	SpoolBytes    int64 `yaml:"spool_bytes"`    // large results that wait for the service
 	LiveBytes     int64 `yaml:"live_bytes"`     // a second, of running tasks' output and values to those who follow them
@@ -131,7 +131,7 @@ func Defaults() Config {
 			Listen: "127.0.0.1:0", Heartbeat: 5 * time.Second, Grace: 2 * time.Minute, Prefetch: 8,
 			CancelGrace: 5 * time.Second,
 		},
-		Limits:     Limits{Tasks: 100_000, Bytes: 256 << 20, FunctionBytes: 1 << 30, SpoolBytes: 10 << 30, LiveBytes: 1 << 20},
+		Limits:     Limits{Tasks: 1_000_000, Bytes: 256 << 20, FunctionBytes: 1 << 30, SpoolBytes: 10 << 30, LiveBytes: 1 << 20},
 		Journal:    Journal{Sync: true},
 		Breaker:    Breaker{Failures: 3, Probe: 10 * time.Minute},
 		DrainGrace: time.Minute,

@@ -19,7 +19,19 @@ const (
 	// claimOwners is the number of owners that one claim gives something: those
 	// who have least. The next claim has the next ones.
 	claimOwners = 16
+	// aloneBytes is about what a task that comes one by one takes of an agent's
+	// memory besides its payload, with its result. Calls of a chunk share one
+	// payload and one lease, which is why an agent can have far more of those.
+	aloneBytes = 1 << 10
 )
+
+// held is how many bytes an agent is charged for one of the bundle's tasks.
+func (b *bundle) held() int64 {
+	if b.Form == string(wire.FormChunk) {
+		return b.TaskBytes
+	}
+	return b.TaskBytes + aloneBytes
+}
 
 // credit is how many of n queued tasks of the bundle the session may be
 // given. Who holds nothing gets at least one task, however large. A chunk is
@@ -27,9 +39,9 @@ const (
 func (s *session) credit(b *bundle, n int) int {
 	free := max(s.CapacityTasks-s.OutstandingTasks, 0)
 	whole := s.CapacityTasks
-	if b.TaskBytes > 0 {
-		free = min(free, max(s.CapacityBytes-s.OutstandingBytes, 0)/b.TaskBytes)
-		whole = min(whole, s.CapacityBytes/b.TaskBytes)
+	if bytes := b.held(); bytes > 0 {
+		free = min(free, max(s.CapacityBytes-s.OutstandingBytes, 0)/bytes)
+		whole = min(whole, s.CapacityBytes/bytes)
 	}
 	if s.OutstandingTasks == 0 && s.CapacityTasks > 0 {
 		free, whole = max(free, 1), max(whole, 1)

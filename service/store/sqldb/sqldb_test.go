@@ -53,11 +53,12 @@ func TestCredit(t *testing.T) {
 		want    int   // of ten
 	}{
 		"no capacity":              {gen.Session{}, wire.FormEach, 1, 0},
-		"all fits":                 {gen.Session{CapacityTasks: 10, CapacityBytes: 10}, wire.FormEach, 1, 10},
-		"tasks are short":          {gen.Session{CapacityTasks: 10, CapacityBytes: 99, OutstandingTasks: 6}, wire.FormEach, 1, 4},
-		"bytes are short":          {gen.Session{CapacityTasks: 20, CapacityBytes: 7, OutstandingTasks: 1}, wire.FormEach, 2, 3},
+		"all fits":                 {gen.Session{CapacityTasks: 10, CapacityBytes: 10 * (aloneBytes + 1)}, wire.FormEach, 1, 10},
+		"tasks are short":          {gen.Session{CapacityTasks: 10, CapacityBytes: 99 << 10, OutstandingTasks: 6}, wire.FormEach, 1, 4},
+		"bytes are short":          {gen.Session{CapacityTasks: 20, CapacityBytes: 3*(aloneBytes+2) + 1, OutstandingTasks: 1}, wire.FormEach, 2, 3},
 		"more is out than allowed": {gen.Session{CapacityTasks: 5, CapacityBytes: 5, OutstandingTasks: 9, OutstandingBytes: 9}, wire.FormEach, 1, 0},
-		"empty payloads":           {gen.Session{CapacityTasks: 20}, wire.FormEach, 0, 10},
+		"empty payloads":           {gen.Session{CapacityTasks: 20, CapacityBytes: 5 * aloneBytes}, wire.FormEach, 0, 5},
+		"an empty chunk":           {gen.Session{CapacityTasks: 20}, wire.FormChunk, 0, 10},
 		"one of any size":          {gen.Session{CapacityTasks: 20, CapacityBytes: 1}, wire.FormEach, 50, 1},
 		"but only to the idle":     {gen.Session{CapacityTasks: 20, CapacityBytes: 1, OutstandingTasks: 1}, wire.FormEach, 50, 0},
 		"a chunk whole":            {gen.Session{CapacityTasks: 10, CapacityBytes: 10}, wire.FormChunk, 1, 10},

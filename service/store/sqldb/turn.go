@@ -191,7 +191,7 @@ func (t *turn) recount(b *bundle) {
 		s.QueuedBytes += queued * b.TaskBytes
 		s.RestingTasks += resting
 		s.OutstandingTasks += given
-		s.OutstandingBytes += given * b.TaskBytes
+		s.OutstandingBytes += given * b.held()
 	}
 	if now != b.counted {
 		q := t.queue(b)

@@ -60,7 +60,7 @@ var claims = []behaviour{
 		b.wait(n)
 		capacity := func(bytes int64) wire.Capacity { return wire.Capacity{Tasks: 10, Bytes: bytes} }
 		epoch := b.live(b.endpoint, 10)
-		beat := wire.Heartbeat{Epoch: epoch, Capacity: capacity(900)}
+		beat := wire.Heartbeat{Epoch: epoch, Capacity: capacity(900 + 2<<10)}
 		_, err := b.Heartbeat(b.Context(), b.endpoint, beat, b.now)
 		require.NoError(b, err)
 		spans := spansOf(b.claim())

@@ -92,7 +92,7 @@ func (b *bench) newFunction(name, body string) yonder.Function {
 func (b *bench) open(endpoint yonder.ID, tasks int) int64 {
 	b.Helper()
 	epoch, err := b.OpenSession(b.Context(), endpoint, wire.SessionOpen{
-		Instance: yonder.NewID(), Journal: yonder.NewID(), Capacity: wire.Capacity{Tasks: tasks, Bytes: 64 << 20},
+		Instance: yonder.NewID(), Journal: yonder.NewID(), Capacity: wire.Capacity{Tasks: tasks, Bytes: 128 << 20},
 	}, b.now)
 	require.NoError(b, err)
 	return epoch

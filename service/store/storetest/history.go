@@ -120,7 +120,7 @@ var histories = []behaviour{
 		require.Equal(b, []store.Share{
 			{Owner: b.other, Name: "bob", Queued: 3, Given: 1}, {Owner: b.owner, Name: "ada", Given: 2},
 		}, e.Shares)
-		require.Equal(b, wire.Capacity{Tasks: 3, Bytes: 64 << 20}, e.Capacity)
+		require.Equal(b, wire.Capacity{Tasks: 3, Bytes: 128 << 20}, e.Capacity)
 		_, err = b.ExplainEndpoint(b.Context(), yonder.NewID())
 		requireCode(b, yonder.CodeNotFound, err)
 	}},

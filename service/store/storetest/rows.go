@@ -18,7 +18,8 @@ var counters = map[string]string{
 				WHERE r.endpoint = s.endpoint AND r.state <> 'queued')`,
 	"bytes of sessions": `
 		SELECT s.endpoint FROM sessions s
-		WHERE s.outstanding_bytes <> (SELECT COALESCE(sum((r.hi - r.lo) * b.task_bytes), 0) FROM ranges r
+		WHERE s.outstanding_bytes <> (SELECT COALESCE(sum((r.hi - r.lo) * (b.task_bytes
+				+ CASE b.form WHEN 'chunk' THEN 0 ELSE 1024 END)), 0) FROM ranges r
 				JOIN bundles b ON b.id = r.bundle_id
 				WHERE r.endpoint = s.endpoint AND r.state <> 'queued')`,
 	"bytes that wait": `

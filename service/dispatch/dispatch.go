@@ -25,7 +25,7 @@ type Store interface {
 }
 
 type submitter interface {
-	Submit(ctx context.Context, bundles []store.NewBundle) (store.Submitted, error)
+	SubmitAhead(ctx context.Context, bundles []store.NewBundle, ahead func([]store.Offered)) (store.Submitted, error)
 }
 
 type reader interface {
@@ -116,9 +116,11 @@ func (d *Dispatcher) refuse(ctx context.Context, r fabric.Request, err error, re
 	reply(fabric.ErrorFrame(err))
 }
 
-// Submit makes bundles durable and offers what agents have room for.
+// Submit makes bundles durable and offers what agents have room for. The offer
+// goes while the store commits: on its way and in the agent's journal it takes
+// longer than that.
 func (d *Dispatcher) Submit(ctx context.Context, bundles []store.NewBundle) ([]wire.SubmittedBundle, error) {
-	submitted, err := d.Store.Submit(ctx, bundles)
+	submitted, err := d.Store.SubmitAhead(ctx, bundles, func(offered []store.Offered) { d.offer(ctx, offered) })
 	if err != nil {
 		return nil, err
 	}

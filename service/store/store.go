@@ -228,6 +228,12 @@ type Tasks interface {
 	// a conflict. What a live session has credit for, and nothing older waits
 	// for, is claimed in the same transaction; what a memo answers is done in it.
 	Submit(ctx context.Context, bundles []NewBundle) (Submitted, error)
+	// SubmitAhead is Submit that tells what is offered while it is still being
+	// committed: an agent's answer cannot overtake that, and to offers of a
+	// commit that fails it is that they must not start. ahead is called on the
+	// caller's goroutine, perhaps several times, or never; what it was not told,
+	// or was told otherwise, is in the answer's Offered.
+	SubmitAhead(ctx context.Context, bundles []NewBundle, ahead func([]Offered)) (Submitted, error)
 	Task(ctx context.Context, id yonder.ID) (yonder.Task, error)
 	ListTasks(ctx context.Context, filter TaskFilter) ([]yonder.Task, error)
 	CreateGroup(ctx context.Context, group yonder.Group) error

@@ -20,3 +20,13 @@ func TestEveryStatementMayFail(t *testing.T) {
 	require.NoError(t, s.Close())
 	storetest.CheckRows(t, raw(t, opts.URL))
 }
+
+func TestWhatIsToldAheadOfACommitThatFails(t *testing.T) {
+	t.Parallel()
+	faults := &sqlfault.Faults{}
+	opts := postgres.Options{URL: pgtest.URL(t), Relaxed: true, MaxConns: 4, Wrap: faults.Wrap}
+	s := open(t, opts)
+	storetest.FaultsAhead(t, faults, s)
+	require.NoError(t, s.Close())
+	storetest.CheckRows(t, raw(t, opts.URL))
+}

@@ -145,8 +145,13 @@ func (e *engine) checkServer(ctx context.Context, opts Options) error {
 // Write runs op at READ COMMITTED with the row locks it takes, again if the
 // server had to break a deadlock or a conflict.
 func (e *engine) Write(ctx context.Context, op sqldb.Op) error {
+	return e.WriteAhead(ctx, op, nil)
+}
+
+// WriteAhead is Write that calls ran before each commit.
+func (e *engine) WriteAhead(ctx context.Context, op sqldb.Op, ran func()) error {
 	for try := 1; ; try++ {
-		err := e.once(ctx, op)
+		err := e.once(ctx, op, ran)
 		if err == nil || !isConflict(err) || try == maxTries {
 			return e.explain(err)
 		}
@@ -156,7 +161,7 @@ func (e *engine) Write(ctx context.Context, op sqldb.Op) error {
 	}
 }
 
-func (e *engine) once(ctx context.Context, op sqldb.Op) error {
+func (e *engine) once(ctx context.Context, op sqldb.Op, ran func()) error {
 	ctx, cancel := context.WithTimeout(ctx, e.answer)
 	defer cancel()
 	conn, err := e.db.Conn(ctx)
@@ -176,6 +181,9 @@ func (e *engine) once(ctx context.Context, op sqldb.Op) error {
 	defer tx.Rollback()
 	if err := sqldb.Run(ctx, op, gen.New(lockRows{tx})); err != nil {
 		return err
+	}
+	if ran != nil {
+		ran()
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("committing: %w", err)

@@ -28,6 +28,10 @@ type Engine interface {
 	// Write runs op in a transaction and commits it durably. Rows read by
 	// queries named Lock… are locked until then.
 	Write(ctx context.Context, op Op) error
+	// WriteAhead is Write that calls ran, on the caller's goroutine, once op has
+	// run and before it is known whether that is committed. Op may run again
+	// meanwhile, and ran be called again after it, or not at all.
+	WriteAhead(ctx context.Context, op Op, ran func()) error
 	// Read runs op without a transaction: every query sees its own moment.
 	Read(ctx context.Context, op Op) error
 	// Snapshot runs op with all queries seeing one moment.

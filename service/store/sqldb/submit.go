@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/yonder-run/yonder"
@@ -49,7 +50,15 @@ func newDraft(b store.NewBundle) (*draft, error) {
 }
 
 // Submit accepts all bundles or none.
-func (s *Store) Submit(ctx context.Context, bundles []store.NewBundle) (submitted store.Submitted, err error) {
+func (s *Store) Submit(ctx context.Context, bundles []store.NewBundle) (store.Submitted, error) {
+	return s.SubmitAhead(ctx, bundles, nil)
+}
+
+// SubmitAhead is Submit that tells what is offered before it is committed. The
+// agent's accept waits for that: it needs the lock of the same session.
+func (s *Store) SubmitAhead(
+	ctx context.Context, bundles []store.NewBundle, ahead func([]store.Offered),
+) (submitted store.Submitted, err error) {
 	drafts := make([]*draft, len(bundles))
 	for i, b := range bundles {
 		// Microseconds apart, a request's bundles queue in its order.
@@ -58,22 +67,51 @@ func (s *Store) Submit(ctx context.Context, bundles []store.NewBundle) (submitte
 			return store.Submitted{}, err
 		}
 	}
-	err = s.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
+	var offered announcement
+	err = s.engine.WriteAhead(ctx, func(ctx context.Context, q *gen.Queries) error {
 		if err := insertBundles(ctx, q, drafts); err != nil {
 			return err
 		}
-		submitted.Offered, submitted.Woken, err = enqueue(ctx, q, drafts)
+		leases, woken, err := enqueue(ctx, q, drafts)
+		offered.latest.Store(&leases)
+		submitted.Woken = woken
 		return err
-	})
+	}, offered.teller(ahead))
 	if err != nil {
 		return store.Submitted{}, err
 	}
+	submitted.Offered = offered.untold()
 	for _, d := range drafts {
 		submitted.Bundles = append(submitted.Bundles, wire.SubmittedBundle{
 			ID: d.ID, Group: d.Group, Tasks: d.Tasks, Duplicate: !d.isNew, Paused: d.pause,
 		})
 	}
 	return submitted, nil
+}
+
+// announcement is what the latest run of a transaction offers, and what was
+// told of it.
+type announcement struct {
+	latest atomic.Pointer[[]store.Offered]
+	told   *[]store.Offered
+}
+
+func (a *announcement) teller(ahead func([]store.Offered)) func() {
+	if ahead == nil {
+		return nil
+	}
+	return func() {
+		if a.told = a.latest.Load(); len(*a.told) > 0 {
+			ahead(*a.told)
+		}
+	}
+}
+
+func (a *announcement) untold() []store.Offered {
+	if latest := a.latest.Load(); latest != a.told {
+		return *latest
+	}
+	return nil
 }
 
 // insertBundles stores the rows that are new. It comes before any lock, and

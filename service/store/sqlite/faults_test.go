@@ -20,3 +20,14 @@ func TestEveryStatementMayFail(t *testing.T) {
 	require.NoError(t, s.Close())
 	storetest.CheckRows(t, raw(t, path))
 }
+
+func TestWhatIsToldAheadOfACommitThatFails(t *testing.T) {
+	t.Parallel()
+	faults := &sqlfault.Faults{}
+	path := fresh(t)
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Relaxed: true, Wrap: faults.Wrap})
+	require.NoError(t, err)
+	storetest.FaultsAhead(t, faults, s)
+	require.NoError(t, s.Close())
+	storetest.CheckRows(t, raw(t, path))
+}

@@ -155,7 +155,12 @@ func dsn(opts Options, readOnly bool) string {
 
 // Write queues op for the writer.
 func (e *engine) Write(ctx context.Context, op sqldb.Op) error {
-	return e.explain(e.writer.write(ctx, op))
+	return e.WriteAhead(ctx, op, nil)
+}
+
+// WriteAhead queues op for the writer, and calls ran while that commits.
+func (e *engine) WriteAhead(ctx context.Context, op sqldb.Op, ran func()) error {
+	return e.explain(e.writer.write(ctx, op, ran))
 }
 
 // Read runs op on a connection of readers.

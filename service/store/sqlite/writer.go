@@ -46,6 +46,7 @@ type writer struct {
 type operation struct {
 	run  sqldb.Op
 	err  error
+	ran  chan struct{} // has a value once it has run, for who wants to know
 	done chan error
 }
 
@@ -93,15 +94,36 @@ func (w *writer) run(ctx context.Context, ready func()) error {
 // write hands op to the loop and waits for its commit. Once the loop has
 // taken it, the context does not end the wait: what happens to op is known
 // only after that.
-func (w *writer) write(ctx context.Context, op sqldb.Op) error {
+func (w *writer) write(ctx context.Context, op sqldb.Op, ran func()) error {
 	o := &operation{run: op, done: make(chan error, 1)}
+	if ran != nil {
+		o.ran = make(chan struct{}, 1)
+	}
 	select {
 	case w.ops <- o:
-		return <-o.done
+		return o.wait(ran)
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-w.Done():
 		return yonder.Errorf(yonder.CodeUnavailable, "the service is stopping: try again")
+	}
+}
+
+func (o *operation) wait(ran func()) error {
+	select {
+	case <-o.ran:
+		ran()
+		return <-o.done
+	case err := <-o.done:
+		return err
+	}
+}
+
+// tell says that the operation has run, at most once until somebody listens.
+func (o *operation) tell() {
+	select {
+	case o.ran <- struct{}{}:
+	default:
 	}
 }
 
@@ -142,6 +164,7 @@ func (w *writer) alone(ctx context.Context, o *operation) error {
 		_ = w.exec(ctx, rollback)
 		return err
 	}
+	o.tell()
 	return w.finish(ctx)
 }
 
@@ -169,7 +192,13 @@ func (w *writer) saved(ctx context.Context, o *operation) error {
 			return err
 		}
 	}
-	return w.exec(ctx, release)
+	if err := w.exec(ctx, release); err != nil {
+		return err
+	}
+	if o.err == nil {
+		o.tell()
+	}
+	return nil
 }
 
 // begin begins a transaction. One whose own end failed may still be open: it

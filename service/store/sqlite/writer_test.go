@@ -167,7 +167,7 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 		return context.Cause(ctx)
 	}))
 	defer w.Stop()
-	require.ErrorIs(t, w.write(ctx, put("x")), errMine)
+	require.ErrorIs(t, w.write(ctx, put("x"), nil), errMine)
 }
 
 func TestStress(t *testing.T) {

@@ -46,6 +46,7 @@ func runAll(t *testing.T, open func(t *testing.T) (a, b store.Store)) {
 		{"sharing", sharing},
 		{"endpoints", endpoints},
 		{"submit", submits},
+		{"submit ahead", ahead},
 		{"claim", claims},
 		{"fairness", fairness},
 		{"limits", limits},

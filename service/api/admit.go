@@ -179,8 +179,8 @@ func (adm *admission) endpoint(ctx context.Context, id yonder.ID) (*place, error
 	if e, ok := adm.endpoints[id]; ok {
 		return e, nil
 	}
-	e, err := adm.api.getEndpoint(ctx, adm.principal, &ByID{ID: id})
-	if err != nil {
+	e, err := adm.api.Store.EndpointTerms(ctx, id)
+	if e, err = visible(adm.principal, e, err, id); err != nil {
 		return nil, err
 	}
 	found := &place{Endpoint: e}

@@ -145,6 +145,9 @@ type Endpoints interface {
 	// names are unique.
 	CreateEndpoint(ctx context.Context, e yonder.Endpoint, token yonder.Token, hash []byte) error
 	Endpoint(ctx context.Context, id yonder.ID) (yonder.Endpoint, error)
+	// EndpointTerms is Endpoint without what its session brings, but for the
+	// capabilities that its agent named when it opened the newest one.
+	EndpointTerms(ctx context.Context, id yonder.ID) (yonder.Endpoint, error)
 	ListEndpoints(ctx context.Context, filter EndpointFilter) ([]yonder.Endpoint, error)
 	ChangeEndpoint(ctx context.Context, id yonder.ID, change wire.ChangeEndpoint) (yonder.Endpoint, error)
 	// PauseEndpoint gives the endpoint no more work, or with nil gives it work

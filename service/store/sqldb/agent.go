@@ -16,7 +16,7 @@ import (
 // Accept records what the agent has journalled, takes back what it declines,
 // and returns the spans that must not start.
 func (s *Store) Accept(ctx context.Context, endpoint yonder.ID, a wire.Accept, now time.Time) (refused []wire.Span, err error) {
-	err = s.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
+	err = s.tasks.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
 		refused = nil
 		t, _, err := beginAs(ctx, q, now, endpoint, a.Epoch)
 		if err != nil {
@@ -67,7 +67,7 @@ func (s *Store) Report(
 	if err := checkReport(r, columns); err != nil {
 		return nil, nil, err
 	}
-	err = s.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
+	err = s.tasks.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
 		t, _, err := beginAs(ctx, q, now, endpoint, r.Epoch)
 		if err != nil {
 			return err

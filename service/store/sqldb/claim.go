@@ -56,7 +56,7 @@ func (s *session) credit(b *bundle, n int) int {
 // between owners, as package fair decides, and for each owner in the order of
 // their queue. What is first in a queue is never overtaken.
 func (s *Store) Claim(ctx context.Context, endpoint yonder.ID, maxBytes int, now time.Time) (offered []store.Offered, err error) {
-	err = s.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
+	err = s.tasks.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
 		offered = nil
 		t, err := begin(ctx, q, now, endpoint)
 		if err != nil {

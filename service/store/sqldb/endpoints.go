@@ -39,6 +39,25 @@ func (s *Store) Endpoint(ctx context.Context, id yonder.ID) (e yonder.Endpoint, 
 	return e, err
 }
 
+// EndpointTerms returns the endpoint without what its session says.
+func (s *Store) EndpointTerms(ctx context.Context, id yonder.ID) (yonder.Endpoint, error) {
+	return look(&s.known.endpoints, id, func() (e yonder.Endpoint, err error) {
+		err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error {
+			e, err = getEndpoint(ctx, q, id)
+			return err
+		})
+		return terms(e), err
+	})
+}
+
+// terms are what of an endpoint changes only by a write of its own.
+func terms(e yonder.Endpoint) yonder.Endpoint {
+	return yonder.Endpoint{
+		ID: e.ID, Name: e.Name, Owner: e.Owner, OwnerName: e.OwnerName, Description: e.Description,
+		Sharing: e.Sharing, Functions: e.Functions, Capabilities: e.Capabilities, Created: e.Created,
+	}
+}
+
 func getEndpoint(ctx context.Context, q *gen.Queries, id yonder.ID) (yonder.Endpoint, error) {
 	row, err := q.GetEndpoint(ctx, id)
 	if err != nil {

@@ -72,12 +72,14 @@ func insertVersion(ctx context.Context, q *gen.Queries, id yonder.ID, version in
 }
 
 // Function returns a version, 0 meaning the newest.
-func (s *Store) Function(ctx context.Context, id yonder.ID, version int) (f yonder.Function, err error) {
-	err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error {
-		f, err = getFunction(ctx, q, id, version)
-		return err
+func (s *Store) Function(ctx context.Context, id yonder.ID, version int) (yonder.Function, error) {
+	return look(&s.known.functions, versioned{id, version}, func() (f yonder.Function, err error) {
+		err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error {
+			f, err = getFunction(ctx, q, id, version)
+			return err
+		})
+		return f, err
 	})
-	return f, err
 }
 
 func getFunction(ctx context.Context, q *gen.Queries, id yonder.ID, version int) (yonder.Function, error) {

@@ -124,7 +124,7 @@ func (s *Store) Heartbeat(
 	ctx context.Context, endpoint yonder.ID, h wire.Heartbeat, now time.Time,
 ) (reply wire.HeartbeatReply, err error) {
 	status := document(h.Status)
-	err = s.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
+	err = s.tasks.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
 		t, session, err := beginAs(ctx, q, now, endpoint, h.Epoch)
 		if err != nil {
 			return err

@@ -52,12 +52,22 @@ type Space interface {
 // Store is the store over an engine.
 type Store struct {
 	engine Engine
+	// tasks is the engine for transactions that change nothing of what is known.
+	tasks Engine
+	known *known
 }
 
 var _ store.Store = (*Store)(nil)
 
 // New returns the store over an engine whose schema is migrated.
-func New(engine Engine) *Store { return &Store{engine: engine} }
+func New(engine Engine) *Store { return &Store{engine: engine, tasks: engine, known: newKnown(0)} }
+
+// NewAlone is New for an engine that lets no other process write: what every
+// request asks for need not be read every time.
+func NewAlone(engine Engine) *Store {
+	k := newKnown(mostKnown)
+	return &Store{engine: forgetting{engine, k}, tasks: engine, known: k}
+}
 
 // Ping says whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.engine.Ping(ctx) }

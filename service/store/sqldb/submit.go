@@ -68,7 +68,7 @@ func (s *Store) SubmitAhead(
 		}
 	}
 	var offered announcement
-	err = s.engine.WriteAhead(ctx, func(ctx context.Context, q *gen.Queries) error {
+	err = s.tasks.WriteAhead(ctx, func(ctx context.Context, q *gen.Queries) error {
 		if err := insertBundles(ctx, q, drafts); err != nil {
 			return err
 		}

@@ -40,7 +40,11 @@ func insertToken(ctx context.Context, q *gen.Queries, token yonder.Token, hash [
 
 // TokenRecord returns the token, revoked ones too, with its identity. A token
 // whose identity is gone has no name.
-func (s *Store) TokenRecord(ctx context.Context, id yonder.ID) (record store.TokenRecord, err error) {
+func (s *Store) TokenRecord(ctx context.Context, id yonder.ID) (store.TokenRecord, error) {
+	return look(&s.known.tokens, id, func() (store.TokenRecord, error) { return s.readToken(ctx, id) })
+}
+
+func (s *Store) readToken(ctx context.Context, id yonder.ID) (record store.TokenRecord, err error) {
 	err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error {
 		row, err := q.GetToken(ctx, id)
 		if err != nil {

@@ -57,7 +57,7 @@ func Open(ctx context.Context, opts Options) (store.Store, error) {
 	if err := e.open(ctx, opts); err != nil {
 		return nil, errors.Join(e.explain(err), e.Close())
 	}
-	return sqldb.New(e), nil
+	return sqldb.NewAlone(e), nil
 }
 
 func (e *engine) open(ctx context.Context, opts Options) error {

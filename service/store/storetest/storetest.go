@@ -45,6 +45,7 @@ func runAll(t *testing.T, open func(t *testing.T) (a, b store.Store)) {
 		{"anonymous functions", anonymous},
 		{"sharing", sharing},
 		{"endpoints", endpoints},
+		{"what is read often", often},
 		{"submit", submits},
 		{"submit ahead", ahead},
 		{"claim", claims},

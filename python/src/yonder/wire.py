@@ -115,12 +115,12 @@ class Kind(enum.IntEnum):
 class Frame:
     """One message: a JSON header and columns of opaque bytes.
 
-    ``columns`` are views into the frame's own buffer and keep it alive.
+    ``columns`` of a large frame are views into its buffer and keep it alive.
     """
 
     __slots__ = ("columns", "kind", "raw", "version")
 
-    def __init__(self, kind: int, raw: bytes, columns: list[memoryview], version: int) -> None:
+    def __init__(self, kind: int, raw: bytes, columns: Sequence[Buffer], version: int) -> None:
         self.kind = kind
         self.raw = raw
         self.columns = columns
@@ -165,7 +165,9 @@ def encode(
 
 def decode(data: Buffer) -> Frame:
     """Decode the one frame that fills ``data``."""
-    frame, end = _decode_at(memoryview(data), 0)
+    # Many small columns are sooner copied than looked at through views.
+    small = type(data) is bytes and len(data) < _JOIN
+    frame, end = _decode_at(data if small else memoryview(data), 0)
     if end != len(data):
         raise MalformedFrame(f"{len(data) - end} bytes after the end of the frame")
     return frame
@@ -179,7 +181,7 @@ def decode_all(data: Buffer) -> Iterator[Frame]:
         yield frame
 
 
-def _decode_at(view: memoryview, at: int) -> tuple[Frame, int]:
+def _decode_at(view: Buffer, at: int) -> tuple[Frame, int]:
     left = len(view) - at
     if left < _PREFIX.size:
         raise MalformedFrame(f"{left} bytes are too few for a frame")
@@ -190,7 +192,7 @@ def _decode_at(view: memoryview, at: int) -> tuple[Frame, int]:
     return _frame(version, kind, header, body), at + 4 + length
 
 
-def _frame(version: int, kind: int, header: int, body: memoryview) -> Frame:
+def _frame(version: int, kind: int, header: int, body: Buffer) -> Frame:
     """Build a frame from what follows its prefix."""
     if not OLDEST <= version <= VERSION:
         raise UnsupportedWire(
@@ -202,13 +204,14 @@ def _frame(version: int, kind: int, header: int, body: memoryview) -> Frame:
     return Frame(kind, bytes(body[:header]), columns, version)
 
 
-def _columns(view: memoryview) -> list[memoryview]:
+def _columns(view: Buffer) -> list[Buffer]:
     if len(view) < 4:
         raise MalformedFrame(f"{len(view)} bytes are too few for columns")
     (n,) = _U32.unpack_from(view)
     if n > (len(view) - 4) // 4:
         raise MalformedFrame(f"{n} columns in {len(view)} bytes")
-    columns, at = [], 4 + 4 * n
+    columns: list[Buffer] = []
+    at = 4 + 4 * n
     for i, size in enumerate(struct.unpack_from(f"<{n}I", view, 4)):
         if size > len(view) - at:
             raise MalformedFrame(f"column {i} of {size} bytes, {len(view) - at} left")

@@ -73,6 +73,9 @@ class Functions:
 
         Raises CaptureError for a callable that cannot travel.
         """
+        ref = self._captured(callee)
+        if ref is not None:
+            return ref
         if isinstance(callee, ShellFunction):
             key = (callee.__name__, hashlib.sha256(callee.body).hexdigest())
             return self._shared(key, FunctionRef(callee.__name__, codec="json", shell=callee))
@@ -82,15 +85,17 @@ class Functions:
         if isinstance(callee, str):
             kind, memo = self._look_up(callee)
             return self._known(callee, ids.check_id(callee), 0, kind, memo)
-        return self._captured(callee) or self._capture(callee)
+        return self._capture(callee)
 
-    def _captured(self, callee: Callable[..., Any]) -> Optional[FunctionRef]:
-        """The reference made earlier for the callable, if nothing of it has changed."""
-        with self._lock:
-            kept = self._captures.get(id(callee))
-            if kept is None or kept[0]() is not callee or not kept[1].unchanged():
-                return None
-            return self._refs.get(kept[2])
+    def _captured(self, callee: Callee) -> Optional[FunctionRef]:
+        """The reference made earlier for the callable, if nothing of it has changed.
+
+        Without the lock, for this is done for every call: a look-up alone needs none.
+        """
+        kept = self._captures.get(id(callee))
+        if kept is None or kept[0]() is not callee or not kept[1].unchanged():
+            return None
+        return self._refs.get(kept[2])
 
     def _known(self, name: str, function: str, version: int, kind: str, memo: str) -> FunctionRef:
         codec = "json" if kind == "shell" else "pickle"

@@ -9,10 +9,11 @@ import os
 from collections.abc import Callable, Generator
 from concurrent.futures import InvalidStateError
 from dataclasses import dataclass
-from typing import Any, Optional, Protocol, TypeVar
+from typing import Any, Optional, Protocol, TypeVar, cast
 
 from yonder.client import ids, live
 from yonder.client.http import Transport
+from yonder.client.light import LightFuture
 from yonder.client.models import Explanation
 from yonder.client.waiting import LONG_S
 from yonder.errors import Timeout, Unavailable
@@ -105,7 +106,14 @@ class Origin(Protocol):
         """What the future waits for, as the end of a sentence; ``ask`` may take a request."""
 
 
-class Future(concurrent.futures.Future[T]):
+class Keeper(Protocol):
+    """Keeps futures until they are done."""
+
+    def drop(self, future: Future[Any]) -> None:
+        """The future is done, or was never sent."""
+
+
+class Future(LightFuture[T]):
     """The result of one task, to come.
 
     ``accepted`` tells when the service has the task, ``group`` is its task group's
@@ -117,14 +125,16 @@ class Future(concurrent.futures.Future[T]):
 
     accepted: Acceptance
 
+    # What most futures have alike belongs to the class: each attribute costs.
+    _keeper: Optional[Keeper] = None
+    _place: Optional[tuple[str, int]] = None
+    _entry: Entry = {}  # noqa: RUF012  # replaced, and never changed
+    _received: Optional[int] = None
+    _withdrawn = False
+
     def __init__(self, origin: Origin, group: str = "") -> None:
-        super().__init__()
         self.group = group
         self._origin = origin
-        self._place: Optional[tuple[str, int]] = None
-        self._entry: Entry = {}
-        self._received: Optional[int] = None
-        self._withdrawn = False
 
     @property
     def task_id(self) -> Optional[str]:
@@ -200,6 +210,8 @@ class Future(concurrent.futures.Future[T]):
 
     def result(self, timeout: Optional[float] = None) -> T:
         """The task's value, or its exception raised; waits ``timeout`` seconds at most."""
+        if self._state == "FINISHED" and self._exception is None:
+            return cast("T", self._result)
         self._check_process()
         try:
             return super().result(self._long_wait(timeout))
@@ -243,6 +255,11 @@ class Future(concurrent.futures.Future[T]):
                 self.set_running_or_notify_cancel()
         return True
 
+    def _invoke_callbacks(self) -> None:
+        if self._keeper is not None:
+            self._keeper.drop(self)
+        super()._invoke_callbacks()
+
     def fail(self, error: BaseException) -> None:
         """End it with an error, unless it has ended."""
         with contextlib.suppress(InvalidStateError):
@@ -252,7 +269,9 @@ class Future(concurrent.futures.Future[T]):
         """Wait for a while; if that was not enough, say what for. Returns what is left."""
         if self.done() or (timeout is not None and timeout <= LONG_S):
             return timeout
-        concurrent.futures.wait([self], LONG_S)
+        with self._condition:
+            if not self.done():
+                self._condition.wait(LONG_S)
         if not self.done():
             self._origin.long_wait(self)
         return None if timeout is None else timeout - LONG_S

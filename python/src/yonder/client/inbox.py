@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Sequence
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 from yonder import wire
 from yonder.client import outcomes
@@ -136,21 +136,25 @@ class Inbox:
 
     def deliver(self, page: dict[str, Any], columns: Iterable[Buffer], after: int = 0) -> None:
         """Bring the entries of a page after the cursor to their sinks."""
-        group = page["group"]
+        group, bundle, sink = page["group"], "", None
         for entry, payload in zip(page["entries"], columns):
             if entry["cursor"] <= after:
                 continue
             try:
-                self._deliver(group, entry, payload)
+                if entry["bundle"] != bundle:
+                    bundle = entry["bundle"]
+                    sink = self._sink(group, bundle)
+                if sink is not None:  # else somebody else's, or all of it was there before
+                    self._deliver(group, sink, entry, payload)
             except Exception:  # the others must get theirs
                 log.exception("a result of bundle %s cannot be delivered", entry.get("bundle"))
 
-    def _deliver(self, group: str, entry: Entry, payload: Buffer) -> None:
+    def _sink(self, group: str, bundle: str) -> Optional[Sink]:
         with self._lock:
             state = self._groups.get(group)
-            sink = state.sinks.get(entry["bundle"]) if state is not None else None
-        if sink is None:
-            return  # somebody else's, or all of it was there before
+            return state.sinks.get(bundle) if state is not None else None
+
+    def _deliver(self, group: str, sink: Sink, entry: Entry, payload: Buffer) -> None:
         entry["endpoint_name"] = self.names.get(entry.get("endpoint") or "")
         blob = entry.get("blob")
         if blob:

@@ -113,9 +113,10 @@ class Sender:
 
     def _reserve(self, lane: Lane, tasks: int, size: int, waits: bool) -> None:
         self._check_open()
-        # In a callback of a thread that makes room, waiting for room would last for ever.
-        ours = threading.current_thread() is self._thread or crew.inside()
-        while not ours and self._lanes.full(lane, tasks, size):
+        while self._lanes.full(lane, tasks, size):
+            # In a callback of a thread that makes room, waiting for room would last for ever.
+            if threading.current_thread() is self._thread or crew.inside():
+                break
             if not waits:
                 raise self._overfull()
             self._room.wait()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import threading
 import time
 from typing import Any, Optional
@@ -17,7 +16,7 @@ class Unfinished:
         # Reentrant: collecting garbage may end a map here, whose futures are then dropped.
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
-        self._futures: set[concurrent.futures.Future[Any]] = set()
+        self._futures: set[Future[Any]] = set()
         self._shut = False
 
     def add(self, future: Future[Any]) -> None:
@@ -26,9 +25,9 @@ class Unfinished:
             if self._shut:
                 raise RuntimeError("cannot schedule new futures after shutdown")
             self._futures.add(future)
-        future.add_done_callback(self.drop)
+        future._keeper = self
 
-    def drop(self, future: concurrent.futures.Future[Any]) -> None:
+    def drop(self, future: Future[Any]) -> None:
         """The future is done, or was never sent."""
         with self._lock:
             self._futures.discard(future)
@@ -38,7 +37,7 @@ class Unfinished:
     def all(self) -> list[Future[Any]]:
         """Those that are not done now."""
         with self._changed:
-            return [future for future in self._futures if isinstance(future, Future)]
+            return list(self._futures)
 
     def shut(self) -> list[Future[Any]]:
         """Take nothing more in. Returns those that are not done."""
@@ -54,8 +53,7 @@ class Unfinished:
     def wait_accepted(self, timeout: Optional[float] = None) -> bool:
         """Wait until the service has all of them, or has refused them."""
         end = None if timeout is None else time.monotonic() + timeout
-        for future in self.all():
-            accepted = getattr(future, "accepted", None)
+        for accepted in {getattr(future, "accepted", None) for future in self.all()}:
             left = None if end is None else max(0.0, end - time.monotonic())
             if accepted is not None and not accepted.wait(left):
                 return False

@@ -50,9 +50,10 @@ class Watch:
                 return False
             if function.__defaults__ is not defaults:
                 return False
-        return all(space.get(name, _MISSING) is get() for space, name, get in self._names) and all(
-            _content(cell) is get() for cell, get in self._cells
-        )
+        for space, name, get in self._names:
+            if space.get(name, _MISSING) is not get():
+                return False
+        return all(_content(cell) is get() for cell, get in self._cells) if self._cells else True
 
     def _function(self, function: types.FunctionType) -> None:
         defaults = function.__defaults__

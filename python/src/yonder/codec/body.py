@@ -88,9 +88,12 @@ def unpickle(data: Union[Buffer, File], unpickler: Callable[[File], pickle.Unpic
     except UnpackError:
         raise
     except Exception as error:
-        raise UnpackError(
-            f"the value cannot be loaded here: {type(error).__name__}: {error}"
-        ) from error
+        raise unloadable(error) from error
+
+
+def unloadable(error: Exception) -> UnpackError:
+    """What to raise for a pickle that cannot be loaded."""
+    return UnpackError(f"the value cannot be loaded here: {type(error).__name__}: {error}")
 
 
 def plain(find: Optional[Callable[[str], Any]] = None) -> Callable[[File], pickle.Unpickler]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+import pickle
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 
-from yonder.capture.pickling import explain
+from yonder.capture.pickling import PROTOCOL, explain
 from yonder.codec import body, prefix
 from yonder.codec.body import Code, LoadsCode
 from yonder.codec.prefix import SIZE, Buffer, Prefix, code_of
+from yonder.codec.views import LARGE
 from yonder.errors import CaptureError, PackError, UnpackError
 
 Call = tuple[Sequence[Any], Mapping[str, Any]]
@@ -31,6 +34,8 @@ def pack_args(
     naming the argument that cannot be packed.
     """
     if codec == "pickle" and _CODELESS.issuperset(map(type, args)) and not kwargs:
+        if sum(map(sys.getsizeof, args)) < LARGE:
+            return _head(codec) + pickle.dumps((tuple(args), {}), PROTOCOL)
         return body.pickled(_head(codec), (tuple(args), {}))
     code = Code()
     data = pack_call((args, kwargs or {}), codec, code, names)
@@ -131,10 +136,26 @@ def pack_value(value: Any, codec: str = "pickle") -> bytes:
     return body.pickle_by_name(head, value)
 
 
+# The operation by which pickles of ours name a class or a function.
+_NAMES = b"\x93"
+
+
 def unpack_value(data: Buffer) -> Any:
     """The value of a result."""
+    if len(data) < LARGE:
+        raw = bytes(data)
+        if _NAMES not in raw and prefix.is_plain(raw[: prefix.PLAIN]):
+            return _unpack_nameless(raw)
     found, code, rest = open_payload(data, False, None)
     return unpack_body(rest, found, body.plain(code))
+
+
+def _unpack_nameless(raw: bytes) -> Any:
+    """Load a pickle that names nothing: there is nothing to look up, and none of it to explain."""
+    try:
+        return pickle.loads(memoryview(raw)[SIZE:])
+    except Exception as error:
+        raise body.unloadable(error) from error
 
 
 def unpack_body(data: Buffer, found: Prefix, unpickler: Callable[..., Any]) -> Any:

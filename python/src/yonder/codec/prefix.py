@@ -85,6 +85,21 @@ def _read(data: bytes) -> Prefix:
     )
 
 
+# A pickle of the protocol that is written here begins with it.
+_BEGIN = bytes((0x80, 5))
+PLAIN = SIZE + len(_BEGIN)
+
+
+@functools.lru_cache(maxsize=64)
+def is_plain(head: bytes) -> bool:
+    """Whether what begins with these ``PLAIN`` bytes is one pickle of ours and nothing else."""
+    if head[SIZE:] != _BEGIN:
+        return False
+    found = read_prefix(head)
+    special = found.only or found.chunk or found.source
+    return found.codec == "pickle" and found.major == sys.version_info[0] and not special
+
+
 def check(data: Buffer, chunk: bool) -> Prefix:
     """``read_prefix``, and refuse what must not be loaded here."""
     prefix = read_prefix(data)

@@ -34,8 +34,9 @@ def archive(tmp_path: Path) -> Path:
     file = tmp_path / "worker.pyz"
     with zipfile.ZipFile(file, "w") as zipped:
         for path in sorted((SRC / "yonder").rglob("*.py")):
-            if "client" not in path.parts:
-                zipped.write(path, path.relative_to(SRC))
+            name = path.relative_to(SRC)
+            if "client" not in name.parts:
+                zipped.write(path, name)
     return file
 
 

@@ -34,7 +34,7 @@ func list(dir string) ([]int, error) {
 
 func (j *Journal) compactIfDue() error {
 	total, garbage := j.Size()
-	if garbage < j.opts.CompactAfter || garbage < total/2 {
+	if garbage < j.opts.CompactAfter || garbage < total/4*3 {
 		return nil
 	}
 	err := j.rewrite()

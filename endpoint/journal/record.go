@@ -44,12 +44,16 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // appendRecord encodes the record at the end of b.
 func appendRecord(b []byte, r record) []byte {
+	return appendWith(b, r.op, r.id, func(b []byte) []byte { return append(b, r.payload...) })
+}
+
+// appendWith encodes a record whose payload is what write appends.
+func appendWith(b []byte, op op, id uint64, write func([]byte) []byte) []byte {
 	le := binary.LittleEndian
 	start := len(b)
 	b = append(b, make([]byte, headLen)...)
-	b = append(b, byte(r.op))
-	b = le.AppendUint64(b, r.id)
-	b = append(b, r.payload...)
+	b = append(b, byte(op))
+	b = write(le.AppendUint64(b, id))
 	body := b[start+headLen:]
 	le.PutUint32(b[start:], uint32(len(body)))
 	le.PutUint32(b[start+4:], crc32.Checksum(body, castagnoli))

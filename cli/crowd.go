@@ -60,31 +60,45 @@ func (c crowd) manager(ctx context.Context, dir string) error {
 
 // spread runs the managers in processes of their own.
 func (c crowd) spread(ctx context.Context, command func(managers int) []string) error {
-	program, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("finding this program: %w", err)
-	}
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range c.processes {
-		managers := c.managers*(i+1)/c.processes - c.managers*i/c.processes
+		managers := share(c.managers, c.processes, i)
 		group.Go(func() error {
-			child := exec.CommandContext(ctx, program, command(managers)...)
-			child.Stdout, child.Stderr = os.Stdout, os.Stderr
-			child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
-			child.WaitDelay = childGrace
-			err := child.Run()
-			if ctx.Err() != nil && errors.Is(context.Cause(ctx), kit.ErrInterrupted) {
-				return nil
-			}
+			child, err := childOf(ctx, command(managers)...)
 			if err != nil {
-				return fmt.Errorf("running %d managers: %w", managers, err)
+				return err
 			}
-			return nil
+			child.Stdout = os.Stdout
+			return endOf(ctx, child.Run(), fmt.Sprintf("%d managers", managers))
 		})
 	}
 	return group.Wait()
 }
 
-// childGrace is how long a process has to end its managers: what these take
-// themselves, and some more because they are many.
+// share is the part of n that is the i-th of several processes'.
+func share(n, processes, i int) int { return n*(i+1)/processes - n*i/processes }
+
+// childOf prepares a process of this program that ends with ctx.
+func childOf(ctx context.Context, args ...string) (*exec.Cmd, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding this program: %w", err)
+	}
+	child := exec.CommandContext(ctx, program, args...)
+	child.Stderr = os.Stderr
+	child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
+	child.WaitDelay = childGrace
+	return child, nil
+}
+
+// endOf is how the end of a child is told: one that was asked for is no error.
+func endOf(ctx context.Context, err error, what string) error {
+	if err == nil || ctx.Err() != nil && errors.Is(context.Cause(ctx), kit.ErrInterrupted) {
+		return nil
+	}
+	return fmt.Errorf("running %s: %w", what, err)
+}
+
+// childGrace is how long a process has to end what it runs: what each of these
+// takes itself, and some more because they are many.
 const childGrace = 20 * time.Second

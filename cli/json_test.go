@@ -25,7 +25,7 @@ var (
 		"endpoint.cancel endpoint.configure endpoint.delete endpoint.drain endpoint.logs endpoint.pause endpoint.reset-breaker endpoint.restart " +
 		"endpoint.resume endpoint.share endpoint.start endpoint.stop " +
 		"function.delete function.register function.share group.cancel group.wait " +
-		"identity.add identity.create identity.delete identity.remove limits.set simulate.managers " +
+		"identity.add identity.create identity.delete identity.remove limits.set simulate.endpoints simulate.managers " +
 		"task.cancel task.logs task.result task.wait token.create token.revoke")
 )
 

@@ -11,12 +11,13 @@ import (
 )
 
 func newSimulate(a *app) *cobra.Command {
-	return parent("simulate", "Try a service and an agent with more than this machine has", newSimulateManagers(a))
+	return parent("simulate", "Try a service and an agent with more than this machine has", newSimulateManagers(a), newSimulateEndpoints(a))
 }
 
 func newSimulateManagers(a *app) *cobra.Command {
 	var crowd crowd
 	var endpoint, work string
+	var part bool
 	cmd := &cobra.Command{
 		Use:   "managers",
 		Short: "Connect many managers with simulated workers to an endpoint of this machine",
@@ -41,11 +42,13 @@ func newSimulateManagers(a *app) *cobra.Command {
 			if crowd.log, err = a.Logger(crowd.logs); err != nil {
 				return err
 			}
-			a.Notef("%d managers with %d workers each (%s) for %s; interrupt to end them\n",
-				crowd.managers, crowd.workers, crowd.work, endpoint)
+			if !part {
+				a.Notef("%d managers with %d workers each (%s) for %s; interrupt to end them\n",
+					crowd.managers, crowd.workers, crowd.work, endpoint)
+			}
 			return crowd.run(cmd.Context(), func(managers int) []string {
 				return []string{
-					"simulate", "managers", "--endpoint", endpoint, "--managers", fmt.Sprint(managers),
+					"simulate", "managers", "--part", "--endpoint", endpoint, "--managers", fmt.Sprint(managers),
 					"--workers", fmt.Sprint(crowd.workers), "--work", work, "--log-level", crowd.logs.Level, "--log-format", crowd.logs.Format,
 				}
 			})
@@ -56,8 +59,23 @@ func newSimulateManagers(a *app) *cobra.Command {
 	kit.Count(cmd.Flags(), &crowd.workers, "workers", 64, 1, "workers of each")
 	kit.Count(cmd.Flags(), &crowd.processes, "processes", 1, 1, "processes to spread them over; a process has a descriptor for each")
 	cmd.Flags().StringVar(&work, "work", "noop", "what a task does: noop, or sleep:10s")
-	crowd.logs.Add(cmd.Flags())
+	partOf(cmd, &part)
+	quietly(cmd, &crowd.logs)
 	return cmd
+}
+
+// partOf adds the flag of a process that was started by one that does the talking.
+func partOf(cmd *cobra.Command, part *bool) {
+	cmd.Flags().BoolVar(part, "part", false, "be one of several processes")
+	_ = cmd.Flags().MarkHidden("part") // it is there
+}
+
+// quietly adds flags of a log that tells less than a daemon's: what many
+// connect and end is no news.
+func quietly(cmd *cobra.Command, logs *kit.LogFlags) {
+	logs.Add(cmd.Flags())
+	level := cmd.Flags().Lookup("log-level")
+	level.DefValue, logs.Level = "warn", "warn"
 }
 
 // rendezvousOf is the file through which managers find the agent of an

@@ -1,8 +1,9 @@
 // Command load submits single calls to an endpoint whose workers are simulated
 // and checks every result: each has to be the arguments of its own call. It
 // packs calls into bundles as the SDK does with what comes while a request is
-// under way, and follows the results over one stream. Its last line is a JSON
-// object.
+// under way, and follows the results over one stream. With -each it submits to
+// many endpoints at a steady rate instead, and measures from when a task was due
+// until its result is there. Its last line is a JSON object.
 package main
 
 import (
@@ -25,6 +26,11 @@ type options struct {
 	timeout       time.Duration
 	submitOnly    bool
 	group         string
+
+	each    string
+	rate    float64
+	last    time.Duration
+	clients int
 }
 
 // result is what is printed.
@@ -49,24 +55,42 @@ func main() {
 	flag.DurationVar(&o.timeout, "timeout", 10*time.Minute, "for everything")
 	flag.BoolVar(&o.submitOnly, "submit-only", false, "leave the results to a later run with -group")
 	flag.StringVar(&o.group, "group", "", "only collect the results of a group of an earlier run with as many tasks")
+	flag.StringVar(&o.each, "each", "", "submit to every endpoint whose name begins so")
+	flag.Float64Var(&o.rate, "rate", 1, "with -each: tasks a second for each endpoint")
+	flag.DurationVar(&o.last, "for", 10*time.Second, "with -each: how long to submit")
+	flag.IntVar(&o.clients, "clients", 4, "with -each: clients, with a group and a stream of results of their own")
 	flag.Parse()
-	answer, err := run(o)
+	good, err := o.run()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
-		os.Exit(1)
 	}
-	line, err := json.Marshal(answer)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "load:", err)
-		os.Exit(1)
-	}
-	fmt.Println(string(line))
-	if answer.Wrong > 0 || !o.submitOnly && answer.Verified != o.tasks {
+	if !good {
 		os.Exit(1)
 	}
 }
 
-func run(o options) (result, error) {
+// run prints a result, and says whether it is as it should be.
+func (o options) run() (good bool, err error) {
+	var answer any
+	if o.each != "" {
+		r, failed := each(o)
+		answer, good, err = r, failed == nil && r.Wrong == 0 && r.Verified == r.Tasks, failed
+	} else {
+		r, failed := one(o)
+		answer, good, err = r, failed == nil && r.Wrong == 0 && (o.submitOnly || r.Verified == o.tasks), failed
+	}
+	if err != nil {
+		return false, err
+	}
+	line, err := json.Marshal(answer)
+	if err != nil {
+		return false, fmt.Errorf("encoding the result: %w", err)
+	}
+	fmt.Println(string(line))
+	return good, nil
+}
+
+func one(o options) (result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), o.timeout)
 	defer cancel()
 	c, err := client.FromEnvironment(client.WaitWhenFull(nil))

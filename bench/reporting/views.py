@@ -98,6 +98,53 @@ def memo(result: Result, table: Table) -> tuple[str, str]:
     return "Memo", said + table(["% known", "seconds", "ideal"], rows)
 
 
+def endpoints(result: Result, table: Table) -> tuple[str, str]:
+    rows = [
+        ("all connected after", f"{number(result['connected_s'])} s"),
+        ("service with nothing but heartbeats", f"{number(result['idle_cores'])} cores, {number(result['idle_gib'])} GiB"),
+        ("service with the tasks", f"{number(result['cores'])} cores, {number(result['gib'])} GiB"),
+        ("tasks a second", number(result["tasks_per_s"])),
+        ("a task, from when it was due: median", f"{number(result['p50_ms'])} ms"),
+        ("… 99th percentile", f"{number(result['p99_ms'])} ms"),
+    ]
+    said = (
+        f"{number(result['endpoints'])} endpoints with a connection and a session each; {number(result['tasks'])} no-ops, "
+        f"{number(result['rate'])} a second for each endpoint and every one a bundle of its own. Agents are simulated from their journal on, and "
+        "share the machine with the service.\n\n"
+    )
+    return "Many endpoints", said + table(["", ""], rows)
+
+
+def scaling(title: str, said: str) -> Callable[[Result, Table], tuple[str, str]]:
+    def view(result: Result, table: Table) -> tuple[str, str]:
+        rows = [
+            (
+                row["work"],
+                number(row["workers"]),
+                number(row["seconds"]),
+                number(row["ideal_s"]),
+                number(row["efficiency"]) if row["ideal_s"] else "",
+                number(row["funcx_s"]),
+                number(row["ideal_s"] / row["funcx_s"]) if row["ideal_s"] and row["funcx_s"] else "",
+            )
+            for row in result["table"]
+        ]
+        head = ["work", "workers", "seconds", "ideal", "efficiency", "funcX, s", "funcX's efficiency"]
+        return title, said + table(head, rows)
+
+    return view
+
+
+strong = scaling(
+    "Strong scaling",
+    "The same number of calls on ever more simulated workers, beside what funcX's paper measured on a supercomputer.\n\n",
+)
+weak = scaling(
+    "Weak scaling",
+    "Ten calls for each of ever more simulated workers, beside what funcX's paper measured on a supercomputer.\n\n",
+)
+
+
 def plain(result: Result, table: Table) -> tuple[str, str]:
     rows = [(key, show(value)) for key, value in result.items() if key not in ELSEWHERE]
     return str(result.get("bench", "")), table(["", ""], rows)
@@ -121,4 +168,7 @@ VIEWS: dict[str, Callable[[Result, Table], tuple[str, str]]] = {
     "batching": batching,
     "prefetch": prefetch,
     "memo": memo,
+    "endpoints": endpoints,
+    "strong": strong,
+    "weak": weak,
 }

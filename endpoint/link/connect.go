@@ -51,7 +51,7 @@ func (l *Link) connect(ctx context.Context) (*nats.Conn, error) {
 		nats.Timeout(dialTimeout),
 		nats.ConnectHandler(l.connected),
 		nats.ReconnectHandler(l.connected),
-		nats.DisconnectErrHandler(l.disconnected),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { l.disconnected(ctx, err) }),
 		nats.ErrorHandler(l.asyncError),
 	)
 	if err != nil {
@@ -81,8 +81,9 @@ func (l *Link) connected(*nats.Conn) {
 	l.Connects.Fire(struct{}{})
 }
 
-func (l *Link) disconnected(_ *nats.Conn, err error) {
-	if err != nil {
+// disconnected notes why the connection ended, unless the link itself did.
+func (l *Link) disconnected(ctx context.Context, err error) {
+	if err != nil && ctx.Err() == nil {
 		l.setTrouble(yonder.Errorf(yonder.CodeUnavailable, "the connection to %s was lost: %w", l.cfg.URL, err))
 	}
 }

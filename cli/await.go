@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/yonder-run/yonder"
@@ -98,9 +99,13 @@ func (a *app) showResult(ctx context.Context, c *client.Client, r wire.Result) e
 	if a.JSON {
 		return errors.Join(a.Show(r, nil), outcome(r))
 	}
+	err = outcome(r)
+	if r.Outcome == wire.OutcomeFailed {
+		return a.failed(ctx, c, r, err)
+	}
 	a.remoteOutput(r)
-	if err := outcome(r); err != nil {
-		a.whereFailed(ctx, c, r)
+	if err != nil {
+		a.Notef("%s\n", where(ctx, c, r))
 		return err
 	}
 	text, err := human(r)
@@ -121,18 +126,40 @@ func (a *app) remoteOutput(r wire.Result) {
 	}
 }
 
-// whereFailed says which endpoint it was, which somebody who names only a
-// function may not know.
-func (a *app) whereFailed(ctx context.Context, c *client.Client, r wire.Result) {
+// shownLines is how much a person sees of what a task wrote that crashed: most
+// of it is a dump, which the sentence about it quotes.
+const shownLines = 20
+
+// failed is the error of a task whose function did not get to its end: the
+// sentence comes first, what the task wrote is below it.
+func (a *app) failed(ctx context.Context, c *client.Client, r wire.Result, err error) error {
+	below, left := where(ctx, c, r), 0
+	for _, output := range []string{r.Stdout, r.Stderr} {
+		if output == "" {
+			continue
+		}
+		text, more := kit.Excerpt(output, shownLines)
+		below, left = below+"\n"+text, left+more
+	}
+	if left > 0 {
+		below += fmt.Sprintf("\n\"yonder task logs %s\" shows all that it wrote", r.Task)
+	}
+	return kit.WithDetail(err, below)
+}
+
+// where says which endpoint it was, which somebody who names only a function
+// may not know.
+func where(ctx context.Context, c *client.Client, r wire.Result) string {
+	text := fmt.Sprintf("task %s, attempt %d", r.Task, r.Attempt)
 	t, err := c.Task(ctx, r.Task)
 	if err != nil {
-		return // that the task failed is said anyway
+		return text // that the task failed is said anyway
 	}
 	name := t.Endpoint.String()
 	if e, err := c.Endpoint(ctx, t.Endpoint); err == nil {
 		name = e.Name
 	}
-	a.Notef("task %s, attempt %d, at the endpoint %s\n", r.Task, r.Attempt, name)
+	return text + ", at the endpoint " + name
 }
 
 func raised(r wire.Result) (exception, bool) {

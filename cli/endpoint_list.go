@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -40,21 +41,27 @@ func newEndpointList(a *app) *cobra.Command {
 				return err
 			}
 			remote, err := a.remoteEndpoints(cmd.Context())
-			if err != nil && len(local) == 0 {
+			if err != nil && (len(local) == 0 || online) {
 				return err
-			}
-			if err != nil {
-				a.Notef("Only this machine's endpoints: %s\n", err)
 			}
 			all := merge(local, remote)
 			if online {
 				all = slices.DeleteFunc(all, func(e listedEndpoint) bool { return e.Service == nil || !e.Service.Online })
 			}
-			return a.Show(list(all), func() { a.endpointTable(all) })
+			return errors.Join(a.Show(list(all), func() { a.endpointTable(all) }), unasked(err))
 		},
 	}
 	cmd.Flags().BoolVar(&online, "online", false, "only those that the service hears")
 	return cmd
+}
+
+// unasked is what is to be said below the endpoints of this machine when the
+// service could not be asked for its own.
+func unasked(err error) error {
+	if err == nil {
+		return nil
+	}
+	return yonder.Errorf(yonder.CodeOf(err), "these are this machine's endpoints only, the service's are not known: %w", err)
 }
 
 func (a *app) remoteEndpoints(ctx context.Context) ([]yonder.Endpoint, error) {

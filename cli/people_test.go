@@ -138,3 +138,44 @@ func TestATokenThatLacksAScopeSaysWhatItIsFor(t *testing.T) {
 	require.Contains(t, a.err, `"yonder token create --scope endpoints"`)
 	require.NotContains(t, a.err, "/v1/")
 }
+
+func TestASecretReplacesNoFileUnasked(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t)
+	p.serve()
+	file := filepath.Join(p.home, "ci.token")
+	require.NoError(t, os.WriteFile(file, []byte("the only copy\n"), 0o600))
+	a := p.fails(yonder.CodeConflict, "token", "create", "ci", "--out", file)
+	require.Contains(t, a.err, "--force")
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, "the only copy\n", string(content))
+	require.NotContains(t, p.ok("token", "list").out, "ci ", "no token was made that nobody has")
+
+	p.ok("token", "create", "ci", "--out", file, "--force")
+	content, err = os.ReadFile(file)
+	require.NoError(t, err)
+	require.Contains(t, string(content), "yt_")
+}
+
+// What is on this machine is worth reading when the service cannot be asked,
+// and is not all that was asked for.
+func TestEndpointsOfThisMachineAreNotAllOfThem(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t)
+	p.serve()
+	p.ok("endpoint", "configure", "box")
+	p.env = []string{"YONDER_URL=http://127.0.0.1:1", "YONDER_TOKEN_FILE=" + filepath.Join(p.home, "service", "admin.token")}
+	a := p.run("endpoint", "list")
+	require.Equal(t, yonder.CodeUnavailable.Info().Exit, a.code)
+	require.Regexp(t, `box +stopped`, a.out)
+	require.Contains(t, a.err, "error: these are this machine's endpoints only, the service's are not known: ")
+	require.Contains(t, a.err, "nothing listens there")
+	a = p.run("endpoint", "list", "--json")
+	require.Equal(t, yonder.CodeUnavailable.Info().Exit, a.code)
+	require.Contains(t, a.out, `"name": "box"`)
+	p.fails(yonder.CodeUnavailable, "endpoint", "list", "--online")
+	p.ok("logout")
+	p.env = nil
+	p.fails(yonder.CodeUnauthenticated, "endpoint", "list")
+}

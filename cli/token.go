@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -20,7 +23,8 @@ func newToken(a *app) *cobra.Command {
 func newTokenCreate(a *app) *cobra.Command {
 	var want wire.CreateToken
 	var expires time.Duration
-	var person, file string
+	var person string
+	var out secretFile
 	cmd := &cobra.Command{
 		Use:   "create [LABEL]",
 		Short: "Make a token; its secret is shown once",
@@ -32,6 +36,9 @@ func newTokenCreate(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			want.Label = strings.Join(args, "")
 			want.Seconds = int64(expires / time.Second)
+			if err := out.check(); err != nil {
+				return err
+			}
 			c, err := a.client()
 			if err != nil {
 				return err
@@ -47,14 +54,37 @@ func newTokenCreate(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.showSecret(token, file)
+			return a.showSecret(token, out.path)
 		},
 	}
 	cmd.Flags().StringSliceVar(&want.Scopes, "scope", nil, "what it allows (default all)")
 	kit.Duration(cmd.Flags(), &expires, "expires", 0, "how long it works, such as 720h (default for ever)")
 	cmd.Flags().StringVar(&person, "for", "", "for another `identity`; only admins may")
-	cmd.Flags().StringVar(&file, "out", "", "write the secret to a `file` that only you may read")
+	cmd.Flags().StringVar(&out.path, "out", "", "write the secret to a `file` that only you may read")
+	cmd.Flags().BoolVar(&out.force, "force", false, "replace the file if it is there")
 	return cmd
+}
+
+// secretFile is where a secret is to be written.
+type secretFile struct {
+	path  string
+	force bool
+}
+
+// check refuses a file that is there, before there is a secret for it: it may
+// hold the only copy of another one.
+func (f secretFile) check() error {
+	if f.path == "" || f.force {
+		return nil
+	}
+	_, err := os.Lstat(f.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return yonder.FieldErrorf(yonder.CodeInvalidRequest, "out", "looking for the file: %w", err)
+	}
+	return yonder.FieldErrorf(yonder.CodeConflict, "out", "the file %s is there already: name another one, or replace it with --force", f.path)
 }
 
 func (a *app) showSecret(token yonder.Token, file string) error {

@@ -39,6 +39,12 @@ def odd():
 
 def length(text):
     return len(text)
+
+def crash():
+    import os
+    for line in range(200):
+        print("line", line, "of the dump", file=sys.stderr)
+    os.abort()
 `
 
 // teach registers the functions of the program above.
@@ -81,7 +87,7 @@ func TestUpFromNothingToAResultAndDown(t *testing.T) {
 	t.Cleanup(func() { p.run("down") })
 	require.Contains(t, p.fails(yonder.CodeAlreadyRunning, "up").err, up.URL)
 	require.Contains(t, p.fails(yonder.CodeAlreadyRunning, "up", "--detach").err, up.URL)
-	p.teach("add", "fail", "slow", "odd", "length")
+	p.teach("add", "fail", "slow", "odd", "length", "crash")
 
 	require.Equal(t, "42\n", p.ok("run", "add", "40", "2", "--endpoint", "local").out)
 	require.Equal(t, "x12\n", p.ok("run", "add", "x", "-k", `b="1"`, "-k", `c="2"`).out)
@@ -97,6 +103,9 @@ func TestUpFromNothingToAResultAndDown(t *testing.T) {
 	require.Empty(t, a.out)
 	p.fails(yonder.CodeUnserialisable, "run", "odd")
 	p.fails(yonder.CodeWalltimeExceeded, "run", "slow", "60", "--walltime", "300ms")
+	a = p.fails(yonder.CodeWorkerFailed, "run", "crash")
+	require.Regexp(t, `(?s)error: the worker process was killed by signal 6.*attempt 3, at the endpoint local\nline 0 of the dump\n.*lines left out`, a.err)
+	require.Less(t, strings.Count(a.err, "\n"), 60, "a dump is long")
 	a = p.ok("run", "slow", "1.5")
 	require.Equal(t, "done\n", a.out)
 	require.Regexp(t, "attempt 1 runs on|worker is being started for it", a.err, "what is slow shows what it waits for")

@@ -40,8 +40,24 @@ func (c *Console) Fail(ctx context.Context, err error) int {
 	if hint := hints[e.Code]; hint != "" && !strings.Contains(e.Message, "\"yonder ") {
 		c.Notef("       %s\n", hint)
 	}
+	var d *detailed
+	if errors.As(err, &d) {
+		c.Notef("%s\n", d.detail)
+	}
 	return exit(e.Code)
 }
+
+// detailed is an error with more to read.
+type detailed struct {
+	error
+
+	detail string
+}
+
+func (d *detailed) Unwrap() error { return d.error }
+
+// WithDetail adds lines for people, which are shown below the sentence.
+func WithDetail(err error, detail string) error { return &detailed{err, detail} }
 
 // local gives a code to what this machine is in the way of, where no package
 // has: it is no bug.

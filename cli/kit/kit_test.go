@@ -63,6 +63,23 @@ func TestTextOfSeveralLinesStaysReadable(t *testing.T) {
 	require.Equal(t, strings.Repeat("ä", 59)+"…", kit.Short(strings.Repeat("ä", 70)+"\nmore"))
 }
 
+func TestAnExcerptHasBothEnds(t *testing.T) {
+	t.Parallel()
+	text, left := kit.Excerpt("1\n2\n3\n4\n5\n6\n7\n", 4)
+	require.Equal(t, "1\n2\n… 3 lines left out\n6\n7", text)
+	require.Equal(t, 3, left)
+	text, left = kit.Excerpt(strings.Repeat("x", 1000), 4)
+	require.Equal(t, strings.Repeat("x", 399)+"…", text)
+	require.Zero(t, left)
+}
+
+func TestTheSentenceComesBeforeTheDetail(t *testing.T) {
+	t.Parallel()
+	c, _, errs := newConsole("")
+	require.Equal(t, 7, c.Fail(t.Context(), kit.WithDetail(yonder.Errorf(yonder.CodeWorkerFailed, "it crashed"), "a dump")))
+	require.Equal(t, "error: it crashed\na dump\n", errs.String())
+}
+
 func TestFailPrintsASentenceAndWhatToDo(t *testing.T) {
 	t.Parallel()
 	interrupted, cancel := context.WithCancelCause(t.Context())

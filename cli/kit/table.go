@@ -2,6 +2,7 @@ package kit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -190,4 +191,22 @@ func Printable(s string) string {
 		lines[i] = indent + Clean(line)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// shownLine is how many characters of a line an excerpt has.
+const shownLine = 400
+
+// Excerpt is the beginning and the end of a text of several lines, made
+// harmless for a terminal, and how many lines it leaves out between them.
+func Excerpt(s string, most int) (string, int) {
+	lines := strings.Split(Printable(s), "\n")
+	left := max(len(lines)-most, 0)
+	if left > 0 {
+		head, tail := lines[:most/2], lines[len(lines)-(most-most/2):]
+		lines = slices.Concat(head, []string{fmt.Sprintf("… %d lines left out", left)}, tail)
+	}
+	for i, line := range lines {
+		lines[i] = cut(line, shownLine)
+	}
+	return strings.Join(lines, "\n"), left
 }

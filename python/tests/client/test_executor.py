@@ -270,6 +270,7 @@ def test_a_token_that_ends(service: FakeService, client: Client) -> None:
         ("priority", "high", "not a number"),
         ("retry", {"max_attempts": 2}, "yonder.Retry"),
         ("python", "py3", 'like "3.11"'),
+        ("fresh", "yes", "neither True nor False"),
     ],
 )
 def test_options_that_make_no_sense(client: Client, option: str, value: Any, message: str) -> None:

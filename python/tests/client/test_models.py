@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from yonder.client.models import Retry
+from yonder.errors import InvalidRequest
 
 
 def test_a_retry_policy_there_and_back() -> None:
@@ -16,3 +21,25 @@ def test_a_retry_policy_there_and_back() -> None:
     assert Retry.from_json(policy.to_json()) == policy
     assert hash(policy) == hash(Retry(3, ("task_lost",), 1.5, max_backoff=60))
     assert Retry().to_json() == {}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("max_attempts", 0, "max_attempts=0 is too small: at least 1"),
+        ("max_attempts", "3", "max_attempts='3' is not a number"),
+        ("on", "task_lost", "on='task_lost': pass a list of causes"),
+        ("backoff", -1, "backoff=-1 is too small: at least 0"),
+        ("factor", 0.5, "factor=0.5 is too small: at least 1"),
+        ("max_backoff", 0, "max_backoff=0: give a positive number of seconds"),
+    ],
+)
+def test_a_retry_policy_that_makes_no_sense(option: str, value: Any, says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says) as caught:
+        Retry(**{option: value})
+    assert caught.value.field == option
+
+
+def test_a_function_that_leaves_its_retries_to_the_service() -> None:
+    assert Retry.from_json({}) == Retry()
+    assert Retry.from_json({"max_attempts": 2}).max_attempts == 2

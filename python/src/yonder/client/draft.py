@@ -14,7 +14,8 @@ from yonder.client import ids
 from yonder.client.border import fresh
 from yonder.client.functions import FunctionRef
 from yonder.client.future import Acceptance, Future
-from yonder.client.models import Retry
+from yonder.client.models import Retry, check_retry
+from yonder.client.options import number
 from yonder.client.sinks import Chunk, Futures, Sink
 from yonder.errors import InvalidRequest
 from yonder.wire import Buffer
@@ -48,17 +49,18 @@ class Options(NamedTuple):
         """These options; raises InvalidRequest for a value that makes no sense."""
         if self.label is not None and not isinstance(self.label, str):
             raise InvalidRequest(f"label={self.label!r} is not a text", field="label")
-        _number("priority", self.priority, whole=True)
-        _number("max_attempts", self.max_attempts, least=1, whole=True)
-        _number("walltime", self.walltime, unit=" of seconds")
-        _number("give_up_after", self.give_up_after, unit=" of seconds")
-        _number("retention", self.retention, unit=" of seconds")
+        number("priority", self.priority, whole=True)
+        number("max_attempts", self.max_attempts, least=1, whole=True)
+        number("walltime", self.walltime, unit=" of seconds")
+        number("give_up_after", self.give_up_after, unit=" of seconds")
+        number("retention", self.retention, unit=" of seconds")
         if self.when_full not in ("wait", "raise"):
             raise InvalidRequest(
                 f'when_full={self.when_full!r} is neither "wait" nor "raise"', field="when_full"
             )
-        if self.retry is not None and not isinstance(self.retry, Retry):
-            raise InvalidRequest(f"retry={self.retry!r}: pass a yonder.Retry", field="retry")
+        check_retry(self.retry)
+        if not isinstance(self.fresh, bool):
+            raise InvalidRequest(f"fresh={self.fresh!r} is neither True nor False", field="fresh")
         if self.python is not None and not _MINOR.fullmatch(str(self.python)):
             raise InvalidRequest(
                 f'python={self.python!r} is no minor version: write it like "3.11"', field="python"
@@ -67,20 +69,6 @@ class Options(NamedTuple):
 
 
 _MINOR = re.compile(r"3\.\d{1,2}")
-
-
-def _number(
-    name: str, value: Any, *, least: Optional[int] = None, unit: str = "", whole: bool = False
-) -> None:
-    kinds = (int,) if whole else (int, float)
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, kinds):
-        raise InvalidRequest(f"{name}={value!r} is not a number{unit}", field=name)
-    if least is not None and value < least:
-        raise InvalidRequest(f"{name}={value!r} is too small: at least {least}", field=name)
-    if unit and not 0 < value < float("inf"):
-        raise InvalidRequest(f"{name}={value!r}: give a positive number{unit}", field=name)
 
 
 class Terms(NamedTuple):

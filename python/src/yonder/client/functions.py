@@ -14,7 +14,7 @@ from yonder.capture import CapturedFunction, capture
 from yonder.capture.functions import WRAPPED
 from yonder.client import ids
 from yonder.client.http import Transport
-from yonder.client.models import Function, Requirements, Retry
+from yonder.client.models import Function, Requirements, Retry, check_retry
 from yonder.client.shell import ShellFunction
 from yonder.client.watch import Watch, watch
 from yonder.errors import InvalidRequest, NotFound, PackError, YonderError
@@ -263,6 +263,7 @@ def _register(
     """Register a function of any kind."""
     if sharing:
         body["sharing"] = sharing
+    check_retry(retry)
     if retry is not None:
         body["retry"] = retry.to_json()
     if memo:

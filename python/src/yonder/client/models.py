@@ -11,6 +11,9 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
 from typing import Any, Callable, Optional, TypeVar
 
+from yonder.client.options import number
+from yonder.errors import InvalidRequest
+
 M = TypeVar("M", bound="Model")
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
@@ -143,7 +146,7 @@ class Requirements(Model):
 
 @dataclass(frozen=True)
 class Retry(Model):
-    """When a lost attempt is followed by another; what is not set is left to the service.
+    """When a lost attempt is followed by another; what is None is left to the service.
 
     ``max_attempts`` is how often a task may start: with 1 it never starts twice.
     ``on`` names the causes after which it is tried again, of "task_lost",
@@ -153,13 +156,19 @@ class Retry(Model):
     raises is a result, and never tried again.
     """
 
-    max_attempts: int = 0
+    max_attempts: Optional[int] = None
     on: tuple[str, ...] = field(default=(), metadata=_read(tuple))
-    backoff: float = 0.0
-    factor: float = 0.0
-    max_backoff: float = 0.0
+    backoff: Optional[float] = None
+    factor: Optional[float] = None
+    max_backoff: Optional[float] = None
 
     def __post_init__(self) -> None:
+        number("max_attempts", self.max_attempts, least=1, whole=True)
+        number("backoff", self.backoff, least=0)
+        number("factor", self.factor, least=1)
+        number("max_backoff", self.max_backoff, unit=" of seconds")
+        if isinstance(self.on, str):
+            raise InvalidRequest(f"on={self.on!r}: pass a list of causes", field="on")
         object.__setattr__(self, "on", tuple(self.on))  # a list would have no hash
 
     @classmethod
@@ -178,6 +187,12 @@ class Retry(Model):
             "backoff_max_s": self.max_backoff,
         }
         return {name: value for name, value in values.items() if value}
+
+
+def check_retry(retry: Optional[Retry]) -> None:
+    """Raise InvalidRequest for what is no policy."""
+    if retry is not None and not isinstance(retry, Retry):
+        raise InvalidRequest(f"retry={retry!r}: pass a yonder.Retry", field="retry")
 
 
 @dataclass(frozen=True)

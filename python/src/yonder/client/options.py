@@ -1,11 +1,13 @@
-"""Options by name: what to say about those that there are not."""
+"""Options: what to say about those that there are not, and numbers that make no sense."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
 from types import FunctionType
-from typing import Any, TypeVar, cast
+from typing import Any, Optional, TypeVar, cast
+
+from yonder.errors import InvalidRequest
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,3 +69,18 @@ def named(what: str) -> Callable[[F], F]:
         return cast("F", call)
 
     return decorate
+
+
+def number(
+    name: str, value: Any, *, least: Optional[int] = None, unit: str = "", whole: bool = False
+) -> None:
+    """Raise InvalidRequest for a value that is no such number; None leaves it open."""
+    kinds = (int,) if whole else (int, float)
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        raise InvalidRequest(f"{name}={value!r} is not a number{unit}", field=name)
+    if least is not None and value < least:
+        raise InvalidRequest(f"{name}={value!r} is too small: at least {least}", field=name)
+    if unit and not 0 < value < float("inf"):
+        raise InvalidRequest(f"{name}={value!r}: give a positive number{unit}", field=name)

@@ -121,7 +121,15 @@ func (a *app) remoteOutput(r wire.Result) {
 			a.Notef("%s\n", kit.Printable(output))
 		}
 	}
-	if e, ok := raised(r); ok && e.Traceback != "" {
+	e, ok := raised(r)
+	if !ok {
+		return
+	}
+	if len(e.Values) > 0 {
+		values, _ := kit.Excerpt(string(e.Values), 1)
+		a.Notef("it had yielded %s\n", values)
+	}
+	if e.Traceback != "" {
 		a.Notef("%s\n", kit.Printable(e.Traceback))
 	}
 }

@@ -15,6 +15,8 @@ type exception struct {
 	Message   string   `json:"message"`
 	Traceback string   `json:"traceback"`
 	Notes     []string `json:"notes"`
+	// Values are what a generator had yielded before.
+	Values json.RawMessage `json:"values"`
 }
 
 // fill fetches a payload that travelled out of line. What is JSON becomes the

@@ -29,6 +29,10 @@ def talk(directory):
 
 def count(n):
     yield from range(n)
+
+def breaks(n):
+    yield from range(n)
+    raise ValueError("enough")
 `
 
 func TestARunningTaskIsFollowed(t *testing.T) {
@@ -39,7 +43,7 @@ func TestARunningTaskIsFollowed(t *testing.T) {
 	t.Cleanup(func() { p.run("down") })
 	file := filepath.Join(p.home, "talker.py")
 	require.NoError(t, os.WriteFile(file, []byte(talker), 0o600))
-	for _, name := range []string{"talk", "count"} {
+	for _, name := range []string{"talk", "count", "breaks"} {
 		p.ok("function", "register", file+":"+name, "--python", python)
 	}
 	go0 := t.TempDir()
@@ -70,6 +74,7 @@ func TestARunningTaskIsFollowed(t *testing.T) {
 	require.Equal(t, wire.EventEnd, end.Event)
 
 	require.Equal(t, "[0,1,2]\n", p.ok("run", "count", "3").out, "a generator's result is the list of its values")
+	require.Contains(t, p.fails(yonder.CodeFunctionFailed, "run", "breaks", "3").err, "it had yielded [0,1,2]\n", "before it raised")
 	p.fails(yonder.CodeNotFound, "task", "logs", yonder.NewID().String())
 	p.fails(yonder.CodeNotFound, "task", "logs", "-f", yonder.NewID().String())
 }

@@ -18,6 +18,9 @@ type RemoteError struct {
 	Message   string   `json:"message"`
 	Traceback string   `json:"traceback"`
 	Notes     []string `json:"notes"`
+	// Values are what a generator had yielded before: a list where arguments
+	// are JSON, otherwise a text that Python reads.
+	Values json.RawMessage `json:"values,omitempty"`
 	// Result is what a shell function with check left behind: a shell.Result.
 	Result json.RawMessage `json:"result,omitempty"`
 

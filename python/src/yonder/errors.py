@@ -103,9 +103,10 @@ class RemoteTraceback(Exception):
 
     note = ""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, values: object = None) -> None:
         super().__init__(text)
         self.text = text
+        self.values = values  # that a generator had yielded, as they travelled
 
     def __str__(self) -> str:
         note = f"\n{self.note}" if self.note else ""

@@ -214,6 +214,36 @@ def test_what_was_yielded_before_an_exception_is_not_lost(
         next(values)
 
 
+def finish_raising(service: FakeService, future: Future[Any], attempt: int = 1) -> None:
+    assert future.task_id
+    bundle = service.state.bundles[future.task_id[:-4] + "0000"]
+    values = [codec.pack_value(n) for n in range(3)]
+    error = codec.pack_error(ZeroDivisionError("no"), values)
+    service.state.finish(bundle, 0, 1, "exception", error, attempt=attempt)
+
+
+def test_what_was_yielded_before_an_exception_comes_with_it(
+    service: FakeService, future: Future[Any]
+) -> None:
+    finish_raising(service, future)
+    service.state.logs.append([END])
+    values = iter(future.stream())
+    assert [next(values) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises((ZeroDivisionError, RemoteError)):
+        next(values)
+
+
+def test_an_exception_of_another_attempt_brings_no_values_of_it(
+    service: FakeService, future: Future[Any]
+) -> None:
+    service.state.logs.append([value(0), END])
+    values = iter(future.stream())
+    assert next(values) == 0
+    finish_raising(service, future, attempt=2)
+    with pytest.raises((ZeroDivisionError, RemoteError)):
+        next(values)
+
+
 def test_logs_show_themselves_at_a_prompt(service: FakeService, future: Future[Any]) -> None:
     service.state.logs.extend([[output("one\n"), output("two\n")], [], [END]])
     logs = future.logs()

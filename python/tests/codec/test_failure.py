@@ -148,3 +148,13 @@ def raises_local() -> None:
         pass
 
     raise Local("inside")
+
+
+def test_what_a_generator_yielded_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("yonder.codec.failure._MAX_YIELDED", 1 << 20)
+    values = [codec.pack_value(bytes([n]) * (400 << 10)) for n in range(4)]
+    data = codec.pack_error(ValueError("enough"), values)
+    assert codec.yielded(codec.unpack_error(data)) == [b"\0" * (400 << 10), b"\1" * (400 << 10)]
+    assert json.loads(data[SIZE:])["notes"] == [
+        "of the 4 values that it had yielded, the first 2 are kept (1 MiB)"
+    ]

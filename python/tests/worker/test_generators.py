@@ -98,6 +98,25 @@ def test_an_exception_ends_the_stream(manager):
     error = codec.unpack_error(data)
     assert str(error) == "enough"
     assert "worker/calls.py" not in json.loads(data[8:])["traceback"]
+    assert codec.yielded(error) == [0, 1]
+
+
+def test_an_exception_brings_the_values_before_it_in_json(manager):
+    _, data = manager.call(breaks, 2, codec="json")
+    assert json.loads(data[8:])["values"] == [0, 1]
+    assert codec.yielded(codec.unpack_error(data)) == [0, 1]
+
+
+def test_an_exception_before_any_value_brings_none(manager):
+    _, data = manager.call(breaks, 0)
+    assert "values" not in json.loads(data[8:])
+    assert codec.yielded(codec.unpack_error(data)) == []
+
+
+def test_an_exception_that_goes_to_a_file_still_has_a_line_for_listings(manager):
+    entry, data = manager.call(breaks, 2, inline=64)
+    assert entry["message"] == "ValueError: enough"
+    assert codec.yielded(codec.unpack_error(data)) == [0, 1]
 
 
 def test_a_value_that_cannot_be_packed(manager):

@@ -7,7 +7,7 @@ import base64
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Optional, TypeVar
 
 from urllib3.exceptions import HTTPError
 
+from yonder import codec
 from yonder.client import backoff, ids, payloads
 from yonder.client.http import Request, Response, Transport, with_query
 from yonder.client.models import AT, Model
@@ -263,13 +264,25 @@ class Values:
                     yield payloads.value(event.payload)
                 if self.future.state == "succeeded":
                     break  # which is faster than to follow; else values are only there
-        found = self.future.result()
+        try:
+            found = self.future.result()
+        except Exception as error:
+            yield from self.before(error)
+            raise
         if not isinstance(found, list):
             raise TypeError(
                 f"the function returned {type(found).__name__} and yielded nothing: use result()"
             )
         self.begin(self.future.attempt or self.attempt)
         yield from found[self.next :]
+
+    def before(self, error: Exception) -> Sequence[Any]:
+        """What the function had yielded before it raised, and was not read yet."""
+        attempt = self.future.attempt or self.attempt
+        if attempt != self.attempt and self.next > 0 and not self.restart:
+            return ()  # they would follow another attempt's
+        self.begin(attempt)
+        return codec.yielded(error)[self.next :]
 
     def begin(self, attempt: int) -> None:
         """Note the attempt that speaks; values of another one are not mixed in."""

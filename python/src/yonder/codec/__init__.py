@@ -5,7 +5,7 @@ inside. ``docs/protocol.md`` has the layout. Whatever does not fit this Python
 is refused with CodecMismatch before any of it is loaded.
 
 The client: ``pack_args``, ``pack_chunk`` (many calls), ``unpack_result``,
-``unpack_chunk`` (many values), ``unpack_error``. The worker: ``unpack_args``,
+``unpack_chunk`` (many values), ``unpack_error``, ``yielded``. The worker: ``unpack_args``,
 ``unpack_chunk`` (calls), ``pack_value``, ``join_values`` (a chunk of packed
 values), ``pack_scalars`` (a chunk of values), ``join_stream`` (a generator's),
 ``pack_error``; all of them while its function is ``active()``.
@@ -30,7 +30,7 @@ from yonder.codec.chunk import (
     unpack_chunk,
     unpack_result,
 )
-from yonder.codec.failure import pack_error, unpack_error
+from yonder.codec.failure import pack_error, unpack_error, yielded
 from yonder.codec.payload import pack_args, pack_value, unpack_args, unpack_value
 from yonder.codec.prefix import CODECS, Prefix, check, read_prefix
 
@@ -56,4 +56,5 @@ __all__ = [
     "unpack_error",
     "unpack_result",
     "unpack_value",
+    "yielded",
 ]

@@ -8,6 +8,7 @@ import os
 import pickle
 import sys
 import traceback
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Optional
 
@@ -15,12 +16,15 @@ import yonder
 from yonder.capture.pickling import PROTOCOL
 from yonder.capture.restore import Restored
 from yonder.codec import body
+from yonder.codec.chunk import join_stream, unpack_result
 from yonder.codec.prefix import SIZE, Buffer, Prefix, check
 from yonder.errors import RemoteError, RemoteTraceback, UnpackError
 
 # An error is for reading; what a program needs belongs into a result.
 _MAX_TEXT = 64 << 10
 _MAX_PICKLE = 256 << 10
+# What a generator yielded before it raised is part of a result, and of JSON.
+_MAX_YIELDED = 16 << 20
 _MAX_CHAIN = 20
 # Frames between the worker and the function.
 _NOT_THEIRS = (
@@ -29,19 +33,55 @@ _NOT_THEIRS = (
 )
 
 
-def pack_error(error: BaseException) -> bytes:
+def pack_error(error: BaseException, yielded: Sequence[bytes] = (), codec: str = "pickle") -> bytes:
     """The payload of an exception that a function raised. Pack while the function is active.
 
-    Never fails: what cannot be packed is left out.
+    ``yielded`` are the packed values that a generator yielded before. Never fails: what
+    cannot be packed is left out.
     """
-    value = {
+    value: dict[str, Any] = {
         **_describe(error),
         "traceback": _shorten(_traceback(error)),
         "notes": [_shorten(str(note)) for note in getattr(error, "__notes__", ())][:_MAX_CHAIN],
         "causes": [_describe(cause) for cause in _causes(error)],
         "pickle": _pickled(error),
     }
+    if yielded:
+        kept = _first(yielded)
+        value["values"] = _joined(kept, codec)
+        if len(kept) < len(yielded):
+            value["notes"].append(
+                f"of the {len(yielded)} values that it had yielded, the first {len(kept)} are kept "
+                f"({_MAX_YIELDED >> 20} MiB)"
+            )
     return Prefix("json").dump() + body.to_json(value, "the error")
+
+
+def _first(values: Sequence[bytes]) -> Sequence[bytes]:
+    """Those of the values that are kept."""
+    size = 0
+    for at, value in enumerate(values):
+        size += len(value)
+        if size > _MAX_YIELDED:
+            return values[:at]
+    return values
+
+
+def _joined(values: Sequence[bytes], codec: str) -> Any:
+    """What is JSON as such; of anything else the payload, in base64."""
+    payload = join_stream(values, codec)
+    if codec == "json":
+        return body.from_json(memoryview(payload)[SIZE:])
+    return base64.b64encode(payload).decode("ascii")
+
+
+def yielded(error: BaseException) -> list[Any]:
+    """The values that a generator had yielded before it raised the unpacked error."""
+    cause = error.__cause__
+    values = cause.values if isinstance(cause, RemoteTraceback) else None
+    if isinstance(values, str):
+        values = unpack_result(base64.b64decode(values))
+    return values if isinstance(values, list) else []
 
 
 def _describe(error: BaseException) -> dict[str, str]:
@@ -140,7 +180,7 @@ def unpack_error(data: Buffer) -> BaseException:
         raise UnpackError("the payload is not that of an error")
     text = str(value.get("traceback") or "")
     error = _original(value) or _stand_in(value, text)
-    error.__cause__ = RemoteTraceback(text)
+    error.__cause__ = RemoteTraceback(text, value.get("values"))
     _add_notes(error, value.get("notes") or ())
     return error
 

@@ -202,10 +202,11 @@ class Run:
             return self.raised(error)
         return self.returned(value)
 
-    def raised(self, error: BaseException) -> tuple[str, bytes]:
-        """The outcome of a call that raised."""
+    def raised(self, error: BaseException, yielded: Sequence[bytes] = ()) -> tuple[str, bytes]:
+        """The outcome of a call that raised; of a generator, with its values up to then."""
         advise(error)
-        return EXCEPTION, codec.pack_error(error.with_traceback(outside(error.__traceback__)))
+        error = error.with_traceback(outside(error.__traceback__))
+        return EXCEPTION, codec.pack_error(error, yielded, self.header["codec"])
 
     def returned(self, value: Any) -> tuple[str, bytes]:
         """The outcome of a call that returned; a coroutine or generator is run first."""
@@ -236,6 +237,8 @@ class Run:
                     reason = f"value {len(packed)} of the generator: {text(error)}"
                     return FAILED, failure("unserialisable", reason)
                 yields.add(packed[-1])
+        except BaseException as error:
+            return self.raised(error, packed)
         finally:
             yields.flush()
         return STREAM, codec.join_stream(packed, self.header["codec"])

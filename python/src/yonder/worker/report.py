@@ -44,7 +44,7 @@ def in_one_line(payload: bytes) -> str:
     try:
         value = json.loads(payload[codec.prefix.SIZE :])
         text = " ".join(f"{value['type']}: {value['message']}".split())
-    except (ValueError, KeyError):  # it went to a file, or is too odd to be told
+    except (ValueError, KeyError):  # too odd to be told
         return ""
     return text[:LINE]
 
@@ -76,6 +76,7 @@ class Report:
         self, lo: int, hi: int, outcome: str, form: str, payload: bytes, times: tuple[float, float]
     ) -> None:
         """Add the outcome of the tasks lo..hi; a large payload goes to a file."""
+        message = in_one_line(payload) if outcome == EXCEPTION else ""
         if len(payload) > self.inline:
             try:
                 self.files[len(self.entries)] = self.to_file(lo, payload)
@@ -93,7 +94,7 @@ class Report:
             }
         )
         if outcome == EXCEPTION:
-            self.entries[-1]["message"] = in_one_line(payload)
+            self.entries[-1]["message"] = message
         self.columns.append(payload)
         self.size += len(payload)
         if self.size >= FULL:

@@ -58,4 +58,5 @@ type Attempt struct {
 	Ended    time.Time `json:"ended"`
 	Code     Code      `json:"code"`
 	Message  string    `json:"message"`
+	Written  int64     `json:"written,omitempty" doc:"bytes of its output that are kept"`
 }

@@ -20,14 +20,17 @@ import (
 
 func newTaskLogs(a *app) *cobra.Command {
 	var follow bool
+	var attempt int
 	cmd := &cobra.Command{
 		Use:   "logs ID",
 		Short: "Show what a task prints and how far it is, also while it runs",
 		Long: "Show what a task prints and how far it is. With --follow to its end, from wherever you are:\n" +
 			"its standard output goes to standard output, its standard error and everything else to\n" +
-			"standard error. With --json each event is a line.",
+			"standard error. With --json each event is a line. Of an attempt that was lost and followed by\n" +
+			"another one --attempt shows what it had written, up to 16 KiB of each stream.",
 		Example: "  yonder task logs 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000\n" +
-			"  yonder task logs -f 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000",
+			"  yonder task logs -f 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000\n" +
+			"  yonder task logs --attempt 1 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000",
 		Args: needs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, id, err := a.taskID(args[0])
@@ -37,15 +40,21 @@ func newTaskLogs(a *app) *cobra.Command {
 			if follow {
 				return a.followLogs(cmd.Context(), c, id)
 			}
-			return a.showLogs(cmd.Context(), c, id)
+			return a.showLogs(cmd.Context(), c, id, attempt)
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on to the end of the task")
+	kit.Count(cmd.Flags(), &attempt, "attempt", 0, 1, "show what it wrote in the attempt with this `number` (default the last)")
+	cmd.MarkFlagsMutuallyExclusive("follow", "attempt")
 	return cmd
 }
 
-func (a *app) showLogs(ctx context.Context, c *client.Client, id yonder.ID) error {
-	logs, err := c.Logs(ctx, id, "")
+func (a *app) showLogs(ctx context.Context, c *client.Client, id yonder.ID, attempt int) error {
+	read := func() (wire.TaskLogs, error) { return c.Logs(ctx, id, "") }
+	if attempt > 0 {
+		read = func() (wire.TaskLogs, error) { return c.AttemptLogs(ctx, id, attempt) }
+	}
+	logs, err := read()
 	if err != nil {
 		return err
 	}
@@ -57,6 +66,9 @@ func (a *app) showLogs(ctx context.Context, c *client.Client, id yonder.ID) erro
 		printer.close()
 		if !printer.said {
 			a.Notef("The task has printed nothing.\n")
+		}
+		if attempt == 0 && printer.attempt > 1 {
+			a.Notef("Attempt %d was lost: \"yonder task logs %s --attempt %d\" shows what it wrote.\n", printer.attempt-1, id, printer.attempt-1)
 		}
 	})
 }
@@ -160,6 +172,8 @@ func (p *logPrinter) end(e wire.TaskEvent) {
 		p.notef("%d values yielded: see \"yonder task result\"", p.values)
 	}
 	switch {
+	case e.State == "":
+		p.notef("attempt %d ended without a result (%s): %s", e.Attempt, e.Code, e.Message)
 	case e.Message != "":
 		p.notef("%s in attempt %d: %s", e.State, e.Attempt, e.Message)
 	default:

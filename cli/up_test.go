@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -107,6 +108,13 @@ func TestUpFromNothingToAResultAndDown(t *testing.T) {
 	require.Contains(t, a.err, "error: the worker process was killed by signal 6")
 	require.Regexp(t, `(?s)\nerror: .*attempt 3, at the endpoint local\nline 0 of the dump\n.*lines left out`, "\n"+a.err)
 	require.Less(t, strings.Count(a.err, "\n"), 60, "a dump is long")
+	crashed := regexp.MustCompile(`task ([0-9a-f-]{36}), attempt 3`).FindStringSubmatch(a.err)[1]
+	require.Contains(t, p.ok("task", "logs", crashed).err, "yonder task logs "+crashed+" --attempt 2")
+	a = p.ok("task", "logs", crashed, "--attempt", "1")
+	require.Regexp(t, `(?s)line 0 of the dump\n.*line 199 of the dump\n.*… attempt 1 ended without a result \(worker_failed\)`, a.err)
+	require.Contains(t, p.ok("explain", crashed).out, "--attempt 1")
+	p.fails(yonder.CodeNotFound, "task", "logs", crashed, "--attempt", "4")
+	p.fails(yonder.CodeInvalidRequest, "task", "logs", "-f", crashed, "--attempt", "1")
 	a = p.ok("run", "slow", "1.5")
 	require.Equal(t, "done\n", a.out)
 	require.Regexp(t, "attempt 1 runs on|worker is being started for it", a.err, "what is slow shows what it waits for")

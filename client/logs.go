@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -30,6 +31,12 @@ const (
 // if that is empty.
 func (c *Client) Logs(ctx context.Context, task yonder.ID, only string) (wire.TaskLogs, error) {
 	return fetch[wire.TaskLogs](ctx, c, http.MethodGet, logsPath(task), url.Values{"only": {only}}, nil)
+}
+
+// AttemptLogs returns what the task wrote in an attempt, which may have been
+// lost and followed by another one.
+func (c *Client) AttemptLogs(ctx context.Context, task yonder.ID, attempt int) (wire.TaskLogs, error) {
+	return fetch[wire.TaskLogs](ctx, c, http.MethodGet, logsPath(task), url.Values{"attempt": {strconv.Itoa(attempt)}}, nil)
 }
 
 func logsPath(task yonder.ID) string { return "/v1/tasks/" + task.String() + "/logs" }

@@ -84,7 +84,7 @@ const (
 	EventProgress = "progress" // Progress
 	EventValue    = "value"    // Payload of the value with this Index
 	EventSkipped  = "skipped"  // Skipped bytes of output, or values, are gone
-	EventEnd      = "end"      // State, Code and Message are final
+	EventEnd      = "end"      // State, Code and Message are final; no State: the attempt was lost
 )
 
 // TaskEvent is what a reader of a task is told.

@@ -10,6 +10,9 @@ import (
 const (
 	MaxOutput  = 64 << 10
 	outputRoom = 1 << 10
+	// MaxLostOutput bounds that of an attempt that another one follows: there
+	// may be many of them beside the result.
+	MaxLostOutput = 16 << 10
 )
 
 // Output is the end of what a task wrote, as valid UTF-8.
@@ -21,16 +24,23 @@ type Output struct {
 // Len is how many bytes it takes.
 func (o Output) Len() int { return len(o.Stdout) + len(o.Stderr) }
 
+// CutLost returns what is kept of it after another attempt has begun.
+func (o Output) CutLost() Output {
+	return Output{Stdout: cutOutput(o.Stdout, MaxLostOutput), Stderr: cutOutput(o.Stderr, MaxLostOutput)}
+}
+
 // Cut returns what is kept of it.
 func (o Output) Cut() Output { return Output{Stdout: CutOutput(o.Stdout), Stderr: CutOutput(o.Stderr)} }
 
 // CutOutput returns the text or, of more than is kept, its beginning and its
 // end with a mark that says how many bytes are gone.
-func CutOutput(text string) string {
-	if len(text) <= MaxOutput+outputRoom {
+func CutOutput(text string) string { return cutOutput(text, MaxOutput) }
+
+func cutOutput(text string, most int) string {
+	if len(text) <= most+outputRoom {
 		return text
 	}
-	from, to := MaxOutput/2, len(text)-MaxOutput/2
+	from, to := most/2, len(text)-most/2
 	for from > 0 && !utf8.RuneStart(text[from]) {
 		from--
 	}

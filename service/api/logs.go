@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,6 +33,7 @@ func (a *API) logs() {
 		inQuery(o, "follow", huma.TypeBoolean, "send events as they come, each with a place to go on from as its id")
 		inQuery(o, "from", huma.TypeString, "that id; the header Last-Event-ID says the same")
 		inQuery(o, "only", huma.TypeString, "some of output, progress, values, separated by commas; all by default")
+		inQuery(o, "attempt", huma.TypeInteger, "of this attempt, which may have been lost and followed by another one; not with follow")
 		gives(o, http.StatusOK, "What there is, or events", map[string]*huma.MediaType{
 			"application/json": jsonMedia(a.schema(wire.TaskLogs{})), "text/event-stream": jsonMedia(a.schema(wire.TaskEvent{})),
 		})
@@ -54,14 +57,35 @@ func (a *API) taskLogs(w http.ResponseWriter, r *http.Request, p auth.Principal)
 	if err != nil {
 		return err
 	}
-	switch follow := query.Get("follow"); follow {
-	case "", "false":
-		return a.logsNow(w, r, id, from, wants)
-	case "true":
+	attempt, err := attemptOf(query)
+	if err != nil {
+		return err
+	}
+	switch follow := query.Get("follow"); {
+	case follow == "true" && attempt > 0:
+		return yonder.FieldErrorf(yonder.CodeInvalidRequest, "attempt", "only the attempt at hand can be followed: leave out attempt, or follow")
+	case attempt > 0:
+		return a.logsNow(w, id, func(tell live.Tell) error { return a.Live.Attempt(r.Context(), id, attempt, wants, tell) })
+	case follow == "" || follow == "false":
+		return a.logsNow(w, id, func(tell live.Tell) error { return a.Live.Now(r.Context(), id, from, wants, tell) })
+	case follow == "true":
 		return a.logsFollow(w, r, p, id, from, wants)
 	default:
 		return yonder.FieldErrorf(yonder.CodeInvalidRequest, "follow", "%q is neither true nor false", follow)
 	}
+}
+
+// attemptOf is the number of the attempt that is asked for, 0 for the one at hand.
+func attemptOf(query url.Values) (int, error) {
+	text := query.Get("attempt")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, yonder.FieldErrorf(yonder.CodeInvalidRequest, "attempt", "%q is no number of an attempt: they are counted from 1", text)
+	}
+	return n, nil
 }
 
 func wantsOf(only string) (live.Wants, error) {
@@ -80,9 +104,9 @@ func wantsOf(only string) (live.Wants, error) {
 	return wants, nil
 }
 
-func (a *API) logsNow(w http.ResponseWriter, r *http.Request, id yonder.ID, from wire.Mark, wants live.Wants) error {
+func (a *API) logsNow(w http.ResponseWriter, id yonder.ID, ask func(live.Tell) error) error {
 	logs := wire.TaskLogs{Task: id, Events: []wire.TaskEvent{}}
-	err := a.Live.Now(r.Context(), id, from, wants, func(e wire.TaskEvent, after wire.Mark) error {
+	err := ask(func(e wire.TaskEvent, after wire.Mark) error {
 		logs.Events, logs.Next = append(logs.Events, e), live.FormatMark(after)
 		return nil
 	})

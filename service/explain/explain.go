@@ -97,6 +97,9 @@ func (m *maker) attempts(f Facts) {
 		if f.Limited || a.Message == "" {
 			message = ""
 		}
+		if a.Written > 0 && !f.Limited {
+			message += fmt.Sprintf("; \"yonder task logs %s --attempt %d\" shows what it wrote", f.Task.ID, a.Number)
+		}
 		m.addf(StepAttempt, wire.StepFailed, &a.Since, &a.Ended, data{"number": a.Number, "code": a.Code, "place": a.Place, "was": a.State},
 			"attempt %d of %d%s ended without a result (%s)%s", a.Number, f.MaxAttempts, where, a.Code, message)
 	}

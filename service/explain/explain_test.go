@@ -148,6 +148,11 @@ var tasks = map[string]explain.Facts{
 	"retrying": facts(yonder.RangeQueued, func(f *explain.Facts) {
 		f.Task.Attempt, f.Attempts = 2, []yonder.Attempt{attempt}
 	}),
+	"retrying-output": facts(yonder.RangeQueued, func(f *explain.Facts) {
+		wrote := attempt
+		wrote.Written = 12
+		f.Task.Attempt, f.Attempts = 2, []yonder.Attempt{wrote}
+	}),
 	"failed": facts(yonder.TaskFailed, func(f *explain.Facts) {
 		f.Task.Code, f.Task.Message = yonder.CodeFunctionFailed, "ValueError: no such file"
 		f.Task.Started, f.Task.Finished, f.Accepted, f.Worker = before(2*time.Minute), before(time.Minute), before(time.Minute), "node7/w3"

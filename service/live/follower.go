@@ -162,17 +162,24 @@ func (f *follower) stored(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var of wire.TaskEvent
+	if r.Hi-r.Lo > 1 {
+		of.Lo, of.Hi = r.Lo, r.Hi
+	}
+	return f.output(wire.Output{Stdout: r.Stdout, Stderr: r.Stderr}, of)
+}
+
+// output tells what is stored, of the tasks that the event names.
+func (f *follower) output(o wire.Output, e wire.TaskEvent) error {
+	e.Event, e.Stored = wire.EventOutput, true
 	for _, part := range []struct {
 		stream wire.Stream
 		text   string
-	}{{wire.StreamStdout, r.Stdout}, {wire.StreamStderr, r.Stderr}} {
+	}{{wire.StreamStdout, o.Stdout}, {wire.StreamStderr, o.Stderr}} {
 		if part.text == "" {
 			continue
 		}
-		e := wire.TaskEvent{Event: wire.EventOutput, Stream: part.stream, Text: part.text, Stored: true}
-		if r.Hi-r.Lo > 1 {
-			e.Lo, e.Hi = r.Lo, r.Hi
-		}
+		e.Stream, e.Text = part.stream, part.text
 		if err := f.say(e); err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ import (
 type Tasks interface {
 	Task(ctx context.Context, id yonder.ID) (yonder.Task, error)
 	TaskResult(ctx context.Context, task yonder.ID) (wire.ResultEntry, []byte, error)
+	Attempt(ctx context.Context, task yonder.ID, number int) (yonder.Attempt, wire.Output, error)
 }
 
 // Asker reaches an endpoint's agent.
@@ -76,6 +77,29 @@ func (l *Live) Now(ctx context.Context, task yonder.ID, from wire.Mark, wants Wa
 		_, _, err = f.ask(ctx, t, 0)
 	}
 	return err
+}
+
+// Attempt tells what there is of one attempt: of one that another followed,
+// what it had written and why it ended.
+func (l *Live) Attempt(ctx context.Context, task yonder.ID, number int, wants Wants, tell Tell) error {
+	t, err := l.Tasks.Task(ctx, task)
+	if err != nil {
+		return err
+	}
+	if number == t.Attempt {
+		return l.Now(ctx, task, wire.Mark{}, wants, tell)
+	}
+	a, output, err := l.Tasks.Attempt(ctx, task, number)
+	if err != nil {
+		return err
+	}
+	f := l.follower(task, wire.Mark{Attempt: number}, wants, tell)
+	if wants.Output {
+		if err := f.output(output, wire.TaskEvent{}); err != nil {
+			return err
+		}
+	}
+	return f.say(wire.TaskEvent{Event: wire.EventEnd, Code: a.Code, Message: a.Message})
 }
 
 // Follow tells what comes, to the end of the task.

@@ -13,6 +13,9 @@ import (
 type Histories interface {
 	ExplainTask(ctx context.Context, id yonder.ID) (TaskFacts, error)
 	ExplainEndpoint(ctx context.Context, id yonder.ID) (EndpointFacts, error)
+	// Attempt is one of the task's that ended without a result, and what it
+	// wrote if another one followed; CodeNotFound if there is no such one.
+	Attempt(ctx context.Context, task yonder.ID, number int) (yonder.Attempt, wire.Output, error)
 }
 
 // CountLimit is how many ranges of a queue are looked at to explain it.

@@ -15,7 +15,7 @@ from yonder.client.client import Client
 from yonder.client.executor import Executor
 from yonder.client.future import Future
 from yonder.client.live import Progress, StreamRestarted
-from yonder.errors import NotFound, RemoteError
+from yonder.errors import InvalidRequest, NotFound, RemoteError
 
 from .fake_faults import refuse
 from .fake_service import FakeService
@@ -77,6 +77,14 @@ def test_the_output_of_the_moment(service: FakeService, future: Future[Any]) -> 
     service.state.logs.append([output("a", stored=True), END])
     (piece,) = future.logs()
     assert (piece.text, piece.stream, piece.stored) == ("a", "stdout", True)
+
+
+def test_the_output_of_an_attempt_that_was_lost(service: FakeService, future: Future[Any]) -> None:
+    service.state.logs.append([output("a", stored=True), END])
+    assert [p.text for p in future.logs(attempt=1)] == ["a"]
+    assert service.state.asked[0]["attempt"] == "1"
+    with pytest.raises(InvalidRequest, match="only the attempt at hand can be followed"):
+        future.logs(follow=True, attempt=1)
 
 
 def test_async_iteration(service: FakeService, future: Future[Any]) -> None:

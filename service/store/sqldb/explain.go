@@ -72,8 +72,9 @@ func readRequires(_ context.Context, _ *gen.Queries, b *gen.Bundle, facts *store
 
 func readAttempts(ctx context.Context, q *gen.Queries, b *gen.Bundle, facts *store.TaskFacts) error {
 	rows, err := q.AttemptsOf(ctx, b.ID, int64(facts.Task.ID.Index()), explainedAttempts)
-	slices.Reverse(rows)
-	facts.Attempts = attemptsOf(rows)
+	for _, row := range slices.Backward(rows) {
+		facts.Attempts = append(facts.Attempts, attemptOf(row))
+	}
 	return err
 }
 
@@ -153,7 +154,10 @@ func (s *Store) ExplainEndpoint(ctx context.Context, id yonder.ID) (facts store.
 		if err != nil {
 			return err
 		}
-		facts.Failures, facts.Visits = attemptsOf(failures), visitsOf(visits)
+		facts.Failures, facts.Visits = nil, visitsOf(visits)
+		for _, row := range failures {
+			facts.Failures = append(facts.Failures, attemptOf(gen.AttemptsOfRow(row)))
+		}
 		return readShares(ctx, q, id, &facts)
 	})
 	return facts, err

@@ -22,11 +22,15 @@ type attempt struct {
 
 	bundle    *bundle
 	cancelled bool
+	last      bool // no other one follows
 }
 
 func (t *turn) writeAttempts(ctx context.Context) error {
 	for _, a := range t.attempts {
-		code, message := a.code, a.message
+		code, message, output := a.code, a.message, a.output.CutLost()
+		if a.last {
+			output = wire.Output{} // it stands with the result
+		}
 		if a.cancelled {
 			code, message = yonder.CodeTaskCancelled, "it was stopped on request"+fate(a.stopped)
 		}
@@ -35,6 +39,7 @@ func (t *turn) writeAttempts(ctx context.Context) error {
 			Endpoint: a.bundle.Endpoint, Epoch: t.sessions[a.bundle.Endpoint].Epoch,
 			State: string(a.State), Since: a.Since, Ended: t.now,
 			Code: text(string(code)), Message: bounded(message), Place: text(a.place),
+			Stdout: []byte(output.Stdout), Stderr: []byte(output.Stderr),
 		})
 		if err != nil {
 			return fmt.Errorf("noting attempt %d of %s: %w", a.Span.Attempt, a.Bundle.Task(a.Lo), err)
@@ -100,15 +105,28 @@ func (t *turn) visit(ctx context.Context, s *session, c wire.Capabilities) error
 	return t.q.PruneVisits(ctx, s.Endpoint, s.Epoch-keptVisits)
 }
 
-func attemptsOf(rows []gen.Attempt) []yonder.Attempt {
-	list := make([]yonder.Attempt, len(rows))
-	for i, r := range rows {
-		list[i] = yonder.Attempt{
-			Number: int(r.Attempt), Endpoint: r.Endpoint, Epoch: r.Epoch, Place: r.Place, State: yonder.State(r.State),
-			Since: moment(r.Since), Ended: moment(r.Ended), Code: yonder.Code(r.Code), Message: r.Message,
+// Attempt reads one that ended without a result.
+func (s *Store) Attempt(ctx context.Context, task yonder.ID, number int) (a yonder.Attempt, output wire.Output, err error) {
+	err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error {
+		r, err := q.GetAttempt(ctx, task.Bundle(), int64(number), int64(task.Index()))
+		if err != nil {
+			return found(err, "task %s has no attempt %d that ended without a result", task, number)
 		}
+		output = wire.Output{Stdout: string(r.Stdout), Stderr: string(r.Stderr)}
+		a = attemptOf(gen.AttemptsOfRow{
+			Attempt: r.Attempt, Endpoint: r.Endpoint, Epoch: r.Epoch, State: r.State, Since: r.Since, Ended: r.Ended,
+			Code: r.Code, Message: r.Message, Place: r.Place, Written: int64(output.Len()),
+		})
+		return nil
+	})
+	return a, output, err
+}
+
+func attemptOf(r gen.AttemptsOfRow) yonder.Attempt {
+	return yonder.Attempt{
+		Number: int(r.Attempt), Endpoint: r.Endpoint, Epoch: r.Epoch, Place: r.Place, State: yonder.State(r.State),
+		Since: moment(r.Since), Ended: moment(r.Ended), Code: yonder.Code(r.Code), Message: r.Message, Written: r.Written,
 	}
-	return list
 }
 
 func visitsOf(rows []gen.VisitsOfRow) []store.Visit {

@@ -94,7 +94,9 @@ func (t *turn) over(b *bundle, ended lease.Ended, why cause) {
 		e.Stdout, e.Stderr, e.Worker = why.output.Stdout, why.output.Stderr, why.place
 	}
 	for _, a := range ended.Attempts {
-		t.attempts = append(t.attempts, attempt{Attempt: a, bundle: b, cause: why, cancelled: slices.Contains(ended.Cancelled, a.Span)})
+		stopped := slices.Contains(ended.Cancelled, a.Span)
+		last := stopped || slices.Contains(ended.Exhausted, a.Span)
+		t.attempts = append(t.attempts, attempt{Attempt: a, bundle: b, cause: why, cancelled: stopped, last: last})
 	}
 }
 

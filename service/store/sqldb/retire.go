@@ -126,6 +126,12 @@ func (r *retirement) expire(ctx context.Context, g *gen.Group) error {
 		if err != nil {
 			return err
 		}
+		if row.Attempt > 1 {
+			lost := gen.ExpireAttemptsParams{BundleID: row.BundleID, Lo: row.Lo, Hi: row.Hi, Stdout: []byte{}}
+			if err := r.q.ExpireAttempts(ctx, lost); err != nil {
+				return err
+			}
+		}
 		g.Expired = row.Cursor
 		r.done.Results++
 	}

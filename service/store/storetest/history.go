@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -91,6 +92,46 @@ var histories = []behaviour{
 		require.NoError(b, err)
 		require.Len(b, e.Failures, 2)
 		require.Equal(b, yonder.CodeTaskCancelled, e.Failures[0].Code, "the newest first")
+	}},
+	{"keep what a lost attempt wrote beside the result, for as long", func(b *bench) {
+		epoch := b.live(b.endpoint, 10)
+		n := b.bundle(yonder.NewID(), 2)
+		n.MaxAttempts = 2
+		span := spansOf(b.submit(n))[0]
+		b.accept(epoch, span)
+		said := wire.Output{Stdout: "one\n", Stderr: strings.Repeat("x", 100<<10) + "end"}
+		lose := func(span wire.Span) {
+			b.report(wire.Report{Epoch: epoch, Lost: []wire.Loss{{Span: span, Started: true, Code: yonder.CodeWorkerFailed, Message: "crashed", Output: said}}})
+		}
+		first := span
+		first.Lo, first.Hi = 1, 2
+		lose(first)
+		a, output, err := b.Attempt(b.Context(), n.ID.Task(1), 1)
+		require.NoError(b, err)
+		require.Equal(b, "one\n", output.Stdout)
+		require.Less(b, len(output.Stderr), wire.MaxLostOutput+1<<10)
+		require.Contains(b, output.Stderr, "bytes left out")
+		require.Equal(b, []yonder.Attempt{a}, b.explain(n.ID.Task(1)).Attempts)
+		require.EqualValues(b, output.Len(), a.Written)
+		_, _, err = b.Attempt(b.Context(), n.ID.Task(0), 1)
+		requireCode(b, yonder.CodeNotFound, err)
+
+		again := spansOf(b.claim())
+		b.accept(epoch, again...)
+		lose(again[0])
+		_, output, err = b.Attempt(b.Context(), n.ID.Task(1), 2)
+		require.NoError(b, err)
+		require.Zero(b, output, "it stands with the result")
+		entry, _, err := b.TaskResult(b.Context(), n.ID.Task(1))
+		require.NoError(b, err)
+		require.Equal(b, said.Stdout, entry.Stdout)
+
+		b.later(14 * day)
+		b.retire()
+		a, output, err = b.Attempt(b.Context(), n.ID.Task(1), 1)
+		require.NoError(b, err)
+		require.Zero(b, output)
+		require.Zero(b, a.Written)
 	}},
 	{"say where a result came from", func(b *bench) {
 		epoch := b.live(b.endpoint, 10)

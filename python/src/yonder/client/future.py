@@ -16,7 +16,7 @@ from yonder.client.http import Transport
 from yonder.client.light import LightFuture
 from yonder.client.models import Explanation
 from yonder.client.waiting import LONG_S
-from yonder.errors import Timeout, Unavailable
+from yonder.errors import InvalidRequest, Timeout, Unavailable
 
 T = TypeVar("T")
 
@@ -172,16 +172,22 @@ class Future(LightFuture[T]):
         known = {stage: self._entry.get(f"{stage}_us") for stage in stages}
         return Timings(**known, received=self._received)
 
-    def logs(self, follow: bool = False) -> live.Following[live.Event]:
+    def logs(
+        self, follow: bool = False, attempt: Optional[int] = None
+    ) -> live.Following[live.Event]:
         """What the task prints: now, or with ``follow`` to its end.
+
+        ``attempt`` asks what it had written in one that was lost and followed by another.
 
         ``for piece in future.logs(follow=True): print(piece, end="")``; works with
         ``async for``, too. Each piece has ``text``, ``stream`` (stdout or stderr),
         ``attempt`` and ``skipped``, the bytes that were gone before they were read.
         """
         task, transport = live.place(self), self._origin.transport
+        if follow and attempt is not None:
+            raise InvalidRequest("only the attempt at hand can be followed", field="attempt")
         if not follow:
-            return live.printed(transport, task)
+            return live.printed(transport, task, attempt)
         following = live.events(transport, task, ["output"])
         return live.Following(live.output(following), following.close)
 

@@ -133,9 +133,12 @@ def events(transport: Transport, task: str, only: Iterable[str] = ()) -> Followi
     return Following(reader.events(), reader.close)
 
 
-def now(transport: Transport, task: str, only: Iterable[str] = ()) -> list[Event]:
-    """What the task says at the moment."""
-    path = with_query(f"/v1/tasks/{ids.check_id(task)}/logs", {"only": ",".join(only)})
+def now(
+    transport: Transport, task: str, only: Iterable[str] = (), attempt: Optional[int] = None
+) -> list[Event]:
+    """What the task says at the moment, or has said in an attempt."""
+    query = {"only": ",".join(only), "attempt": attempt}
+    path = with_query(f"/v1/tasks/{ids.check_id(task)}/logs", query)
     return [Event.from_json(event) for event in transport.json("GET", path)["events"]]
 
 
@@ -213,9 +216,9 @@ def place(future: Future[Any]) -> str:
     return future.task_id
 
 
-def printed(transport: Transport, task: str) -> Following[Event]:
-    """What the task has printed up to now."""
-    pieces = list(output(now(transport, task, ["output"])))
+def printed(transport: Transport, task: str, attempt: Optional[int] = None) -> Following[Event]:
+    """What the task has printed up to now, or had printed in an attempt."""
+    pieces = list(output(now(transport, task, ["output"], attempt)))
     text = "".join(map(str, pieces))
     return Following(iter(pieces), lambda: None, text or "<nothing was printed>")
 

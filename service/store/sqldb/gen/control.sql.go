@@ -13,25 +13,38 @@ import (
 )
 
 const attemptsOf = `-- name: AttemptsOf :many
-SELECT bundle_id, attempt, lo, hi, endpoint, epoch, state, since, ended, code, message, place FROM attempts
+SELECT attempt, endpoint, epoch, state, since, ended, code, message, place,
+       CAST(length(stdout) + length(stderr) AS BIGINT) AS written
+FROM attempts
 WHERE bundle_id = $1 AND lo <= $2 AND hi > $2
 ORDER BY attempt DESC, ended DESC LIMIT $3
 `
 
-func (q *Queries) AttemptsOf(ctx context.Context, bundleID yonder.ID, task int64, count int32) ([]Attempt, error) {
+type AttemptsOfRow struct {
+	Attempt  int64
+	Endpoint yonder.ID
+	Epoch    int64
+	State    string
+	Since    int64
+	Ended    int64
+	Code     string
+	Message  string
+	Place    string
+	Written  int64
+}
+
+// Without what they wrote, which may be much.
+func (q *Queries) AttemptsOf(ctx context.Context, bundleID yonder.ID, task int64, count int32) ([]AttemptsOfRow, error) {
 	rows, err := q.query(ctx, q.attemptsOfStmt, attemptsOf, bundleID, task, count)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Attempt
+	var items []AttemptsOfRow
 	for rows.Next() {
-		var i Attempt
+		var i AttemptsOfRow
 		if err := rows.Scan(
-			&i.BundleID,
 			&i.Attempt,
-			&i.Lo,
-			&i.Hi,
 			&i.Endpoint,
 			&i.Epoch,
 			&i.State,
@@ -40,6 +53,7 @@ func (q *Queries) AttemptsOf(ctx context.Context, bundleID yonder.ID, task int64
 			&i.Code,
 			&i.Message,
 			&i.Place,
+			&i.Written,
 		); err != nil {
 			return nil, err
 		}
@@ -167,6 +181,55 @@ func (q *Queries) DeleteCancels(ctx context.Context, bundleID yonder.ID) error {
 	return err
 }
 
+const expireAttempts = `-- name: ExpireAttempts :exec
+UPDATE attempts SET stdout = $4, stderr = $4 WHERE bundle_id = $1 AND lo >= $2 AND hi <= $3
+`
+
+type ExpireAttemptsParams struct {
+	BundleID yonder.ID
+	Lo       int64
+	Hi       int64
+	Stdout   []byte
+}
+
+// What the tasks of a result wrote in attempts before it.
+func (q *Queries) ExpireAttempts(ctx context.Context, arg ExpireAttemptsParams) error {
+	_, err := q.exec(ctx, q.expireAttemptsStmt, expireAttempts,
+		arg.BundleID,
+		arg.Lo,
+		arg.Hi,
+		arg.Stdout,
+	)
+	return err
+}
+
+const getAttempt = `-- name: GetAttempt :one
+SELECT bundle_id, attempt, lo, hi, endpoint, epoch, state, since, ended, code, message, place, stdout, stderr FROM attempts
+WHERE bundle_id = $1 AND attempt = $2 AND lo <= $3 AND hi > $3
+`
+
+func (q *Queries) GetAttempt(ctx context.Context, bundleID yonder.ID, attempt int64, task int64) (Attempt, error) {
+	row := q.queryRow(ctx, q.getAttemptStmt, getAttempt, bundleID, attempt, task)
+	var i Attempt
+	err := row.Scan(
+		&i.BundleID,
+		&i.Attempt,
+		&i.Lo,
+		&i.Hi,
+		&i.Endpoint,
+		&i.Epoch,
+		&i.State,
+		&i.Since,
+		&i.Ended,
+		&i.Code,
+		&i.Message,
+		&i.Place,
+		&i.Stdout,
+		&i.Stderr,
+	)
+	return i, err
+}
+
 const getCancel = `-- name: GetCancel :one
 SELECT why, asked FROM cancels
 WHERE bundle_id = $1 AND lo <= $2 AND hi > $2
@@ -187,8 +250,8 @@ func (q *Queries) GetCancel(ctx context.Context, bundleID yonder.ID, task int64)
 }
 
 const insertAttempt = `-- name: InsertAttempt :exec
-INSERT INTO attempts (bundle_id, attempt, lo, hi, endpoint, epoch, state, since, ended, code, message, place)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO attempts (bundle_id, attempt, lo, hi, endpoint, epoch, state, since, ended, code, message, place, stdout, stderr)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT DO NOTHING
 `
 
@@ -205,6 +268,8 @@ type InsertAttemptParams struct {
 	Code     string
 	Message  string
 	Place    string
+	Stdout   []byte
+	Stderr   []byte
 }
 
 func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) error {
@@ -221,6 +286,8 @@ func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) er
 		arg.Code,
 		arg.Message,
 		arg.Place,
+		arg.Stdout,
+		arg.Stderr,
 	)
 	return err
 }
@@ -272,23 +339,35 @@ func (q *Queries) InsertVisit(ctx context.Context, arg InsertVisitParams) error 
 }
 
 const lastAttempts = `-- name: LastAttempts :many
-SELECT bundle_id, attempt, lo, hi, endpoint, epoch, state, since, ended, code, message, place FROM attempts WHERE endpoint = $1 ORDER BY ended DESC LIMIT $2
+SELECT attempt, endpoint, epoch, state, since, ended, code, message, place,
+       CAST(length(stdout) + length(stderr) AS BIGINT) AS written
+FROM attempts WHERE endpoint = $1 ORDER BY ended DESC LIMIT $2
 `
 
-func (q *Queries) LastAttempts(ctx context.Context, endpoint yonder.ID, limit int32) ([]Attempt, error) {
+type LastAttemptsRow struct {
+	Attempt  int64
+	Endpoint yonder.ID
+	Epoch    int64
+	State    string
+	Since    int64
+	Ended    int64
+	Code     string
+	Message  string
+	Place    string
+	Written  int64
+}
+
+func (q *Queries) LastAttempts(ctx context.Context, endpoint yonder.ID, limit int32) ([]LastAttemptsRow, error) {
 	rows, err := q.query(ctx, q.lastAttemptsStmt, lastAttempts, endpoint, limit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Attempt
+	var items []LastAttemptsRow
 	for rows.Next() {
-		var i Attempt
+		var i LastAttemptsRow
 		if err := rows.Scan(
-			&i.BundleID,
 			&i.Attempt,
-			&i.Lo,
-			&i.Hi,
 			&i.Endpoint,
 			&i.Epoch,
 			&i.State,
@@ -297,6 +376,7 @@ func (q *Queries) LastAttempts(ctx context.Context, endpoint yonder.ID, limit in
 			&i.Code,
 			&i.Message,
 			&i.Place,
+			&i.Written,
 		); err != nil {
 			return nil, err
 		}

@@ -144,6 +144,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.evictMemosStmt, err = db.PrepareContext(ctx, evictMemos); err != nil {
 		return nil, fmt.Errorf("error preparing query EvictMemos: %w", err)
 	}
+	if q.expireAttemptsStmt, err = db.PrepareContext(ctx, expireAttempts); err != nil {
+		return nil, fmt.Errorf("error preparing query ExpireAttempts: %w", err)
+	}
 	if q.expireMemosStmt, err = db.PrepareContext(ctx, expireMemos); err != nil {
 		return nil, fmt.Errorf("error preparing query ExpireMemos: %w", err)
 	}
@@ -167,6 +170,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.functionVersionsStmt, err = db.PrepareContext(ctx, functionVersions); err != nil {
 		return nil, fmt.Errorf("error preparing query FunctionVersions: %w", err)
+	}
+	if q.getAttemptStmt, err = db.PrepareContext(ctx, getAttempt); err != nil {
+		return nil, fmt.Errorf("error preparing query GetAttempt: %w", err)
 	}
 	if q.getBlobStmt, err = db.PrepareContext(ctx, getBlob); err != nil {
 		return nil, fmt.Errorf("error preparing query GetBlob: %w", err)
@@ -688,6 +694,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing evictMemosStmt: %w", cerr)
 		}
 	}
+	if q.expireAttemptsStmt != nil {
+		if cerr := q.expireAttemptsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing expireAttemptsStmt: %w", cerr)
+		}
+	}
 	if q.expireMemosStmt != nil {
 		if cerr := q.expireMemosStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing expireMemosStmt: %w", cerr)
@@ -726,6 +737,11 @@ func (q *Queries) Close() error {
 	if q.functionVersionsStmt != nil {
 		if cerr := q.functionVersionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing functionVersionsStmt: %w", cerr)
+		}
+	}
+	if q.getAttemptStmt != nil {
+		if cerr := q.getAttemptStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getAttemptStmt: %w", cerr)
 		}
 	}
 	if q.getBlobStmt != nil {
@@ -1332,6 +1348,7 @@ type Queries struct {
 	dueGroupsStmt                  *sql.Stmt
 	endpointUsageStmt              *sql.Stmt
 	evictMemosStmt                 *sql.Stmt
+	expireAttemptsStmt             *sql.Stmt
 	expireMemosStmt                *sql.Stmt
 	expireResultStmt               *sql.Stmt
 	findFunctionVersionStmt        *sql.Stmt
@@ -1340,6 +1357,7 @@ type Queries struct {
 	forgetMemosStmt                *sql.Stmt
 	functionBodyStmt               *sql.Stmt
 	functionVersionsStmt           *sql.Stmt
+	getAttemptStmt                 *sql.Stmt
 	getBlobStmt                    *sql.Stmt
 	getBundleStmt                  *sql.Stmt
 	getCancelStmt                  *sql.Stmt
@@ -1491,6 +1509,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		dueGroupsStmt:                  q.dueGroupsStmt,
 		endpointUsageStmt:              q.endpointUsageStmt,
 		evictMemosStmt:                 q.evictMemosStmt,
+		expireAttemptsStmt:             q.expireAttemptsStmt,
 		expireMemosStmt:                q.expireMemosStmt,
 		expireResultStmt:               q.expireResultStmt,
 		findFunctionVersionStmt:        q.findFunctionVersionStmt,
@@ -1499,6 +1518,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		forgetMemosStmt:                q.forgetMemosStmt,
 		functionBodyStmt:               q.functionBodyStmt,
 		functionVersionsStmt:           q.functionVersionsStmt,
+		getAttemptStmt:                 q.getAttemptStmt,
 		getBlobStmt:                    q.getBlobStmt,
 		getBundleStmt:                  q.getBundleStmt,
 		getCancelStmt:                  q.getCancelStmt,

@@ -23,6 +23,8 @@ type Attempt struct {
 	Code     string
 	Message  string
 	Place    string
+	Stdout   []byte
+	Stderr   []byte
 }
 
 type Blob struct {

@@ -208,7 +208,7 @@ func (q *Queries) ResultSizes(ctx context.Context, groupID yonder.ID, cursor int
 }
 
 const resultsAfter = `-- name: ResultsAfter :many
-SELECT cursor, bundle_id, blob, accepted FROM results
+SELECT cursor, bundle_id, lo, hi, attempt, blob, accepted FROM results
 WHERE group_id = $1 AND cursor > $2
 ORDER BY cursor LIMIT $3
 `
@@ -216,6 +216,9 @@ ORDER BY cursor LIMIT $3
 type ResultsAfterRow struct {
 	Cursor   int64
 	BundleID yonder.ID
+	Lo       int64
+	Hi       int64
+	Attempt  int64
 	Blob     string
 	Accepted int64
 }
@@ -233,6 +236,9 @@ func (q *Queries) ResultsAfter(ctx context.Context, groupID yonder.ID, cursor in
 		if err := rows.Scan(
 			&i.Cursor,
 			&i.BundleID,
+			&i.Lo,
+			&i.Hi,
+			&i.Attempt,
 			&i.Blob,
 			&i.Accepted,
 		); err != nil {

@@ -11,17 +11,30 @@ WHERE bundle_id = sqlc.arg(bundle_id) AND lo <= sqlc.arg(task) AND hi > sqlc.arg
 ORDER BY lo DESC, hi LIMIT 1;
 
 -- name: InsertAttempt :exec
-INSERT INTO attempts (bundle_id, attempt, lo, hi, endpoint, epoch, state, since, ended, code, message, place)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO attempts (bundle_id, attempt, lo, hi, endpoint, epoch, state, since, ended, code, message, place, stdout, stderr)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT DO NOTHING;
 
--- name: AttemptsOf :many
+-- name: GetAttempt :one
 SELECT * FROM attempts
+WHERE bundle_id = sqlc.arg(bundle_id) AND attempt = sqlc.arg(attempt) AND lo <= sqlc.arg(task) AND hi > sqlc.arg(task);
+
+-- name: ExpireAttempts :exec
+-- What the tasks of a result wrote in attempts before it.
+UPDATE attempts SET stdout = $4, stderr = $4 WHERE bundle_id = $1 AND lo >= $2 AND hi <= $3;
+
+-- name: AttemptsOf :many
+-- Without what they wrote, which may be much.
+SELECT attempt, endpoint, epoch, state, since, ended, code, message, place,
+       CAST(length(stdout) + length(stderr) AS BIGINT) AS written
+FROM attempts
 WHERE bundle_id = sqlc.arg(bundle_id) AND lo <= sqlc.arg(task) AND hi > sqlc.arg(task)
 ORDER BY attempt DESC, ended DESC LIMIT sqlc.arg(count);
 
 -- name: LastAttempts :many
-SELECT * FROM attempts WHERE endpoint = $1 ORDER BY ended DESC LIMIT $2;
+SELECT attempt, endpoint, epoch, state, since, ended, code, message, place,
+       CAST(length(stdout) + length(stderr) AS BIGINT) AS written
+FROM attempts WHERE endpoint = $1 ORDER BY ended DESC LIMIT $2;
 
 -- name: InsertVisit :exec
 INSERT INTO visits (endpoint, epoch, opened, host, version) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING;

@@ -28,7 +28,7 @@ ORDER BY lo DESC LIMIT sqlc.arg(count);
 
 -- name: ResultsAfter :many
 -- For what time does to results: in the order of the stream, without what they carry.
-SELECT cursor, bundle_id, blob, accepted FROM results
+SELECT cursor, bundle_id, lo, hi, attempt, blob, accepted FROM results
 WHERE group_id = $1 AND cursor > $2
 ORDER BY cursor LIMIT $3;
 

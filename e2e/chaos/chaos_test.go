@@ -26,11 +26,15 @@ func TestMain(m *testing.M) {
 func TestNothingIsLost(t *testing.T) {
 	t.Parallel()
 	system.RequirePython(t)
-	for _, store := range []string{storeSQLite, storePostgres} {
-		t.Run(store, func(t *testing.T) {
+	for name, options := range map[string][]string{
+		storeSQLite:   {"--store", storeSQLite},
+		storePostgres: {"--store", storePostgres},
+		"packets":     {"--store", storeSQLite, "--loss", "5", "--delay", "25ms"},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cmd := exec.CommandContext(t.Context(), os.Args[0],
-				"--seed", "1", "--store", store, "--tasks", "2000", "--faults", "25", "--seconds", "25", "--clients", "3")
+				append(options, "--seed", "1", "--tasks", "2000", "--faults", "25", "--seconds", "25", "--clients", "3")...)
 			cmd.Env = append(os.Environ(), envRole+"="+roleStart)
 			var out, errs bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &out, &errs

@@ -20,12 +20,36 @@ const (
 	poorReset = 30 * time.Second
 )
 
+// poor says whether ways of the class lose packets all the time: those that
+// lead from one site to another.
+func (w *world) poor(class Class) bool {
+	return (w.Loss > 0 || w.Delay > 0) && (class == ClientRoute || class == AgentRoute)
+}
+
 // usual is what a way is like without a fault.
-func (w *world) usual() route.Way {
+func (w *world) usual(class Class) route.Way {
+	way := route.Way{}
 	if w.Partition > 0 {
-		return route.Way{Delay: slowDelay, Reset: poorReset}
+		way = route.Way{Delay: slowDelay, Reset: poorReset}
 	}
-	return route.Way{}
+	if w.poor(class) {
+		way.Delay, way.Loss = max(way.Delay, w.Delay), w.Loss/100
+	}
+	return way
+}
+
+// faulty is what a fault of the kind makes of a way.
+func (w *world) faulty(class Class, kind Kind) route.Way {
+	way := w.usual(class)
+	switch kind {
+	case Cut:
+		way.Cut = true
+	case Hole:
+		way.Hole = true
+	default:
+		way.Delay, way.Reset = max(way.Delay, slowDelay), slowReset
+	}
+	return way
 }
 
 // inject lets the fault happen, waits as long as it lasts, and ends it.
@@ -55,15 +79,8 @@ func (w *world) begin(ctx context.Context, f Fault) (end func()) {
 		return nil
 	case ClientRoute, AgentRoute, StoreRoute, ClusterRoute:
 		r := w.routes[f.Part.Class][f.Part.N]
-		switch f.Kind {
-		case Cut:
-			r.Set(route.Way{Cut: true})
-		case Hole:
-			r.Set(route.Way{Hole: true})
-		default:
-			r.Set(route.Way{Delay: slowDelay, Reset: slowReset})
-		}
-		return func() { r.Set(w.usual()) } // of two that overlap the first end counts
+		r.Set(w.faulty(f.Part.Class, f.Kind))
+		return func() { r.Set(w.usual(f.Part.Class)) } // of two that overlap the first end counts
 	case ServiceDisk, AgentDisk, ManagerDisk:
 		d := w.disks[f.Part.Class][f.Part.N]
 		if err := d.fill(); err != nil {

@@ -5,10 +5,11 @@
 //
 //	go run ./e2e/chaos --seed 7 --store postgres --tasks 100000 --faults 300
 //	go run ./e2e/chaos --partition 5m
+//	go run ./e2e/chaos --loss 5 --delay 25ms
 //
-// Ways between processes lose time and connections, not single packets: TCP
-// hides those from both ends, as delays, and to drop them takes a kernel with
-// netem, which many test machines do not have.
+// With --loss, the ways of clients and agents to the service lead through TCP
+// stacks in user space, which lose single packets (e2e/lossy); without it ways
+// lose time and connections.
 //
 // The last line is one JSON object. A seed that fails is tried again with the
 // same faults and the same load at the same times; what the machine makes of
@@ -85,6 +86,8 @@ type options struct {
 	Patience    time.Duration
 	Only        string
 	Partition   time.Duration
+	Loss        float64
+	Delay       time.Duration
 	Race        bool
 	Keep        bool
 }
@@ -104,6 +107,8 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.Only, "only", "", "classes of parts, with commas between, that faults are drawn for (default all)")
 	flags.DurationVar(&o.Partition, "partition", 0,
 		"instead of the drawn faults cut agents off for so long, while all ways are slow and break now and then")
+	flags.Float64Var(&o.Loss, "loss", 0, "percent of packets that the ways of clients and agents to the service lose, each way")
+	flags.DurationVar(&o.Delay, "delay", 0, "of each packet of these ways")
 	flags.BoolVar(&o.Race, "race", false, "build the program with the race detector")
 	flags.BoolVar(&o.Keep, "keep", false, "keep logs and state after a good run too")
 	if err := flags.Parse(args); err != nil {
@@ -117,6 +122,8 @@ func parse(args []string) (options, error) {
 		return o, fmt.Errorf("--store is %s or %s", storeSQLite, storePostgres)
 	case o.Tasks < 1 || o.Faults < 0 || o.Seconds <= 0 || o.Endpoints < 1 || o.Clients < 1 || o.Outstanding < 1:
 		return o, errors.New("--tasks, --seconds, --endpoints, --clients and --outstanding must be at least 1")
+	case o.Loss < 0 || o.Loss > 50 || o.Delay < 0 || o.Delay > time.Second:
+		return o, errors.New("--loss is 0 to 50 percent, --delay at most 1s: beyond that TCP itself gives up")
 	case os.Getenv(envPython) == "":
 		return o, errors.New("YONDER_PYTHON is not set: run tools/setup, then source .cache/env")
 	}

@@ -133,11 +133,17 @@ func (w *world) newDisk(class Class, dir string, mebibytes int) error {
 }
 
 func (w *world) newRoute(ctx context.Context, class Class, targets ...string) (string, error) {
-	r, err := route.Listen(ctx, targets...)
+	listen := route.Listen
+	if w.poor(class) {
+		listen = func(ctx context.Context, targets ...string) (*route.Route, error) {
+			return route.ListenLossy(ctx, "127.0.0.1:0", w.Seed+uint64(len(w.routes[class])), targets...)
+		}
+	}
+	r, err := listen(ctx, targets...)
 	if err != nil {
 		return "", err
 	}
-	r.Set(w.usual())
+	r.Set(w.usual(class))
 	w.routes[class] = append(w.routes[class], r)
 	return r.Addr(), nil
 }

@@ -85,6 +85,21 @@ func TestLeavesImportOnlyTheStandardLibrary(t *testing.T) {
 	none(t, found, "the root package and wire/ stand on the standard library alone, because every process carries them")
 }
 
+// What only tests need stays out of the program: e2e/ is imported by nobody.
+func TestOnlyTheLossyLinkHasATCPStack(t *testing.T) {
+	t.Parallel()
+
+	var found []string
+	for _, f := range goFiles(t) {
+		for _, p := range f.imports() {
+			if strings.HasPrefix(p, "gvisor.dev/") && f.dir() != "e2e/lossy" {
+				found = append(found, fmt.Sprintf("%s imports %s", f.path, p))
+			}
+		}
+	}
+	none(t, found, "the TCP stack in user space is for e2e/lossy alone: use that")
+}
+
 // Go forbids packages to import each other, but not folders.
 func TestNoTwoFoldersImportEachOther(t *testing.T) {
 	t.Parallel()

@@ -1,5 +1,5 @@
 // Package route is a TCP proxy whose way can be cut, be made to swallow bytes,
-// or be slow: what a network does to programs that talk over it.
+// be slow, or lose packets: what a network does to programs that talk over it.
 package route
 
 import (
@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/yonder-run/yonder/e2e/lossy"
 )
 
 // Way is what the route does to its connections.
@@ -18,12 +20,14 @@ type Way struct {
 	Hole  bool          // bytes wait without a word, as on a way without an answer
 	Delay time.Duration // of every byte, each way
 	Reset time.Duration // about how often a connection is reset; 0: never
+	Loss  float64       // share of packets that are lost, each way; only of a route of ListenLossy
 }
 
 // Route forwards connections to the first of its targets that answers,
 // beginning with another one each time, as a load balancer does.
 type Route struct {
 	listener net.Listener
+	link     *lossy.Link // nil: bytes are passed on by themselves
 	targets  []string
 	next     atomic.Uint64
 	serving  sync.WaitGroup
@@ -38,14 +42,38 @@ type Route struct {
 // Listen opens a route at a free port of loopback. A target is host:port, or
 // the path of a Unix socket.
 func Listen(ctx context.Context, targets ...string) (*Route, error) {
+	r, err := listen(ctx, "127.0.0.1:0", targets)
+	if err != nil {
+		return nil, err
+	}
+	r.serving.Go(r.accept)
+	return r, nil
+}
+
+// ListenLossy opens a route at an address whose connections go through a link
+// that delays and loses single packets, which the seed draws. In a hole all of
+// them are lost.
+func ListenLossy(ctx context.Context, address string, seed uint64, targets ...string) (*Route, error) {
+	r, err := listen(ctx, address, targets)
+	if err != nil {
+		return nil, err
+	}
+	if r.link, err = lossy.New(seed, lossy.Quality{}, r.reach); err != nil {
+		r.listener.Close()
+		return nil, fmt.Errorf("opening a route: %w", err)
+	}
+	r.serving.Go(r.accept)
+	return r, nil
+}
+
+func listen(ctx context.Context, address string, targets []string) (*Route, error) {
 	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("opening a route: %w", err)
 	}
 	r := &Route{listener: listener, targets: targets, change: make(chan struct{}), conns: map[*net.TCPConn]bool{}}
 	r.next.Store(rand.Uint64N(uint64(len(targets)))) // or all routes would begin with the same target
-	r.serving.Go(r.accept)
 	return r, nil
 }
 
@@ -59,6 +87,9 @@ func (r *Route) Close() {
 	r.closed = true
 	r.mu.Unlock()
 	r.Set(Way{Cut: true})
+	if r.link != nil {
+		r.link.Close()
+	}
 	r.serving.Wait()
 }
 
@@ -66,6 +97,10 @@ func (r *Route) Close() {
 func (r *Route) Set(w Way) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.link != nil {
+		r.link.Set(quality(w))
+		w.Hole, w.Delay = false, 0
+	}
 	r.way = w
 	close(r.change)
 	r.change = make(chan struct{})
@@ -74,6 +109,17 @@ func (r *Route) Set(w Way) {
 			reset(conn)
 		}
 	}
+}
+
+// Packets is how many packets a route of ListenLossy has carried and lost.
+func (r *Route) Packets() (carried, lost int64) { return r.link.Packets() }
+
+// quality is what a link does to packets of the way.
+func quality(w Way) lossy.Quality {
+	if w.Hole {
+		return lossy.Quality{Loss: 1}
+	}
+	return lossy.Quality{Delay: w.Delay, Loss: w.Loss}
 }
 
 // now returns the way and what is closed when it changes.
@@ -146,7 +192,16 @@ func (r *Route) serve(here *net.TCPConn) {
 	copying.Wait()
 }
 
-func (r *Route) dial(ctx context.Context) (conn net.Conn, err error) {
+// dial opens the way onwards.
+func (r *Route) dial(ctx context.Context) (net.Conn, error) {
+	if r.link != nil {
+		return r.link.Open(ctx)
+	}
+	return r.reach(ctx)
+}
+
+// reach connects to the first target that answers.
+func (r *Route) reach(ctx context.Context) (conn net.Conn, err error) {
 	dialer := net.Dialer{Timeout: 5 * time.Second}
 	first := r.next.Add(1)
 	for i := range r.targets {

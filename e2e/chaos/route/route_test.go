@@ -132,3 +132,24 @@ func TestASlowWayIsSlowEachWayAndBreaks(t *testing.T) {
 	r.Set(route.Way{Reset: time.Millisecond})
 	l.broken()
 }
+
+func TestALossyRouteIsCutAndGoesSilent(t *testing.T) {
+	t.Parallel()
+	r, err := route.ListenLossy(t.Context(), "127.0.0.1:0", 1, echo(t))
+	require.NoError(t, err)
+	t.Cleanup(r.Close)
+	usual := route.Way{Delay: time.Millisecond, Loss: 0.1}
+	r.Set(usual)
+	l := dial(t, r)
+	l.send("one")
+	l.hear("one")
+	r.Set(route.Way{Hole: true})
+	l.send("two")
+	require.NoError(t, l.conn.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
+	l.broken()
+	require.NoError(t, l.conn.SetReadDeadline(time.Time{}))
+	r.Set(usual)
+	l.hear("two")
+	r.Set(route.Way{Cut: true})
+	l.broken()
+}

@@ -267,10 +267,8 @@ func (b *Bundle) Check() error {
 		if r.Attempt < 1 || r.Attempt > max(b.MaxAttempts, 1) {
 			return fmt.Errorf("bundle %s: attempt %d of %d", b.ID, r.Attempt, b.MaxAttempts)
 		}
-		for i := next; i < r.Hi; i++ {
-			if b.Done.Has(i) == (i >= r.Lo) {
-				return fmt.Errorf("bundle %s: task %d is both done and in a range, or neither", b.ID, i)
-			}
+		if b.Done.CountIn(next, r.Lo) != r.Lo-next || b.Done.CountIn(r.Lo, r.Hi) != 0 {
+			return fmt.Errorf("bundle %s: a task of %d..%d is both done and in a range, or neither", b.ID, next, r.Hi)
 		}
 		next = r.Hi
 	}

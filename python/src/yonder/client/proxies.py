@@ -19,7 +19,7 @@ KEPT = 8
 _NEVER = urllib3.Retry(False, redirect=False)
 
 # Calls are small and waited for, and a connection may be idle for long.
-_OPTIONS = [
+SOCKET_OPTIONS = [
     *HTTPConnection.default_socket_options,  # no delay
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
 ]
@@ -42,7 +42,7 @@ def open_pool(
     Redirects are not followed: the token is for this service only.
     """
     proxy = proxy_for(url)
-    options: dict[str, Any] = {"maxsize": KEPT, "socket_options": _OPTIONS}
+    options: dict[str, Any] = {"maxsize": KEPT, "socket_options": SOCKET_OPTIONS}
     if context is not None:
         options["ssl_context"] = context
     if proxy is not None:

@@ -247,7 +247,8 @@ class Sender:
         for draft in batch:
             parts.extend(draft.encode(*self._functions.resolve(draft.terms.function)))
         body = parts[0] if len(parts) == 1 else b"".join(parts)
-        answer = self._transport.send(Request("POST", "/v1/bundles", body, TYPE_FRAMES))
+        request = Request("POST", "/v1/bundles", body, TYPE_FRAMES, quick=True)
+        answer = self._transport.send(request)
         taken = {bundle["id"] for bundle in read_json(answer)["bundles"]}
         missing = [draft.id for draft in batch if draft.id not in taken]
         if missing:

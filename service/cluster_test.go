@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -12,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,6 +112,31 @@ func TestTLS(t *testing.T) {
 	agent.Run(t, 2, value)
 	stream.Subscribe(t, wire.Subscribe{Group: b.Group})
 	collect(t, stream, map[yonder.ID]int64{}, 2)
+}
+
+// A certificate that is renewed is used from the next connection on; the two
+// files cannot change at once, and what does not fit together changes nothing.
+func TestACertificateIsRenewed(t *testing.T) {
+	t.Parallel()
+	cert, key := certificate(t)
+	s := servicetest.Start(t, func(c *service.Config) { c.TLSCert, c.TLSKey = cert, key })
+	address := strings.TrimPrefix(s.URL(), "https://")
+	shown := func() []byte {
+		conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // only to see it
+		require.NoError(t, err)
+		defer conn.Close()
+		return conn.ConnectionState().PeerCertificates[0].Raw
+	}
+	first := shown()
+	newCert, newKey := certificate(t)
+	require.NoError(t, os.Rename(newCert, cert))
+	require.Equal(t, first, shown())
+	require.NoError(t, os.Rename(newKey, key))
+	require.Eventually(t, func() bool { return !bytes.Equal(first, shown()) }, patience, tick)
+	text, err := os.ReadFile(cert)
+	require.NoError(t, err)
+	block, _ := pem.Decode(text)
+	require.Equal(t, block.Bytes, shown())
 }
 
 // certificate writes a self-signed one for this machine.

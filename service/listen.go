@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -44,7 +43,7 @@ type web struct {
 func (w *web) Start(ctx context.Context) error { return w.Base.Start(ctx, w.run) }
 
 func (w *web) run(ctx context.Context, ready func()) error {
-	listener, err := w.config.listener(ctx)
+	listener, err := w.config.listener(ctx, w.log)
 	if err != nil {
 		return err
 	}
@@ -96,7 +95,7 @@ func (c *Config) lobby() func(net.Conn, http.ConnState) {
 }
 
 // listener opens the port, within the bound of connections and with TLS.
-func (c *Config) listener(ctx context.Context) (net.Listener, error) {
+func (c *Config) listener(ctx context.Context, log *slog.Logger) (net.Listener, error) {
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", c.Listen)
 	if err != nil {
@@ -106,16 +105,11 @@ func (c *Config) listener(ctx context.Context) (net.Listener, error) {
 	if c.TLSCert == "" {
 		return listener, nil
 	}
-	certificate, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	secure, err := c.secure(listener, log)
 	if err != nil {
 		listener.Close()
-		return nil, invalid("tls_cert", "the certificate and key cannot be used: %w", err)
 	}
-	return tls.NewListener(listener, &tls.Config{
-		Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12,
-		// WebSockets need HTTP/1.1, and agents and streams are most of the load.
-		NextProtos: []string{"http/1.1"},
-	}), nil
+	return secure, err
 }
 
 func listenError(address string, err error) error {

@@ -8,12 +8,9 @@ package link
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -88,13 +85,13 @@ func New(cfg Config, hints Hints) (*Link, error) {
 	if err != nil {
 		return nil, yonder.FieldErrorf(yonder.CodeInvalidConfig, "service", "%q is not a URL: %w", cfg.URL, err)
 	}
-	trust, err := roots(cfg.CAFile)
+	secure, err := trusting(base.Hostname(), cfg.CAFile, cfg.Logger)
 	if err != nil {
 		return nil, err
 	}
 	transport := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		TLSClientConfig:       &tls.Config{RootCAs: trust, MinVersion: tls.VersionTLS12},
+		TLSClientConfig:       secure,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ResponseHeaderTimeout: time.Minute,
 		IdleConnTimeout:       time.Minute,
@@ -103,21 +100,6 @@ func New(cfg Config, hints Hints) (*Link, error) {
 		WriteBufferSize:       bodyBuffer,
 	}
 	return &Link{cfg: cfg, base: base, hints: hints, http: &http.Client{Transport: transport}}, nil
-}
-
-func roots(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil //nolint:nilnil // nil is the system's pool
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, yonder.FieldErrorf(yonder.CodeInvalidConfig, "ca_file", "cannot be read: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(data) {
-		return nil, yonder.FieldErrorf(yonder.CodeInvalidConfig, "ca_file", "%s holds no certificate in PEM form", file)
-	}
-	return pool, nil
 }
 
 // Start begins to connect. It does not wait until that succeeds: an agent

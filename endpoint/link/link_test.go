@@ -2,12 +2,20 @@ package link_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
+	"math/big"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -184,6 +192,51 @@ func TestUnknownCertificateIsNotTrusted(t *testing.T) {
 	cfg.CAFile = "no such file"
 	_, err = link.New(cfg, &hints{})
 	require.Equal(t, yonder.CodeInvalidConfig, yonder.CodeOf(err))
+}
+
+// A trusted certificate is trusted for the names in it only.
+func TestACertificateForAnotherNameIsNotTrusted(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t)
+	cfg := config(t, s)
+	cfg.URL = strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
+	l, err := link.New(cfg, &hints{})
+	require.NoError(t, err)
+	require.NoError(t, l.Start(t.Context()))
+	t.Cleanup(l.Stop)
+	require.Eventually(t, func() bool { return strings.Contains(l.Trouble(), "localhost") }, 10*time.Second, 5*time.Millisecond)
+	require.False(t, l.Connected())
+}
+
+// The service has a new certificate: what the agent trusts is replaced while it runs.
+func TestWhatIsTrustedMayChange(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t)
+	cfg := config(t, s)
+	right, err := os.ReadFile(s.CAFile)
+	require.NoError(t, err)
+	cfg.CAFile = filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(cfg.CAFile, stranger(t), 0o600))
+	l, err := link.New(cfg, &hints{})
+	require.NoError(t, err)
+	l.Connects.Init()
+	require.NoError(t, l.Start(t.Context()))
+	t.Cleanup(l.Stop)
+	require.Eventually(t, func() bool { return strings.Contains(l.Trouble(), "certificate") }, 10*time.Second, 5*time.Millisecond)
+	require.NoError(t, os.WriteFile(cfg.CAFile+".new", right, 0o600))
+	require.NoError(t, os.Rename(cfg.CAFile+".new", cfg.CAFile))
+	l.Connects.Wait(t)
+}
+
+// stranger is the certificate of somebody else.
+func stranger(t *testing.T) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
 func TestFunctions(t *testing.T) {

@@ -101,7 +101,8 @@ var histories = []behaviour{
 		b.accept(epoch, span)
 		said := wire.Output{Stdout: "one\n", Stderr: strings.Repeat("x", 100<<10) + "end"}
 		lose := func(span wire.Span) {
-			b.report(wire.Report{Epoch: epoch, Lost: []wire.Loss{{Span: span, Started: true, Code: yonder.CodeWorkerFailed, Message: "crashed", Output: said}}})
+			loss := wire.Loss{Span: span, Started: true, Code: yonder.CodeWorkerFailed, Message: "crashed", Output: said}
+			b.report(wire.Report{Epoch: epoch, Lost: []wire.Loss{loss}})
 		}
 		first := span
 		first.Lo, first.Hi = 1, 2

@@ -72,6 +72,19 @@ func (h *hints) wake(groups store.Woken) {
 	h.tell(topicWoken, groups)
 }
 
+// news hands new results to readers here, and tells those of other replicas.
+func (h *hints) news(news []store.News) {
+	if len(news) == 0 {
+		return
+	}
+	h.hub.Hand(news)
+	groups := make(store.Woken, len(news))
+	for i, n := range news {
+		groups[i] = n.Group
+	}
+	h.tell(topicWoken, groups)
+}
+
 // revoke ends connections that a token, or an endpoint's credential, opened.
 func (h *hints) revoke(token, endpoint yonder.ID) {
 	r := revocation{Token: token, Endpoint: endpoint}

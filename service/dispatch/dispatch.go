@@ -41,6 +41,8 @@ type Config struct {
 	Fabric fabric.Fabric
 	// Wake tells readers of results, here and at other replicas, to look.
 	Wake func(groups store.Woken)
+	// News is Wake for results that readers here need not look for.
+	News func(news []store.News)
 	// Observe counts an answered request of an agent; code is empty for success.
 	Observe   func(verb string, code yonder.Code, took time.Duration)
 	Heartbeat time.Duration // asked of agents

@@ -146,16 +146,16 @@ func (c *client) refuse(group yonder.ID, err error) error {
 // look sends a page of each group that has news, in turns, so that a group
 // with many results does not hold up the others.
 func (c *client) look(ctx context.Context) error {
-	for groups := c.watch.Take(); len(groups) > 0; groups = groups[1:] {
+	for marks := c.watch.take(); len(marks) > 0; marks = marks[1:] {
 		if err := c.session.still(ctx, c.access); err != nil {
 			return err
 		}
-		group := groups[0]
+		group := marks[0].group
 		cursor, known := c.cursors[group]
 		if !known {
 			continue
 		}
-		page, columns, err := c.streams.Store.GroupResults(ctx, group, cursor, c.streams.PageEntries, c.streams.PageBytes)
+		page, columns, err := c.streams.next(ctx, marks[0], cursor)
 		if yonder.CodeOf(err) == yonder.CodeResultExpired {
 			c.watch.Remove(group)
 			delete(c.cursors, group)
@@ -179,7 +179,7 @@ func (c *client) look(ctx context.Context) error {
 		}
 		c.cursors[group] = page.Cursor
 		c.found = true
-		groups = append(groups, group)
+		marks = append(marks, marks[0])
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func (e *events) look(ctx context.Context, one *session, access Access) error {
 		if err := one.still(ctx, access); err != nil {
 			return err
 		}
-		page, columns, err := e.streams.Store.GroupResults(ctx, e.group, e.cursor, e.streams.PageEntries, e.streams.PageBytes)
+		page, columns, err := e.streams.next(ctx, mark{e.group, true}, e.cursor)
 		if err != nil || len(page.Entries) == 0 {
 			return err
 		}

@@ -11,14 +11,21 @@ import (
 	"github.com/yonder-run/yonder/service/store"
 )
 
-// Hub knows who waits for which groups.
+// Hub knows who waits for which groups, and what these were given last.
 type Hub struct {
 	mu      sync.Mutex
-	watches map[yonder.ID]map[*Watch]struct{} // by group
+	watches map[yonder.ID]*watched // by group
+	recent  recent
+}
+
+// watched is a group that somebody watches.
+type watched struct {
+	by     map[*Watch]struct{}
+	newest int64 // cursor that was handed
 }
 
 // NewHub returns a hub that nobody watches.
-func NewHub() *Hub { return &Hub{watches: map[yonder.ID]map[*Watch]struct{}{}} }
+func NewHub() *Hub { return &Hub{watches: map[yonder.ID]*watched{}} }
 
 // Wake tells all who watch one of the groups to look for new results. It does
 // not block.
@@ -29,8 +36,15 @@ func (h *Hub) Wake(groups store.Woken) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, group := range groups {
-		for w := range h.watches[group] {
-			w.mark(group)
+		h.mark(group, true)
+	}
+}
+
+// mark is called with the lock held.
+func (h *Hub) mark(group yonder.ID, look bool) {
+	if one := h.watches[group]; one != nil {
+		for w := range one.by {
+			w.mark(group, look)
 		}
 	}
 }
@@ -45,14 +59,14 @@ type Watch struct {
 	groups map[yonder.ID]struct{}
 
 	mu     sync.Mutex
-	marked map[yonder.ID]struct{}
+	marked map[yonder.ID]bool // whether the store must be looked at
 }
 
 // Watch returns a watch of no groups, to be closed by the caller.
 func (h *Hub) Watch() *Watch {
 	return &Watch{
 		C: make(chan struct{}, 1), hub: h,
-		groups: map[yonder.ID]struct{}{}, marked: map[yonder.ID]struct{}{},
+		groups: map[yonder.ID]struct{}{}, marked: map[yonder.ID]bool{},
 	}
 }
 
@@ -61,22 +75,25 @@ func (w *Watch) Add(group yonder.ID) {
 	w.hub.mu.Lock()
 	defer w.hub.mu.Unlock()
 	if w.hub.watches[group] == nil {
-		w.hub.watches[group] = map[*Watch]struct{}{}
+		w.hub.watches[group] = &watched{by: map[*Watch]struct{}{}}
 	}
-	w.hub.watches[group][w] = struct{}{}
+	w.hub.watches[group].by[w] = struct{}{}
 	w.groups[group] = struct{}{}
-	w.mark(group)
+	w.mark(group, true)
 }
 
 // Remove ends watching the group.
 func (w *Watch) Remove(group yonder.ID) {
 	w.hub.mu.Lock()
 	defer w.hub.mu.Unlock()
-	delete(w.hub.watches[group], w)
-	if len(w.hub.watches[group]) == 0 {
+	delete(w.groups, group)
+	one := w.hub.watches[group]
+	if one == nil {
+		return
+	}
+	if delete(one.by, w); len(one.by) == 0 {
 		delete(w.hub.watches, group)
 	}
-	delete(w.groups, group)
 }
 
 // Close ends watching all groups.
@@ -89,25 +106,41 @@ func (w *Watch) Close() {
 // MarkAll marks every group: the look that needs no hint.
 func (w *Watch) MarkAll() {
 	for group := range w.groups {
-		w.mark(group)
+		w.mark(group, true)
 	}
 }
 
 // Take returns the marked groups and clears the marks.
 func (w *Watch) Take() []yonder.ID {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	groups := make([]yonder.ID, 0, len(w.marked))
-	for group := range w.marked {
-		groups = append(groups, group)
+	marks := w.take()
+	groups := make([]yonder.ID, len(marks))
+	for i, m := range marks {
+		groups[i] = m.group
 	}
-	clear(w.marked)
 	return groups
 }
 
-func (w *Watch) mark(group yonder.ID) {
+// mark is a group that has news. Unless the store must be looked at, the hub
+// was handed all of them.
+type mark struct {
+	group yonder.ID
+	look  bool
+}
+
+func (w *Watch) take() []mark {
 	w.mu.Lock()
-	w.marked[group] = struct{}{}
+	defer w.mu.Unlock()
+	marks := make([]mark, 0, len(w.marked))
+	for group, look := range w.marked {
+		marks = append(marks, mark{group, look})
+	}
+	clear(w.marked)
+	return marks
+}
+
+func (w *Watch) mark(group yonder.ID, look bool) {
+	w.mu.Lock()
+	w.marked[group] = w.marked[group] || look
 	w.mu.Unlock()
 	select {
 	case w.C <- struct{}{}:

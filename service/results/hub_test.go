@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"pgregory.net/rapid"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/service/store"
@@ -46,6 +48,96 @@ func TestWatchesAreMarkedByTheirGroupsOnly(t *testing.T) {
 	one.Close()
 	two.Close()
 	require.Empty(t, h.watches)
+}
+
+// Whatever comes in whichever way, a reader that looks at what is marked has
+// all results in order at the end, however many were handed in between.
+func TestAReaderMissesAndRepeatsNothing(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := &fake{}
+		r := reader(s)
+		group := yonder.NewID()
+		watch := r.Hub.Watch()
+		defer watch.Close()
+		watch.Add(group)
+		cursor := int64(0)
+		look := func(*rapid.T) {
+			for marks := watch.take(); len(marks) > 0; marks = marks[1:] {
+				page, _, err := r.next(context.Background(), marks[0], cursor)
+				require.NoError(t, err)
+				if len(page.Entries) == 0 {
+					continue
+				}
+				for _, e := range page.Entries {
+					require.Equal(t, cursor+1, e.Cursor)
+					cursor = e.Cursor
+				}
+				marks = append(marks, marks[0])
+			}
+		}
+		var told []func() // of what is committed, in any order
+		commit := func(t *rapid.T) {
+			after := s.entries.Load()
+			n := rapid.Int64Range(1, 2*int64(r.PageEntries)).Draw(t, "results")
+			s.entries.Add(n)
+			if rapid.Bool().Draw(t, "handed") {
+				news := store.News{Group: group, After: after, Cursor: after + n, Page: func() (wire.ResultPage, [][]byte, error) {
+					return s.GroupResults(context.Background(), group, after, int(n), 0)
+				}}
+				told = append(told, func() { r.Hub.Hand([]store.News{news, {Group: yonder.NewID(), Cursor: 1}}) })
+			} else {
+				told = append(told, func() { r.Hub.Wake(store.Woken{group}) })
+			}
+		}
+		tell := func(t *rapid.T) {
+			if len(told) > 0 {
+				i := rapid.IntRange(0, len(told)-1).Draw(t, "which")
+				told[i]()
+				told = slices.Delete(told, i, i+1)
+			}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"commit": commit, "tell": tell, "look": look,
+			"flood": func(t *rapid.T) {
+				for range recentPages {
+					commit(t)
+					tell(t)
+				}
+			},
+		})
+		for len(told) > 0 {
+			tell(t)
+		}
+		look(t)
+		require.Equal(t, s.entries.Load(), cursor)
+	})
+}
+
+func TestWhatIsHandedIsNotReadAgain(t *testing.T) {
+	t.Parallel()
+	s := &fake{}
+	r := reader(s)
+	group := yonder.NewID()
+	watch := r.Hub.Watch()
+	defer watch.Close()
+	watch.Add(group)
+	require.Len(t, watch.take(), 1)
+	s.err = errors.New("the store is not asked")
+	page := wire.ResultPage{Group: group, Cursor: 8, Entries: []wire.ResultEntry{{Cursor: 8}}}
+	r.Hub.Hand([]store.News{{Group: group, After: 7, Cursor: 8, Page: func() (wire.ResultPage, [][]byte, error) { return page, nil, nil }}})
+	marks := watch.take()
+	require.Equal(t, []mark{{group, false}}, marks)
+	got, _, err := r.next(t.Context(), marks[0], 7)
+	require.NoError(t, err)
+	require.Equal(t, page, got)
+	got, _, err = r.next(t.Context(), marks[0], 8)
+	require.NoError(t, err)
+	require.Empty(t, got.Entries)
+	_, _, err = r.next(t.Context(), marks[0], 6)
+	require.ErrorIs(t, err, s.err, "something is missing in between")
+	_, _, err = r.next(t.Context(), mark{group, true}, 8)
+	require.ErrorIs(t, err, s.err, "the store may have more")
 }
 
 // fake holds results in memory.

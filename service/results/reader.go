@@ -36,6 +36,20 @@ func (r *Reader) Page(ctx context.Context, group yonder.ID, cursor int64, limit 
 	return page, columns, err
 }
 
+// next returns what comes after the cursor of a marked group: what the hub was
+// handed, or what the store has. If nothing but that is new, the store is not
+// asked whether there is more.
+func (r *Reader) next(ctx context.Context, m mark, cursor int64) (wire.ResultPage, [][]byte, error) {
+	news, there, more := r.Hub.after(m.group, cursor)
+	switch {
+	case there && news.Cursor-news.After <= int64(r.PageEntries) && news.Bytes <= r.PageBytes:
+		return news.Page()
+	case !more && !m.look:
+		return wire.ResultPage{}, nil, nil
+	}
+	return r.Store.GroupResults(ctx, m.group, cursor, r.PageEntries, r.PageBytes)
+}
+
 // Task returns the task's result as soon as it is there, and CodeNotFound
 // when it does not come within wait.
 func (r *Reader) Task(ctx context.Context, group, task yonder.ID, wait time.Duration) (wire.ResultEntry, []byte, error) {

@@ -163,6 +163,16 @@ type Endpoints interface {
 // Woken names groups that have new results: their streams should look.
 type Woken []yonder.ID
 
+// News are results that were just added to a group's stream, of the cursors
+// after After and up to Cursor.
+type News struct {
+	Group         yonder.ID
+	After, Cursor int64
+	Bytes         int // of payloads and output
+	// Page is what GroupResults returns of them. It may be called many times.
+	Page func() (wire.ResultPage, [][]byte, error)
+}
+
 // NewBundle is a submission as the API has checked it.
 type NewBundle struct {
 	wire.Bundle
@@ -285,6 +295,9 @@ type Sessions interface {
 	Accept(ctx context.Context, endpoint yonder.ID, a wire.Accept, now time.Time) ([]wire.Span, error)
 	// Report returns the spans of results that were refused.
 	Report(ctx context.Context, endpoint yonder.ID, r wire.Report, columns [][]byte, now time.Time) ([]wire.Span, Woken, error)
+	// ReportNews is Report that returns what it has added to streams, for
+	// readers who have all before that and need not look for it.
+	ReportNews(ctx context.Context, endpoint yonder.ID, r wire.Report, columns [][]byte, now time.Time) ([]wire.Span, []News, error)
 	Heartbeat(ctx context.Context, endpoint yonder.ID, h wire.Heartbeat, now time.Time) (wire.HeartbeatReply, error)
 	// CloseSession returns offered ranges to the queue and keeps the others.
 	CloseSession(ctx context.Context, endpoint yonder.ID, epoch int64, now time.Time) error

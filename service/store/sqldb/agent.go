@@ -63,7 +63,19 @@ func (t *turn) each(ctx context.Context, endpoint yonder.ID, spans []wire.Span, 
 // results that do not count.
 func (s *Store) Report(
 	ctx context.Context, endpoint yonder.ID, r wire.Report, columns [][]byte, now time.Time,
-) (refused []wire.Span, woken store.Woken, err error) {
+) ([]wire.Span, store.Woken, error) {
+	refused, news, err := s.ReportNews(ctx, endpoint, r, columns, now)
+	woken := make(store.Woken, len(news))
+	for i, n := range news {
+		woken[i] = n.Group
+	}
+	return refused, woken, err
+}
+
+// ReportNews is Report that returns what it has added to streams.
+func (s *Store) ReportNews(
+	ctx context.Context, endpoint yonder.ID, r wire.Report, columns [][]byte, now time.Time,
+) (refused []wire.Span, news []store.News, err error) {
 	if err := checkReport(r, columns); err != nil {
 		return nil, nil, err
 	}
@@ -75,13 +87,14 @@ func (s *Store) Report(
 		if refused, err = t.report(ctx, endpoint, r, columns); err != nil {
 			return err
 		}
-		woken = t.woken()
-		return t.flush(ctx)
+		err = t.flush(ctx)
+		news = t.news
+		return err
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	return refused, woken, nil
+	return refused, news, nil
 }
 
 func checkReport(r wire.Report, columns [][]byte) error {

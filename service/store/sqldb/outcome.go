@@ -10,6 +10,7 @@ import (
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/service/lease"
+	"github.com/yonder-run/yonder/service/store"
 	"github.com/yonder-run/yonder/service/store/sqldb/gen"
 	"github.com/yonder-run/yonder/wire"
 )
@@ -152,30 +153,45 @@ func (t *turn) writeOutcomes(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("advancing group %s: %w", id, err)
 		}
-		cursor := last - add.Results
-		for _, row := range packs(groups[id]) {
-			cursor += int64(len(row))
-			whole, differs := pack(row)
-			if err := t.writeOutcome(ctx, whole, cursor, len(row), differs); err != nil {
-				return err
-			}
+		if err := t.writeStream(ctx, id, groups[id], last-add.Results); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// writeStream adds outcomes to their group's stream after the cursor.
+func (t *turn) writeStream(ctx context.Context, group yonder.ID, outcomes []outcome, after int64) error {
+	cursor, bytes, entries := after, 0, len(outcomes)
+	var written []gen.GroupResultsRow
+	for _, row := range packs(outcomes) {
+		cursor += int64(len(row))
+		whole, differs := pack(row)
+		result, err := t.writeOutcome(ctx, whole, cursor, len(row), differs)
+		if err != nil {
+			return err
+		}
+		bytes += len(result.Payload) + len(result.Stdout) + len(result.Stderr)
+		written = append(written, gen.GroupResultsRow{Result: result, Endpoint: whole.bundle.Endpoint, Submitted: whole.bundle.Submitted})
+	}
+	t.news = append(t.news, store.News{Group: group, After: after, Cursor: cursor, Bytes: bytes, Page: func() (wire.ResultPage, [][]byte, error) {
+		return pageOf(group, after, written, entries)
+	}})
+	return nil
+}
+
 // writeOutcome writes a row of one outcome, or of as many as are packed in it,
 // the last of which has the cursor.
-func (t *turn) writeOutcome(ctx context.Context, o outcome, cursor int64, entries int, differs []byte) error {
+func (t *turn) writeOutcome(ctx context.Context, o outcome, cursor int64, entries int, differs []byte) (gen.Result, error) {
 	blob := ""
 	if o.entry.Blob != nil {
 		blob = document(o.entry.Blob)
 		if _, err := t.q.ReferToBlob(ctx, o.bundle.ID, o.entry.Blob.ID, o.bundle.Owner); err != nil {
-			return err
+			return gen.Result{}, err
 		}
 	}
 	message := []rune(text(cmp.Or(o.failure.Message, o.entry.Message)))
-	return t.q.InsertResult(ctx, gen.InsertResultParams{
+	p := gen.InsertResultParams{
 		GroupID: o.bundle.GroupID, Cursor: cursor, BundleID: o.bundle.ID,
 		Lo: int64(o.entry.Lo), Hi: int64(o.entry.Hi), Skip: int64(o.skip), Attempt: int64(o.entry.Attempt),
 		State: o.state, Outcome: string(o.entry.Outcome), Form: text(string(o.entry.Form)),
@@ -184,5 +200,16 @@ func (t *turn) writeOutcome(ctx context.Context, o outcome, cursor int64, entrie
 		Started: o.entry.Started, Finished: o.entry.Finished, Accepted: t.now,
 		Stdout: []byte(o.entry.Stdout), Stderr: []byte(o.entry.Stderr), Payload: filled(o.payload), Memo: o.memo,
 		Entries: int64(entries), Pack: filled(differs),
-	})
+	}
+	return resultOf(&p), t.q.InsertResult(ctx, p)
+}
+
+// resultOf is the row that is inserted.
+func resultOf(p *gen.InsertResultParams) gen.Result {
+	return gen.Result{
+		GroupID: p.GroupID, Cursor: p.Cursor, BundleID: p.BundleID, Lo: p.Lo, Hi: p.Hi, Skip: p.Skip, Attempt: p.Attempt,
+		State: p.State, Outcome: p.Outcome, Form: p.Form, Code: p.Code, Message: p.Message, Worker: p.Worker, Blob: p.Blob,
+		Started: p.Started, Finished: p.Finished, Accepted: p.Accepted, Stdout: p.Stdout, Stderr: p.Stderr, Payload: p.Payload,
+		Memo: p.Memo, Entries: p.Entries, Pack: p.Pack,
+	}
 }

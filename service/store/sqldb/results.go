@@ -17,7 +17,7 @@ func (s *Store) GroupResults(
 ) (page wire.ResultPage, columns [][]byte, err error) {
 	limit = min(max(limit, 1), maxPage)
 	err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error {
-		page, columns = wire.ResultPage{Group: group, Cursor: cursor, Entries: []wire.ResultEntry{}}, nil
+		page, columns = newPage(group, cursor), nil
 		sizes, err := q.ResultSizes(ctx, group, cursor, int32(limit))
 		if err != nil {
 			return err
@@ -30,11 +30,27 @@ func (s *Store) GroupResults(
 			return checkCursor(g, cursor)
 		}
 		rows, err := q.GroupResults(ctx, group, cursor, fitting(sizes, cursor+int64(limit), maxBytes))
-		for i := 0; i < len(rows) && err == nil; i++ {
-			columns, err = appendEntries(&page, columns, rows[i], limit)
+		if err != nil {
+			return err
 		}
+		page, columns, err = pageOf(group, cursor, rows, limit)
 		return err
 	})
+	return page, columns, err
+}
+
+func newPage(group yonder.ID, cursor int64) wire.ResultPage {
+	return wire.ResultPage{Group: group, Cursor: cursor, Entries: []wire.ResultEntry{}}
+}
+
+// pageOf is what rows have after the cursor, at most limit entries.
+func pageOf(group yonder.ID, cursor int64, rows []gen.GroupResultsRow, limit int) (wire.ResultPage, [][]byte, error) {
+	page := newPage(group, cursor)
+	var columns [][]byte
+	var err error
+	for i := 0; i < len(rows) && err == nil; i++ {
+		columns, err = appendEntries(&page, columns, rows[i], limit)
+	}
 	return page, columns, err
 }
 

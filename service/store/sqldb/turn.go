@@ -24,6 +24,7 @@ type turn struct {
 	bundles  map[yonder.ID]*bundle
 	loaded   []*bundle // in the order of loading, which fixes the order of writing
 	outcomes []outcome
+	news     []store.News
 	attempts []attempt
 	joins    map[yonder.ID]*join
 	queues   map[queueKey]*queue

@@ -195,10 +195,34 @@ func (b *bench) started(epoch int64, group yonder.ID, n int) wire.Span {
 
 func (b *bench) report(r wire.Report, columns ...[]byte) []wire.Span {
 	b.Helper()
-	refused, _, err := b.Report(b.Context(), b.endpoint, r, columns, b.now)
+	refused, news, err := b.ReportNews(b.Context(), b.endpoint, r, columns, b.now)
 	require.NoError(b, err)
+	for _, n := range news {
+		b.fresh(n)
+	}
 	return refused
 }
+
+// fresh holds what a report says that it has added to what is read.
+func (b *bench) fresh(n store.News) {
+	b.Helper()
+	page, columns, err := n.Page()
+	require.NoError(b, err)
+	require.Len(b, page.Entries, int(n.Cursor-n.After))
+	read, values, err := b.replica.GroupResults(b.Context(), n.Group, n.After, maxRead, 1<<30)
+	require.NoError(b, err)
+	require.Equal(b, read, page)
+	require.Len(b, columns, len(values))
+	bytes := 0
+	for i := range values {
+		require.True(b, slices.Equal(values[i], columns[i]))
+		bytes += len(values[i]) + len(page.Entries[i].Stdout) + len(page.Entries[i].Stderr)
+	}
+	require.GreaterOrEqual(b, bytes, n.Bytes)
+}
+
+// maxRead is more than any behaviour reads.
+const maxRead = 1000
 
 // succeed reports values for the spans, as chunks where there are several.
 func (b *bench) succeed(epoch int64, spans ...wire.Span) []wire.Span {

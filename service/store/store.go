@@ -303,6 +303,8 @@ type Sessions interface {
 	CloseSession(ctx context.Context, endpoint yonder.ID, epoch int64, now time.Time) error
 	// EndpointHolds says whether the endpoint's session holds the task now.
 	EndpointHolds(ctx context.Context, endpoint, task yonder.ID) (attempt int, held bool, err error)
+	// Waiting is how many tasks wait to be offered to the endpoint.
+	Waiting(ctx context.Context, endpoint yonder.ID) (int, error)
 	// Claimable lists live endpoints that have queued tasks and credit, so
 	// that what a lost hint left behind is found.
 	Claimable(ctx context.Context, limit int) ([]yonder.ID, error)

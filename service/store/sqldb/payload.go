@@ -14,6 +14,10 @@ import (
 // tasks reads one page, however large the bundle is.
 const pageBytes = 256 << 10
 
+// smallPage is the size up to which an only page is kept in its bundle's row,
+// which every step of a task reads and the last one writes.
+const smallPage = 1 << 10
+
 // page is the payload columns of tasks lo..hi: one for each task, or a single
 // one for all tasks of a chunk.
 type page struct {
@@ -77,6 +81,9 @@ func decode(data []byte, n int) ([][]byte, error) {
 // stored returns a pager of a bundle's pages that keeps the last one read.
 func stored(q *gen.Queries, row *gen.Bundle) pager {
 	var last page
+	if len(row.Page) > 0 {
+		return only(row)
+	}
 	return func(ctx context.Context, task int) (page, error) {
 		if task >= last.lo && task < last.hi {
 			return last, nil
@@ -85,17 +92,27 @@ func stored(q *gen.Queries, row *gen.Bundle) pager {
 		if err != nil {
 			return page{}, fmt.Errorf("reading payload of task %s: %w", row.ID.Task(task), err)
 		}
-		n := int(got.Hi - got.Lo)
-		if row.Form == string(wire.FormChunk) {
-			n = 1
-		}
-		columns, err := decode(got.Data, n)
-		if err != nil {
-			return page{}, fmt.Errorf("bundle %s: %w", row.ID, err)
-		}
-		last = page{lo: int(got.Lo), hi: int(got.Hi), columns: columns}
-		return last, nil
+		last, err = pageOfRow(row, int(got.Lo), int(got.Hi), got.Data)
+		return last, err
 	}
+}
+
+// only is the pager of a bundle whose page is in its row.
+func only(row *gen.Bundle) pager {
+	whole, err := pageOfRow(row, 0, int(row.Tasks), row.Page)
+	return func(context.Context, int) (page, error) { return whole, err }
+}
+
+func pageOfRow(row *gen.Bundle, lo, hi int, data []byte) (page, error) {
+	n := hi - lo
+	if row.Form == string(wire.FormChunk) {
+		n = 1
+	}
+	columns, err := decode(data, n)
+	if err != nil {
+		return page{}, fmt.Errorf("bundle %s: %w", row.ID, err)
+	}
+	return page{lo: lo, hi: hi, columns: columns}, nil
 }
 
 // inMemory is the pager of a bundle that is being submitted.

@@ -24,8 +24,10 @@ const dueGroups = 100
 // dropPayloads lets go what a bundle carried: its tasks are done, and no agent
 // will ask for it again.
 func (t *turn) dropPayloads(ctx context.Context, b *bundle) error {
-	if err := t.q.DeletePages(ctx, b.ID); err != nil {
-		return err
+	if len(b.Page) == 0 {
+		if err := t.q.DeletePages(ctx, b.ID); err != nil {
+			return err
+		}
 	}
 	if b.Memo {
 		t.unwanted = append(t.unwanted, b.ID)

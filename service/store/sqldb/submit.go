@@ -19,7 +19,7 @@ import (
 type draft struct {
 	store.NewBundle
 	row   gen.InsertBundleParams
-	pages []page
+	pages []page // that have rows of their own
 	data  [][]byte // of pages
 	keys  [][]byte // by task, of what its memo may hold; nil: nothing
 	isNew bool
@@ -44,7 +44,10 @@ func newDraft(b store.NewBundle) (*draft, error) {
 		Tasks: int64(b.Tasks), TaskBytes: int64(math.Ceil(float64(payloadBytes(b.Payloads)) / float64(b.Tasks))),
 		MaxAttempts: int64(max(b.MaxAttempts, 1)), Priority: int64(b.Priority), Walltime: b.Walltime, Blobs: blobs,
 		Submitted: micros(b.Submitted), GiveUpAt: maybeMicros(b.GiveUpAt), Remaining: int64(b.Tasks), Done: lease.NewBitmap(b.Tasks),
-		Retry: policy(b.Retry), Memo: d.keys != nil,
+		Retry: policy(b.Retry), Memo: d.keys != nil, Page: []byte{},
+	}
+	if len(d.data) == 1 && len(d.data[0]) <= smallPage {
+		d.row.Page, d.pages = d.data[0], nil
 	}
 	return d, nil
 }
@@ -282,5 +285,6 @@ func (d *draft) bundleRow() gen.Bundle {
 		Hash: r.Hash, Kind: r.Kind, Requires: r.Requires, Form: r.Form, Codec: r.Codec, Label: r.Label,
 		Tasks: r.Tasks, TaskBytes: r.TaskBytes, MaxAttempts: r.MaxAttempts, Priority: r.Priority, Walltime: r.Walltime,
 		Blobs: r.Blobs, Submitted: r.Submitted, GiveUpAt: r.GiveUpAt, Remaining: r.Remaining, Done: r.Done, Retry: r.Retry, Memo: r.Memo,
+		Page: r.Page,
 	}
 }

@@ -249,8 +249,11 @@ func (t *turn) writeBundle(ctx context.Context, b *bundle) error {
 	if remaining == b.Remaining {
 		return nil
 	}
-	finished := sql.NullInt64{Int64: t.now, Valid: remaining == 0}
-	err := t.q.SetBundleDone(ctx, gen.SetBundleDoneParams{ID: b.ID, Done: b.lease.Done, Remaining: remaining, Finished: finished})
+	done := gen.SetBundleDoneParams{ID: b.ID, Done: b.lease.Done, Remaining: remaining, Page: filled(b.Page)}
+	if remaining == 0 {
+		done.Finished, done.Page = some(t.now), []byte{}
+	}
+	err := t.q.SetBundleDone(ctx, done)
 	if err != nil || remaining > 0 {
 		return err
 	}

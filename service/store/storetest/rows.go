@@ -71,7 +71,8 @@ var counters = map[string]string{
 	"payloads, which are there as long as tasks are unfinished": `
 		SELECT b.id FROM bundles b
 		WHERE CASE WHEN b.finished IS NULL THEN b.tasks ELSE 0 END
-			<> (SELECT COALESCE(sum(p.hi - p.lo), 0) FROM pages p WHERE p.bundle_id = b.id)`,
+			<> (SELECT COALESCE(sum(p.hi - p.lo), 0) FROM pages p WHERE p.bundle_id = b.id)
+				+ CASE WHEN length(b.page) > 0 THEN b.tasks ELSE 0 END`,
 }
 
 // CheckRows compares all counters with what they count. Drivers call it on

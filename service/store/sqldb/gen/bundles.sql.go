@@ -24,7 +24,7 @@ func (q *Queries) BundleOwner(ctx context.Context, id yonder.ID) (yonder.ID, err
 }
 
 const bundleWithRange = `-- name: BundleWithRange :many
-SELECT b.id, b.group_id, b.owner, b.endpoint, b.function_id, b.version, b.hash, b.kind, b.requires, b.form, b.codec, b.label, b.tasks, b.task_bytes, b.max_attempts, b.priority, b.walltime, b.blobs, b.submitted, b.give_up_at, b.finished, b.remaining, b.done, b.retry, b.memo, r.lo, r.hi, CAST(COALESCE(r.state, '') AS TEXT) AS state, r.attempt, r.epoch, r.grant_no, r.cancel, r.since,
+SELECT b.id, b.group_id, b.owner, b.endpoint, b.function_id, b.version, b.hash, b.kind, b.requires, b.form, b.codec, b.label, b.tasks, b.task_bytes, b.max_attempts, b.priority, b.walltime, b.blobs, b.submitted, b.give_up_at, b.finished, b.remaining, b.done, b.retry, b.memo, b.page, r.lo, r.hi, CAST(COALESCE(r.state, '') AS TEXT) AS state, r.attempt, r.epoch, r.grant_no, r.cancel, r.since,
        r.not_before
 FROM bundles b LEFT JOIN ranges r ON r.bundle_id = b.id
 WHERE b.id = $1 LIMIT 2
@@ -80,6 +80,7 @@ func (q *Queries) BundleWithRange(ctx context.Context, id yonder.ID) ([]BundleWi
 			&i.Bundle.Done,
 			&i.Bundle.Retry,
 			&i.Bundle.Memo,
+			&i.Bundle.Page,
 			&i.Lo,
 			&i.Hi,
 			&i.State,
@@ -124,7 +125,7 @@ func (q *Queries) DeletePages(ctx context.Context, bundleID yonder.ID) error {
 }
 
 const getBundle = `-- name: GetBundle :one
-SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry, memo FROM bundles WHERE id = $1
+SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry, memo, page FROM bundles WHERE id = $1
 `
 
 func (q *Queries) GetBundle(ctx context.Context, id yonder.ID) (Bundle, error) {
@@ -156,6 +157,7 @@ func (q *Queries) GetBundle(ctx context.Context, id yonder.ID) (Bundle, error) {
 		&i.Done,
 		&i.Retry,
 		&i.Memo,
+		&i.Page,
 	)
 	return i, err
 }
@@ -214,8 +216,9 @@ func (q *Queries) GivenUpBundles(ctx context.Context, giveUpAt sql.NullInt64, li
 
 const insertBundle = `-- name: InsertBundle :execrows
 INSERT INTO bundles (id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label,
-                     tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, remaining, done, retry, memo)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+                     tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, remaining, done, retry, memo,
+                     page)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 ON CONFLICT DO NOTHING
 `
 
@@ -244,6 +247,7 @@ type InsertBundleParams struct {
 	Done        []byte
 	Retry       string
 	Memo        bool
+	Page        []byte
 }
 
 func (q *Queries) InsertBundle(ctx context.Context, arg InsertBundleParams) (int64, error) {
@@ -272,6 +276,7 @@ func (q *Queries) InsertBundle(ctx context.Context, arg InsertBundleParams) (int
 		arg.Done,
 		arg.Retry,
 		arg.Memo,
+		arg.Page,
 	)
 	if err != nil {
 		return 0, err
@@ -301,7 +306,7 @@ func (q *Queries) InsertPage(ctx context.Context, arg InsertPageParams) error {
 }
 
 const listBundles = `-- name: ListBundles :many
-SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry, memo FROM bundles b
+SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry, memo, page FROM bundles b
 WHERE b.id <= $1
   AND b.endpoint = COALESCE($2, b.endpoint)
   AND b.function_id = COALESCE($3, b.function_id)
@@ -359,6 +364,7 @@ func (q *Queries) ListBundles(ctx context.Context, arg ListBundlesParams) ([]Bun
 			&i.Done,
 			&i.Retry,
 			&i.Memo,
+			&i.Page,
 		); err != nil {
 			return nil, err
 		}
@@ -374,7 +380,7 @@ func (q *Queries) ListBundles(ctx context.Context, arg ListBundlesParams) ([]Bun
 }
 
 const listBundlesOfGroup = `-- name: ListBundlesOfGroup :many
-SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry, memo FROM bundles b
+SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry, memo, page FROM bundles b
 WHERE b.group_id = $1 AND b.id <= $2
   AND b.owner = COALESCE($3, b.owner)
   AND b.endpoint = COALESCE($4, b.endpoint)
@@ -437,6 +443,7 @@ func (q *Queries) ListBundlesOfGroup(ctx context.Context, arg ListBundlesOfGroup
 			&i.Done,
 			&i.Retry,
 			&i.Memo,
+			&i.Page,
 		); err != nil {
 			return nil, err
 		}
@@ -452,7 +459,7 @@ func (q *Queries) ListBundlesOfGroup(ctx context.Context, arg ListBundlesOfGroup
 }
 
 const listBundlesOfOwner = `-- name: ListBundlesOfOwner :many
-SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry, memo FROM bundles b
+SELECT id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label, tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, finished, remaining, done, retry, memo, page FROM bundles b
 WHERE b.owner = $1 AND b.id <= $2
   AND b.endpoint = COALESCE($3, b.endpoint)
   AND b.function_id = COALESCE($4, b.function_id)
@@ -512,6 +519,7 @@ func (q *Queries) ListBundlesOfOwner(ctx context.Context, arg ListBundlesOfOwner
 			&i.Done,
 			&i.Retry,
 			&i.Memo,
+			&i.Page,
 		); err != nil {
 			return nil, err
 		}
@@ -554,7 +562,7 @@ func (q *Queries) OpenBundlesOfEndpoint(ctx context.Context, endpoint yonder.ID,
 }
 
 const setBundleDone = `-- name: SetBundleDone :exec
-UPDATE bundles SET done = $2, remaining = $3, finished = $4 WHERE id = $1
+UPDATE bundles SET done = $2, remaining = $3, finished = $4, page = $5 WHERE id = $1
 `
 
 type SetBundleDoneParams struct {
@@ -562,6 +570,7 @@ type SetBundleDoneParams struct {
 	Done      []byte
 	Remaining int64
 	Finished  sql.NullInt64
+	Page      []byte
 }
 
 func (q *Queries) SetBundleDone(ctx context.Context, arg SetBundleDoneParams) error {
@@ -570,6 +579,7 @@ func (q *Queries) SetBundleDone(ctx context.Context, arg SetBundleDoneParams) er
 		arg.Done,
 		arg.Remaining,
 		arg.Finished,
+		arg.Page,
 	)
 	return err
 }

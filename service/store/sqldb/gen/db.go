@@ -411,6 +411,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.revokeTokenStmt, err = db.PrepareContext(ctx, revokeToken); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeToken: %w", err)
 	}
+	if q.sessionWaitingStmt, err = db.PrepareContext(ctx, sessionWaiting); err != nil {
+		return nil, fmt.Errorf("error preparing query SessionWaiting: %w", err)
+	}
 	if q.setBundleDoneStmt, err = db.PrepareContext(ctx, setBundleDone); err != nil {
 		return nil, fmt.Errorf("error preparing query SetBundleDone: %w", err)
 	}
@@ -422,6 +425,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setFunctionSharingStmt, err = db.PrepareContext(ctx, setFunctionSharing); err != nil {
 		return nil, fmt.Errorf("error preparing query SetFunctionSharing: %w", err)
+	}
+	if q.setGroupDueStmt, err = db.PrepareContext(ctx, setGroupDue); err != nil {
+		return nil, fmt.Errorf("error preparing query SetGroupDue: %w", err)
 	}
 	if q.setGroupKeptStmt, err = db.PrepareContext(ctx, setGroupKept); err != nil {
 		return nil, fmt.Errorf("error preparing query SetGroupKept: %w", err)
@@ -1139,6 +1145,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing revokeTokenStmt: %w", cerr)
 		}
 	}
+	if q.sessionWaitingStmt != nil {
+		if cerr := q.sessionWaitingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sessionWaitingStmt: %w", cerr)
+		}
+	}
 	if q.setBundleDoneStmt != nil {
 		if cerr := q.setBundleDoneStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setBundleDoneStmt: %w", cerr)
@@ -1157,6 +1168,11 @@ func (q *Queries) Close() error {
 	if q.setFunctionSharingStmt != nil {
 		if cerr := q.setFunctionSharingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setFunctionSharingStmt: %w", cerr)
+		}
+	}
+	if q.setGroupDueStmt != nil {
+		if cerr := q.setGroupDueStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setGroupDueStmt: %w", cerr)
 		}
 	}
 	if q.setGroupKeptStmt != nil {
@@ -1437,10 +1453,12 @@ type Queries struct {
 	revokeEndpointTokensStmt       *sql.Stmt
 	revokeIdentityTokensStmt       *sql.Stmt
 	revokeTokenStmt                *sql.Stmt
+	sessionWaitingStmt             *sql.Stmt
 	setBundleDoneStmt              *sql.Stmt
 	setFunctionHeadStmt            *sql.Stmt
 	setFunctionRetryStmt           *sql.Stmt
 	setFunctionSharingStmt         *sql.Stmt
+	setGroupDueStmt                *sql.Stmt
 	setGroupKeptStmt               *sql.Stmt
 	setMemoScopeStmt               *sql.Stmt
 	setPausedStmt                  *sql.Stmt
@@ -1598,10 +1616,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		revokeEndpointTokensStmt:       q.revokeEndpointTokensStmt,
 		revokeIdentityTokensStmt:       q.revokeIdentityTokensStmt,
 		revokeTokenStmt:                q.revokeTokenStmt,
+		sessionWaitingStmt:             q.sessionWaitingStmt,
 		setBundleDoneStmt:              q.setBundleDoneStmt,
 		setFunctionHeadStmt:            q.setFunctionHeadStmt,
 		setFunctionRetryStmt:           q.setFunctionRetryStmt,
 		setFunctionSharingStmt:         q.setFunctionSharingStmt,
+		setGroupDueStmt:                q.setGroupDueStmt,
 		setGroupKeptStmt:               q.setGroupKeptStmt,
 		setMemoScopeStmt:               q.setMemoScopeStmt,
 		setPausedStmt:                  q.setPausedStmt,

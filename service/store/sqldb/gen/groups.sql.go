@@ -45,31 +45,34 @@ func (q *Queries) AddToGroup(ctx context.Context, arg AddToGroupParams) (yonder.
 }
 
 const advanceGroup = `-- name: AdvanceGroup :one
-UPDATE groups SET last_cursor = last_cursor + $1, done = done + $2, failed = failed + $3,
-    due = CASE WHEN due <= $4 + retention THEN due ELSE $4 + retention END
-WHERE id = $5
-RETURNING last_cursor
+UPDATE groups SET last_cursor = last_cursor + $1, done = done + $2, failed = failed + $3
+WHERE id = $4
+RETURNING last_cursor, retention, due
 `
 
 type AdvanceGroupParams struct {
 	Results int64
 	Done    int64
 	Failed  int64
-	Now     int64
 	ID      yonder.ID
 }
 
-func (q *Queries) AdvanceGroup(ctx context.Context, arg AdvanceGroupParams) (int64, error) {
+type AdvanceGroupRow struct {
+	LastCursor int64
+	Retention  int64
+	Due        sql.NullInt64
+}
+
+func (q *Queries) AdvanceGroup(ctx context.Context, arg AdvanceGroupParams) (AdvanceGroupRow, error) {
 	row := q.queryRow(ctx, q.advanceGroupStmt, advanceGroup,
 		arg.Results,
 		arg.Done,
 		arg.Failed,
-		arg.Now,
 		arg.ID,
 	)
-	var last_cursor int64
-	err := row.Scan(&last_cursor)
-	return last_cursor, err
+	var i AdvanceGroupRow
+	err := row.Scan(&i.LastCursor, &i.Retention, &i.Due)
+	return i, err
 }
 
 const deleteGroup = `-- name: DeleteGroup :exec
@@ -235,6 +238,15 @@ func (q *Queries) LockGroup(ctx context.Context, id yonder.ID) (Group, error) {
 		&i.Due,
 	)
 	return i, err
+}
+
+const setGroupDue = `-- name: SetGroupDue :exec
+UPDATE groups SET due = $2 WHERE id = $1
+`
+
+func (q *Queries) SetGroupDue(ctx context.Context, iD yonder.ID, due sql.NullInt64) error {
+	_, err := q.exec(ctx, q.setGroupDueStmt, setGroupDue, iD, due)
+	return err
 }
 
 const setGroupKept = `-- name: SetGroupKept :exec

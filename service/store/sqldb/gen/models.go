@@ -62,6 +62,7 @@ type Bundle struct {
 	Done        []byte
 	Retry       string
 	Memo        bool
+	Page        []byte
 }
 
 type Endpoint struct {

@@ -144,7 +144,7 @@ func (q *Queries) HeldRange(ctx context.Context, endpoint yonder.ID, bundleID yo
 
 const offeredBundles = `-- name: OfferedBundles :many
 SELECT DISTINCT bundle_id FROM ranges
-WHERE endpoint = $1 AND state = 'offered' AND epoch = $2
+WHERE endpoint = $1 AND state = 'offered' AND state <> 'queued' AND epoch = $2
 ORDER BY bundle_id
 `
 
@@ -363,7 +363,7 @@ func (q *Queries) RestedBundles(ctx context.Context, now int64, count int32) ([]
 const unanswered = `-- name: Unanswered :many
 SELECT r.bundle_id, r.lo, r.hi, r.attempt, r.epoch, r.grant_no FROM ranges r
 JOIN sessions s ON s.endpoint = r.endpoint AND s.epoch = r.epoch AND s.state = 'live'
-WHERE r.endpoint = $1 AND r.state = 'offered' AND r.since < $2
+WHERE r.endpoint = $1 AND r.state = 'offered' AND r.state <> 'queued' AND r.since < $2
 ORDER BY r.since, r.bundle_id, r.lo
 LIMIT $3
 `
@@ -377,6 +377,7 @@ type UnansweredRow struct {
 	GrantNo  int64
 }
 
+// That offered is not queued an engine may need to be told, to use the index.
 func (q *Queries) Unanswered(ctx context.Context, endpoint yonder.ID, since int64, limit int32) ([]UnansweredRow, error) {
 	rows, err := q.query(ctx, q.unansweredStmt, unanswered, endpoint, since, limit)
 	if err != nil {

@@ -149,6 +149,17 @@ func (q *Queries) LockSession(ctx context.Context, endpoint yonder.ID) (Session,
 	return i, err
 }
 
+const sessionWaiting = `-- name: SessionWaiting :one
+SELECT CAST(queued_tasks - resting_tasks AS BIGINT) AS tasks FROM sessions WHERE endpoint = $1
+`
+
+func (q *Queries) SessionWaiting(ctx context.Context, endpoint yonder.ID) (int64, error) {
+	row := q.queryRow(ctx, q.sessionWaitingStmt, sessionWaiting, endpoint)
+	var tasks int64
+	err := row.Scan(&tasks)
+	return tasks, err
+}
+
 const setSessionsBack = `-- name: SetSessionsBack :exec
 UPDATE sessions SET last_seen = $1 WHERE state = 'live' AND last_seen > $2
 `
@@ -173,7 +184,7 @@ func (q *Queries) SilenceSessions(ctx context.Context, lastSeen int64) (int64, e
 const unsettledSessions = `-- name: UnsettledSessions :many
 SELECT s.endpoint FROM sessions s
 WHERE s.state = 'live' AND EXISTS (
-    SELECT 1 FROM ranges r WHERE r.endpoint = s.endpoint AND r.state = 'offered' AND r.since < $1)
+    SELECT 1 FROM ranges r WHERE r.endpoint = s.endpoint AND r.state = 'offered' AND r.state <> 'queued' AND r.since < $1)
 ORDER BY s.endpoint LIMIT $2
 `
 

@@ -1,7 +1,8 @@
 -- name: InsertBundle :execrows
 INSERT INTO bundles (id, group_id, owner, endpoint, function_id, version, hash, kind, requires, form, codec, label,
-                     tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, remaining, done, retry, memo)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+                     tasks, task_bytes, max_attempts, priority, walltime, blobs, submitted, give_up_at, remaining, done, retry, memo,
+                     page)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 ON CONFLICT DO NOTHING;
 
 -- name: GetBundle :one
@@ -19,7 +20,7 @@ WHERE b.id = $1 LIMIT 2;
 SELECT owner FROM bundles WHERE id = $1;
 
 -- name: SetBundleDone :exec
-UPDATE bundles SET done = $2, remaining = $3, finished = $4 WHERE id = $1;
+UPDATE bundles SET done = $2, remaining = $3, finished = $4, page = $5 WHERE id = $1;
 
 -- name: InsertPage :exec
 INSERT INTO pages (bundle_id, lo, hi, data) VALUES ($1, $2, $3, $4);

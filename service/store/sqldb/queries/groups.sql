@@ -18,10 +18,12 @@ ON CONFLICT (id) DO UPDATE SET tasks = groups.tasks + EXCLUDED.tasks,
 RETURNING owner;
 
 -- name: AdvanceGroup :one
-UPDATE groups SET last_cursor = last_cursor + sqlc.arg(results), done = done + sqlc.arg(done), failed = failed + sqlc.arg(failed),
-    due = CASE WHEN due <= sqlc.arg(now) + retention THEN due ELSE sqlc.arg(now) + retention END
+UPDATE groups SET last_cursor = last_cursor + sqlc.arg(results), done = done + sqlc.arg(done), failed = failed + sqlc.arg(failed)
 WHERE id = sqlc.arg(id)
-RETURNING last_cursor;
+RETURNING last_cursor, retention, due;
+
+-- name: SetGroupDue :exec
+UPDATE groups SET due = $2 WHERE id = $1;
 
 -- name: LockGroup :one
 SELECT * FROM groups WHERE id = $1;

@@ -12,9 +12,10 @@ ON CONFLICT (bundle_id, lo) DO UPDATE SET hi = EXCLUDED.hi, state = EXCLUDED.sta
 DELETE FROM ranges WHERE bundle_id = $1 AND lo = $2;
 
 -- name: Unanswered :many
+-- That offered is not queued an engine may need to be told, to use the index.
 SELECT r.bundle_id, r.lo, r.hi, r.attempt, r.epoch, r.grant_no FROM ranges r
 JOIN sessions s ON s.endpoint = r.endpoint AND s.epoch = r.epoch AND s.state = 'live'
-WHERE r.endpoint = $1 AND r.state = 'offered' AND r.since < $2
+WHERE r.endpoint = $1 AND r.state = 'offered' AND r.state <> 'queued' AND r.since < $2
 ORDER BY r.since, r.bundle_id, r.lo
 LIMIT $3;
 
@@ -26,7 +27,7 @@ ORDER BY bundle_id;
 
 -- name: OfferedBundles :many
 SELECT DISTINCT bundle_id FROM ranges
-WHERE endpoint = $1 AND state = 'offered' AND epoch = $2
+WHERE endpoint = $1 AND state = 'offered' AND state <> 'queued' AND epoch = $2
 ORDER BY bundle_id;
 
 -- name: CancelledRanges :many

@@ -30,8 +30,11 @@ ORDER BY endpoint LIMIT $1;
 -- name: UnsettledSessions :many
 SELECT s.endpoint FROM sessions s
 WHERE s.state = 'live' AND EXISTS (
-    SELECT 1 FROM ranges r WHERE r.endpoint = s.endpoint AND r.state = 'offered' AND r.since < $1)
+    SELECT 1 FROM ranges r WHERE r.endpoint = s.endpoint AND r.state = 'offered' AND r.state <> 'queued' AND r.since < $1)
 ORDER BY s.endpoint LIMIT $2;
+
+-- name: SessionWaiting :one
+SELECT CAST(queued_tasks - resting_tasks AS BIGINT) AS tasks FROM sessions WHERE endpoint = $1;
 
 -- name: CountSessions :many
 SELECT state, count(*) AS sessions FROM sessions GROUP BY state;

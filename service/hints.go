@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"runtime"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/internal/startstop"
@@ -78,6 +79,7 @@ func (h *hints) news(news []store.News) {
 		return
 	}
 	h.hub.Hand(news)
+	runtime.Gosched() // readers are waited for; waking a thread for them takes longer than what they do
 	groups := make(store.Woken, len(news))
 	for i, n := range news {
 		groups[i] = n.Group

@@ -92,6 +92,10 @@ func (s *Store) SubmitAhead(
 	return submitted, nil
 }
 
+// aheadMost is how many leases are told ahead. Packing more takes longer than
+// their commit, which it would hold up.
+const aheadMost = 16
+
 // announcement is what the latest run of a transaction offers, and what was
 // told of it.
 type announcement struct {
@@ -104,8 +108,9 @@ func (a *announcement) teller(ahead func([]store.Offered)) func() {
 		return nil
 	}
 	return func() {
-		if a.told = a.latest.Load(); len(*a.told) > 0 {
-			ahead(*a.told)
+		if latest := a.latest.Load(); len(*latest) <= aheadMost {
+			a.told = latest
+			ahead(*latest)
 		}
 	}
 }

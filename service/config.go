@@ -73,7 +73,8 @@ type Config struct {
 	IdentityRequestBytes int64 `koanf:"identity_request_bytes"`
 	// BlobBytes is the most bytes of blobs of all; 0: only the disk bounds them.
 	BlobBytes int64 `koanf:"blob_bytes"`
-	// SQLiteBytes is the most that the database file takes; 0: only the disk does.
+	// SQLiteBytes is the most that the database file takes, and the most that
+	// the large payloads beside it take; 0: only the disk does.
 	SQLiteBytes int64 `koanf:"sqlite_bytes"`
 	// Retention is how long results are kept that nobody asks to keep for
 	// another time, RetentionLimit how long one may ask for, RecordRetention how

@@ -45,7 +45,7 @@ func TestAServiceOutlivesAFullDisk(t *testing.T) {
 	}
 	require.Equal(t, http.StatusInsufficientStorage, status, "%s", answer)
 	require.Contains(t, string(answer), `"storage_full"`)
-	require.Contains(t, string(answer), "free some on that disk; nothing accepted is lost")
+	require.Contains(t, string(answer), "the disk is full: free some space; nothing accepted is lost")
 	status, answer = s.Do(t, s.Admin, "POST", "/v1/blobs", bytes.Repeat([]byte("x"), 1<<20))
 	require.Equal(t, http.StatusInsufficientStorage, status, "%s", answer)
 	held := func() {

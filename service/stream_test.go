@@ -83,6 +83,9 @@ func TestAStreamFollowsManyGroupsAndResumes(t *testing.T) {
 	// What comes later wakes the stream; a group that was stopped does not.
 	stream.Subscribe(t, wire.Subscribe{Group: two.Group, Cursor: 30})
 	stream.Subscribe(t, wire.Subscribe{Group: one.Group, Stop: true})
+	last := yonder.NewID()
+	stream.Subscribe(t, wire.Subscribe{Group: last})
+	refusal(t, stream, last) // what came before it has been taken in
 	w.submit(t, 1, one.Group)
 	w.submit(t, 1, two.Group)
 	w.agent.Run(t, 2, value)

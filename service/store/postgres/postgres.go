@@ -54,6 +54,10 @@ type engine struct {
 
 var _ sqldb.Engine = (*engine)(nil)
 
+// Beside is nowhere: replicas share the database and nothing else, and the
+// server keeps what is large out of its pages by itself.
+func (e *engine) Beside() sqldb.Beside { return nil }
+
 // Open connects, checks that commits are durable, and brings the schema up to
 // date. Several processes may do so at once.
 func Open(ctx context.Context, opts Options) (store.Store, error) {

@@ -79,11 +79,17 @@ func (s *Store) ReportNews(
 	if err := checkReport(r, columns); err != nil {
 		return nil, nil, err
 	}
+	kept, err := s.keep(columns)
+	if err != nil {
+		return nil, nil, err
+	}
 	err = s.tasks.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
+		kept.begin()
 		t, _, err := beginAs(ctx, q, now, endpoint, r.Epoch)
 		if err != nil {
 			return err
 		}
+		t.kept = kept
 		if refused, err = t.report(ctx, endpoint, r, columns); err != nil {
 			return err
 		}
@@ -91,6 +97,7 @@ func (s *Store) ReportNews(
 		news = t.news
 		return err
 	})
+	kept.settle(err)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -130,6 +137,9 @@ func (t *turn) report(ctx context.Context, endpoint yonder.ID, r wire.Report, co
 		counted := b.lease.Result(span)
 		refused = append(refused, without(span, counted)...)
 		t.end(b, entry, counted, columns[i])
+		if len(counted) > 0 {
+			t.outcomes[len(t.outcomes)-1].place = t.kept.take(i) // the others have it in their rows
+		}
 	}
 	for _, loss := range r.Lost {
 		code, message := cmp.Or(loss.Code, yonder.CodeTaskLost), cmp.Or(loss.Message, "the task was lost")

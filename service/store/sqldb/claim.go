@@ -69,6 +69,7 @@ func (s *Store) Claim(ctx context.Context, endpoint yonder.ID, maxBytes int, now
 		if session.State != yonder.SessionLive || session.Paused != "" || session.QueuedTasks == session.RestingTasks {
 			return nil
 		}
+		t.stored = s.stored
 		if offered, err = t.claim(ctx, session, &budget{left: maxBytes}); err != nil {
 			return err
 		}
@@ -169,7 +170,7 @@ func (c *claimant) claim(ctx context.Context) (more bool, err error) {
 func (c *claimant) offer(ctx context.Context, b *bundle, span wire.Span) (bool, error) {
 	want := span
 	want.Hi = want.Lo + c.session.credit(b, want.Tasks())
-	o, err := b.fill(ctx, stored(c.q, &b.Bundle), want, c.left)
+	o, err := b.fill(ctx, c.stored(c.q, &b.Bundle), want, c.left)
 	if err != nil {
 		return false, err
 	}
@@ -202,7 +203,7 @@ func (s *Store) Unanswered(
 			}
 			b := &bundle{Bundle: row}
 			span := wire.Span{Bundle: b.ID, Attempt: int(r.Attempt), Lo: int(r.Lo), Hi: int(r.Hi), Grant: r.GrantNo}
-			o, err := b.fill(ctx, stored(q, &b.Bundle), span, &left)
+			o, err := b.fill(ctx, s.stored(q, &b.Bundle), span, &left)
 			if err != nil {
 				return err
 			}

@@ -21,6 +21,7 @@ type outcome struct {
 	entry   wire.Entry // with the span that counts
 	skip    int        // values of the payload that come before the span
 	payload []byte
+	place   Place // of the payload, unless the row is to have it
 	state   yonder.State
 	failure wire.TaskError
 	stopped *wire.Stopped // how an agent ended it, if it was cancelled there
@@ -185,10 +186,13 @@ func (t *turn) writeStream(ctx context.Context, group yonder.ID, outcomes []outc
 		written = append(written, gen.GroupResultsRow{Result: result, Endpoint: whole.bundle.Endpoint, Submitted: whole.bundle.Submitted})
 	}
 	t.news = append(t.news, store.News{Group: group, After: after, Cursor: cursor, Bytes: bytes, Page: func() (wire.ResultPage, [][]byte, error) {
-		return pageOf(group, after, written, entries)
+		return pageOf(group, after, written, entries, inRow)
 	}})
 	return nil
 }
+
+// inRow is the payload of a result that was not read from the store.
+func inRow(r *gen.Result) ([]byte, error) { return r.Payload, nil }
 
 // writeOutcome writes a row of one outcome, or of as many as are packed in it,
 // the last of which has the cursor.
@@ -200,6 +204,10 @@ func (t *turn) writeOutcome(ctx context.Context, o outcome, cursor int64, entrie
 			return gen.Result{}, err
 		}
 	}
+	payload := o.payload
+	if o.place.Segment > 0 {
+		payload = nil
+	}
 	message := []rune(text(cmp.Or(o.failure.Message, o.entry.Message)))
 	p := gen.InsertResultParams{
 		GroupID: o.bundle.GroupID, Cursor: cursor, BundleID: o.bundle.ID,
@@ -208,13 +216,16 @@ func (t *turn) writeOutcome(ctx context.Context, o outcome, cursor int64, entrie
 		Code: text(string(o.failure.Code)), Message: string(message[:min(len(message), maxMessage)]),
 		Worker: text(o.entry.Worker), Blob: blob,
 		Started: o.entry.Started, Finished: o.entry.Finished, Accepted: t.now,
-		Stdout: []byte(o.entry.Stdout), Stderr: []byte(o.entry.Stderr), Payload: filled(o.payload), Memo: o.memo,
+		Stdout: []byte(o.entry.Stdout), Stderr: []byte(o.entry.Stderr), Payload: filled(payload), Memo: o.memo,
 		Entries: int64(entries), Pack: filled(differs),
+		Segment: o.place.Segment, Place: o.place.Offset, Away: o.place.Size, Checksum: int64(o.place.Sum),
 	}
-	return resultOf(&p), t.q.InsertResult(ctx, p)
+	result := resultOf(&p)
+	result.Payload = o.payload
+	return result, t.q.InsertResult(ctx, p)
 }
 
-// resultOf is the row that is inserted.
+// resultOf is the row that is inserted, but for where its payload lies.
 func resultOf(p *gen.InsertResultParams) gen.Result {
 	return gen.Result{
 		GroupID: p.GroupID, Cursor: p.Cursor, BundleID: p.BundleID, Lo: p.Lo, Hi: p.Hi, Skip: p.Skip, Attempt: p.Attempt,

@@ -79,7 +79,7 @@ func decode(data []byte, n int) ([][]byte, error) {
 }
 
 // stored returns a pager of a bundle's pages that keeps the last one read.
-func stored(q *gen.Queries, row *gen.Bundle) pager {
+func (s *Store) stored(q *gen.Queries, row *gen.Bundle) pager {
 	var last page
 	if len(row.Page) > 0 {
 		return only(row)
@@ -92,7 +92,11 @@ func stored(q *gen.Queries, row *gen.Bundle) pager {
 		if err != nil {
 			return page{}, fmt.Errorf("reading payload of task %s: %w", row.ID.Task(task), err)
 		}
-		last, err = pageOfRow(row, int(got.Lo), int(got.Hi), got.Data)
+		data, err := s.fetched(got.Data, Place{Segment: got.Segment, Offset: got.Place, Size: got.Away, Sum: uint32(got.Checksum)})
+		if err != nil {
+			return page{}, fmt.Errorf("bundle %s: %w", row.ID, err)
+		}
+		last, err = pageOfRow(row, int(got.Lo), int(got.Hi), data)
 		return last, err
 	}
 }

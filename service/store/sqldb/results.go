@@ -16,7 +16,7 @@ func (s *Store) GroupResults(
 	ctx context.Context, group yonder.ID, cursor int64, limit, maxBytes int,
 ) (page wire.ResultPage, columns [][]byte, err error) {
 	limit = min(max(limit, 1), maxPage)
-	err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error {
+	err = s.reread(ctx, func(ctx context.Context, q *gen.Queries) error {
 		page, columns = newPage(group, cursor), nil
 		sizes, err := q.ResultSizes(ctx, group, cursor, int32(limit))
 		if err != nil {
@@ -33,7 +33,7 @@ func (s *Store) GroupResults(
 		if err != nil {
 			return err
 		}
-		page, columns, err = pageOf(group, cursor, rows, limit)
+		page, columns, err = pageOf(group, cursor, rows, limit, s.payloadOf)
 		return err
 	})
 	return page, columns, err
@@ -43,13 +43,16 @@ func newPage(group yonder.ID, cursor int64) wire.ResultPage {
 	return wire.ResultPage{Group: group, Cursor: cursor, Entries: []wire.ResultEntry{}}
 }
 
+// fetch returns a result's payload.
+type fetch func(*gen.Result) ([]byte, error)
+
 // pageOf is what rows have after the cursor, at most limit entries.
-func pageOf(group yonder.ID, cursor int64, rows []gen.GroupResultsRow, limit int) (wire.ResultPage, [][]byte, error) {
+func pageOf(group yonder.ID, cursor int64, rows []gen.GroupResultsRow, limit int, payload fetch) (wire.ResultPage, [][]byte, error) {
 	page := newPage(group, cursor)
 	var columns [][]byte
 	var err error
 	for i := 0; i < len(rows) && err == nil; i++ {
-		columns, err = appendEntries(&page, columns, rows[i], limit)
+		columns, err = appendEntries(&page, columns, rows[i], limit, payload)
 	}
 	return page, columns, err
 }
@@ -69,7 +72,9 @@ func fitting(sizes []gen.ResultSizesRow, upto int64, maxBytes int) int64 {
 
 // appendEntries adds a row's entries after the page's cursor, until the page
 // has as many as the limit.
-func appendEntries(page *wire.ResultPage, columns [][]byte, row gen.GroupResultsRow, limit int) ([][]byte, error) {
+func appendEntries(
+	page *wire.ResultPage, columns [][]byte, row gen.GroupResultsRow, limit int, payload fetch,
+) ([][]byte, error) {
 	list, err := unpack(row.Result)
 	if err != nil {
 		return nil, err
@@ -79,7 +84,7 @@ func appendEntries(page *wire.ResultPage, columns [][]byte, row gen.GroupResults
 			continue
 		}
 		row.Result = list[i]
-		entry, column, err := readable(gen.TaskResultRow(row))
+		entry, column, err := readable(gen.TaskResultRow(row), payload)
 		if err != nil {
 			return nil, err
 		}
@@ -90,17 +95,25 @@ func appendEntries(page *wire.ResultPage, columns [][]byte, row gen.GroupResults
 }
 
 // readable is a result as its reader gets it.
-func readable(row gen.TaskResultRow) (wire.ResultEntry, []byte, error) {
+func readable(row gen.TaskResultRow, payload fetch) (wire.ResultEntry, []byte, error) {
 	entry, err := entryOf(row)
 	if err == nil && row.Result.Expired.Valid {
 		return entry, expireEntry(&entry, &row.Result), nil
 	}
-	return entry, row.Result.Payload, err
+	if err != nil {
+		return entry, nil, err
+	}
+	data, err := payload(&row.Result)
+	return entry, data, err
+}
+
+func (s *Store) payloadOf(r *gen.Result) ([]byte, error) {
+	return s.fetched(r.Payload, Place{Segment: r.Segment, Offset: r.Place, Size: r.Away, Sum: uint32(r.Checksum)})
 }
 
 // TaskResult returns the entry that has the task's result.
 func (s *Store) TaskResult(ctx context.Context, task yonder.ID) (entry wire.ResultEntry, payload []byte, err error) {
-	err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error {
+	err = s.reread(ctx, func(ctx context.Context, q *gen.Queries) error {
 		row, err := q.TaskResult(ctx, task.Bundle(), int64(task.Index()))
 		if err == nil && row.Result.Hi <= int64(task.Index()) {
 			err = sql.ErrNoRows
@@ -118,7 +131,9 @@ func (s *Store) TaskResult(ctx context.Context, task yonder.ID) (entry wire.Resu
 			}
 			row.Result = list[int64(task.Index())-row.Result.Lo]
 		}
-		payload = row.Result.Payload
+		if payload, err = s.payloadOf(&row.Result); err != nil {
+			return err
+		}
 		entry, err = entryOf(row)
 		return err
 	})

@@ -24,6 +24,11 @@ const dueGroups = 100
 // dropPayloads lets go what a bundle carried: its tasks are done, and no agent
 // will ask for it again.
 func (t *turn) dropPayloads(ctx context.Context, b *bundle) error {
+	if b.Tasks*(b.TaskBytes+columnBytes) > besideBytes {
+		if err := t.q.FreePages(ctx, b.ID); err != nil {
+			return err
+		}
+	}
 	if len(b.Page) == 0 {
 		if err := t.q.DeletePages(ctx, b.ID); err != nil {
 			return err
@@ -141,6 +146,11 @@ func (r *retirement) expire(ctx context.Context, g *gen.Group) error {
 }
 
 func (r *retirement) release(ctx context.Context, row gen.ResultsAfterRow) error {
+	if row.Segment > 0 {
+		if err := r.q.FreePlace(ctx, row.Segment, row.Place, row.Away); err != nil {
+			return err
+		}
+	}
 	var blob *wire.Blob
 	if err := parse(row.Blob, &blob); err != nil || blob == nil {
 		return err
@@ -262,7 +272,14 @@ func (s *Store) DeleteOldTokens(ctx context.Context, before time.Time, limit int
 }
 
 // Tidy gives back some of the space that is free.
-func (s *Store) Tidy(ctx context.Context) (more bool, err error) { return s.engine.Tidy(ctx) }
+func (s *Store) Tidy(ctx context.Context) (more bool, err error) {
+	beside, err := s.tidyBeside(ctx)
+	if err != nil {
+		return false, err
+	}
+	more, err = s.engine.Tidy(ctx)
+	return more || beside, err
+}
 
 // Size says how much space the database takes.
 func (s *Store) Size(ctx context.Context) (store.Size, error) { return s.engine.Size(ctx) }

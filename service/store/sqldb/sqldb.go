@@ -38,6 +38,8 @@ type Engine interface {
 	Snapshot(ctx context.Context, op Op) error
 	Ping(ctx context.Context) error
 	Close() error
+	// Beside is where payloads lie that are too large for rows; nil: nowhere.
+	Beside() Beside
 	Space
 }
 

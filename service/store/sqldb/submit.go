@@ -19,8 +19,10 @@ import (
 type draft struct {
 	store.NewBundle
 	row   gen.InsertBundleParams
-	pages []page // that have rows of their own
+	pages []page   // that have rows of their own
 	data  [][]byte // of pages
+	kept  *kept    // of all drafts' pages
+	first int      // of its own, in kept
 	keys  [][]byte // by task, of what its memo may hold; nil: nothing
 	isNew bool
 	pause *yonder.Pause // of its endpoint
@@ -70,8 +72,13 @@ func (s *Store) SubmitAhead(
 			return store.Submitted{}, err
 		}
 	}
+	kept, err := s.keepPages(drafts)
+	if err != nil {
+		return store.Submitted{}, err
+	}
 	var offered announcement
 	err = s.tasks.WriteAhead(ctx, func(ctx context.Context, q *gen.Queries) error {
+		kept.begin()
 		if err := insertBundles(ctx, q, drafts); err != nil {
 			return err
 		}
@@ -80,6 +87,7 @@ func (s *Store) SubmitAhead(
 		submitted.Woken = woken
 		return err
 	}, offered.teller(ahead))
+	kept.settle(err)
 	if err != nil {
 		return store.Submitted{}, err
 	}
@@ -118,6 +126,36 @@ func (a *announcement) teller(ahead func([]store.Offered)) func() {
 func (a *announcement) untold() []store.Offered {
 	if latest := a.latest.Load(); latest != a.told {
 		return *latest
+	}
+	return nil
+}
+
+// keepPages puts large pages beside the tables before rows refer to them: the
+// writer waits for none of that.
+func (s *Store) keepPages(drafts []*draft) (*kept, error) {
+	var all [][]byte
+	for _, d := range drafts {
+		d.first = len(all)
+		all = append(all, d.data...)
+	}
+	kept, err := s.keep(all)
+	for _, d := range drafts {
+		d.kept = kept
+	}
+	return kept, err
+}
+
+// insertPages stores a new bundle's payloads, or where they are.
+func (d *draft) insertPages(ctx context.Context, q *gen.Queries) error {
+	for i, p := range d.pages {
+		row := gen.InsertPageParams{BundleID: d.ID, Lo: int64(p.lo), Hi: int64(p.hi), Data: filled(d.data[i])}
+		if at := d.kept.take(d.first + i); at.Segment > 0 {
+			row.Data = []byte{}
+			row.Segment, row.Place, row.Away, row.Checksum = at.Segment, at.Offset, at.Size, int64(at.Sum)
+		}
+		if err := q.InsertPage(ctx, row); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -205,11 +243,8 @@ func (t *turn) enqueue(ctx context.Context, d *draft) ([]store.Offered, error) {
 	if d.pause, err = pauseOf(&s.Session); err != nil {
 		return nil, err
 	}
-	for i, p := range d.pages {
-		err := t.q.InsertPage(ctx, gen.InsertPageParams{BundleID: d.ID, Lo: int64(p.lo), Hi: int64(p.hi), Data: filled(d.data[i])})
-		if err != nil {
-			return nil, err
-		}
+	if err := d.insertPages(ctx, t.q); err != nil {
+		return nil, err
 	}
 	j := t.joins[d.Group]
 	if j == nil {

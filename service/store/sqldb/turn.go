@@ -29,6 +29,8 @@ type turn struct {
 	joins    map[yonder.ID]*join
 	queues   map[queueKey]*queue
 	memos    memos
+	kept     *kept // payloads that came with the operation; nil: none did
+	stored   func(q *gen.Queries, row *gen.Bundle) pager
 	unwanted []yonder.ID // bundles that are over, of whose tasks memos wanted results
 }
 

@@ -65,7 +65,8 @@ func (e *engine) Tidy(ctx context.Context) (more bool, err error) {
 	return err == nil && size.Free > (spare+tidyPages)*pageSize, err
 }
 
-// Size is that of the file and of what is written and not yet in it.
+// Size is that of the file, of what is written and not yet in it, and of what
+// lies beside it.
 func (e *engine) Size(ctx context.Context) (size store.Size, err error) {
 	var pages, free int64
 	for pragma, to := range map[string]*int64{"page_count": &pages, "freelist_count": &free} {
@@ -73,7 +74,7 @@ func (e *engine) Size(ctx context.Context) (size store.Size, err error) {
 			return size, e.explain(fmt.Errorf("asking for the database's size: %w", err))
 		}
 	}
-	size = store.Size{Bytes: pages * pageSize, Free: free * pageSize}
+	size = store.Size{Bytes: pages*pageSize + e.beside.Size(), Free: free * pageSize}
 	wal, err := os.Stat(e.path + "-wal")
 	switch {
 	case err == nil:

@@ -24,11 +24,12 @@ type place struct {
 	owner, endpoint yonder.ID
 	epoch           int64
 	now             time.Time
+	size            int // of arguments and results
 }
 
 func newPlace(t *testing.T, s store.Store) *place {
 	t.Helper()
-	p := &place{Store: s, owner: yonder.NewID(), endpoint: yonder.NewID(), now: time.Now()}
+	p := &place{Store: s, owner: yonder.NewID(), endpoint: yonder.NewID(), now: time.Now(), size: 32 << 10}
 	require.NoError(t, s.CreateIdentity(t.Context(), yonder.Identity{ID: p.owner, Name: "ada", Kind: yonder.IdentityPerson, Created: p.now}))
 	token := yonder.Token{ID: yonder.NewID(), Identity: p.owner, Endpoint: &p.endpoint, Created: p.now}
 	e := yonder.Endpoint{ID: p.endpoint, Name: "e", Owner: p.owner, Created: p.now}
@@ -42,19 +43,18 @@ func newPlace(t *testing.T, s store.Store) *place {
 	return p
 }
 
-// bundle is one task with an argument of 32 KiB.
+// bundle is one task with an argument.
 func (p *place) bundle() store.NewBundle {
 	return store.NewBundle{
 		Bundle: wire.Bundle{
 			ID: yonder.NewBundleID(), Group: yonder.NewID(), Endpoint: p.endpoint, Function: yonder.NewID(),
 			Tasks: 1, Form: wire.FormEach, Codec: "pickle",
 		},
-		Owner: p.owner, Payloads: [][]byte{bytes.Repeat([]byte{7}, 32<<10)}, Submitted: p.now,
+		Owner: p.owner, Payloads: [][]byte{bytes.Repeat([]byte{7}, p.size)}, Submitted: p.now,
 	}
 }
 
-// fill has tasks done, with results of 32 KiB, until something fails, and
-// returns how many were.
+// fill has tasks done until something fails, and returns those that were.
 func (p *place) fill(t *testing.T, most int) ([]store.NewBundle, error) {
 	t.Helper()
 	var done []store.NewBundle
@@ -119,6 +119,40 @@ func TestAFullDatabaseServesReadsAndRecovers(t *testing.T) {
 	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: fresh(t), Relaxed: true, MaxBytes: 4 << 20})
 	require.NoError(t, err)
 	fillAndRecover(t, s, func(p *place) { p.retire(t) })
+}
+
+func TestAFullPlaceBesideTheDatabaseServesReadsAndRecovers(t *testing.T) {
+	t.Parallel()
+	path := fresh(t)
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Relaxed: true, MaxBytes: 8 << 20})
+	require.NoError(t, err)
+	p := newPlace(t, s)
+	p.size = 100_000
+	done, err := p.fill(t, 1000)
+	require.Equal(t, yonder.CodeStorageFull, yonder.CodeOf(err), "%v", err)
+	_, err = s.Tidy(t.Context())
+	require.NoError(t, err)
+	for _, n := range done {
+		_, payload, err := p.TaskResult(t.Context(), n.ID)
+		require.NoError(t, err)
+		require.Equal(t, n.Payloads[0], payload)
+	}
+	p.retire(t)
+	_, err = s.Tidy(t.Context()) // makes holes
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+
+	again := open(t, path, true)
+	_, err = again.Tidy(t.Context())
+	require.NoError(t, err)
+	left, err := again.Size(t.Context())
+	require.NoError(t, err)
+	require.Less(t, left.Bytes, int64(4<<20), "the argument of the task that was not done, and empty tables")
+	p.Store = again
+	some, err := p.fill(t, 5)
+	require.NoError(t, err)
+	require.Len(t, some, 5)
+	require.NoError(t, again.Close())
 }
 
 func TestTheFileGetsSmallerAgain(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver
@@ -20,6 +21,7 @@ import (
 	"github.com/yonder-run/yonder/service/store"
 	"github.com/yonder-run/yonder/service/store/sqldb"
 	"github.com/yonder-run/yonder/service/store/sqldb/gen"
+	"github.com/yonder-run/yonder/service/store/sqlite/segments"
 )
 
 // Options say where the database is and how it is kept.
@@ -30,7 +32,8 @@ type Options struct {
 	// crash of the kernel may take the last commits back, never only some of
 	// them and never older ones. The end of a process loses nothing either way.
 	Relaxed bool
-	// MaxBytes bounds the file; 0: only the disk does.
+	// MaxBytes bounds the file, and in the same way the large payloads beside
+	// it; 0: only the disk does.
 	MaxBytes int64
 	Logger   *slog.Logger
 	// Wrap goes around every connection, if it is set: tests fail statements
@@ -46,6 +49,7 @@ type engine struct {
 	writer  *writer
 	reading *sql.DB
 	queries *gen.Queries // on reading
+	beside  *segments.Segments
 }
 
 var _ sqldb.Engine = (*engine)(nil)
@@ -65,6 +69,9 @@ func (e *engine) open(ctx context.Context, opts Options) error {
 		return err
 	}
 	var err error
+	if e.beside, err = segments.Open(strings.TrimSuffix(opts.Path, ".db")+".payloads", opts.MaxBytes); err != nil {
+		return err
+	}
 	if e.writing, err = pool(opts, false); err != nil {
 		return fmt.Errorf("opening %s: %w", opts.Path, err)
 	}
@@ -178,6 +185,9 @@ func (e *engine) Snapshot(ctx context.Context, op sqldb.Op) error {
 	return e.explain(op(ctx, e.queries.WithTx(tx)))
 }
 
+// Beside is the directory of segments.
+func (e *engine) Beside() sqldb.Beside { return e.beside }
+
 // Ping reads from the database.
 func (e *engine) Ping(ctx context.Context) error {
 	return e.explain(e.reading.PingContext(ctx))
@@ -198,6 +208,9 @@ func (e *engine) Close() error {
 	}
 	if e.writing != nil {
 		errs = append(errs, e.writing.Close())
+	}
+	if e.beside != nil {
+		errs = append(errs, e.beside.Close())
 	}
 	if e.lock != nil {
 		errs = append(errs, e.lock.Close())

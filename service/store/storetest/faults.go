@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -57,6 +58,7 @@ func (b *bench) newLife(what string) *life {
 	one.endpoint = b.newEndpoint(what)
 	l := &life{bench: &one, what: what, group: nextID()}
 	l.bundles = []store.NewBundle{l.bundle(l.group, 3), l.chunk(l.group, 2)}
+	l.bundles[1].Payloads[0] = noise(100_000) // which an engine may keep elsewhere
 	return l
 }
 
@@ -129,7 +131,16 @@ func (l *life) round() int {
 	})
 	l.report(wire.Report{Epoch: l.epoch, Started: spans})
 	r, columns := successes(l.epoch, spans...)
+	for i, e := range r.Results {
+		if e.Bundle == l.bundles[1].ID {
+			columns[i] = l.bundles[1].Payloads[0]
+		}
+	}
 	l.report(r, columns...)
+	l.insist(func() error {
+		_, err := l.Tidy(l.Context())
+		return err
+	})
 	return len(spans)
 }
 
@@ -149,7 +160,12 @@ func (l *life) check() {
 	require.EqualValues(l, 5, group.Tasks, l.what)
 	require.EqualValues(l, 5, group.Done, l.what)
 	require.EqualValues(l, 1, group.Failed, l.what+": the cancelled one")
-	entries, _ := l.results(l.group)
+	entries, columns := l.results(l.group)
+	for i, e := range entries {
+		if e.Bundle == l.bundles[1].ID {
+			require.True(l, bytes.Equal(l.bundles[1].Payloads[0], columns[i]), l.what)
+		}
+	}
 	seen := map[yonder.ID]int{}
 	for i, e := range entries {
 		require.EqualValues(l, i+1, e.Cursor, l.what)

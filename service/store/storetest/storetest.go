@@ -63,6 +63,7 @@ func runAll(t *testing.T, open func(t *testing.T) (a, b store.Store)) {
 		{"tasks", tasks},
 		{"results", results},
 		{"packs", packs},
+		{"large payloads", large},
 		{"blobs", blobs},
 		{"upkeep", upkeep},
 		{"races", races},

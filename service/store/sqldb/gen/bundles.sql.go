@@ -163,20 +163,32 @@ func (q *Queries) GetBundle(ctx context.Context, id yonder.ID) (Bundle, error) {
 }
 
 const getPage = `-- name: GetPage :one
-SELECT lo, hi, data FROM pages WHERE bundle_id = $1 AND lo <= $2 ORDER BY lo DESC LIMIT 1
+SELECT lo, hi, data, segment, place, away, checksum FROM pages WHERE bundle_id = $1 AND lo <= $2 ORDER BY lo DESC LIMIT 1
 `
 
 type GetPageRow struct {
-	Lo   int64
-	Hi   int64
-	Data []byte
+	Lo       int64
+	Hi       int64
+	Data     []byte
+	Segment  int64
+	Place    int64
+	Away     int64
+	Checksum int64
 }
 
 // The page that has the payload of task lo.
 func (q *Queries) GetPage(ctx context.Context, bundleID yonder.ID, lo int64) (GetPageRow, error) {
 	row := q.queryRow(ctx, q.getPageStmt, getPage, bundleID, lo)
 	var i GetPageRow
-	err := row.Scan(&i.Lo, &i.Hi, &i.Data)
+	err := row.Scan(
+		&i.Lo,
+		&i.Hi,
+		&i.Data,
+		&i.Segment,
+		&i.Place,
+		&i.Away,
+		&i.Checksum,
+	)
 	return i, err
 }
 
@@ -285,7 +297,7 @@ func (q *Queries) InsertBundle(ctx context.Context, arg InsertBundleParams) (int
 }
 
 const insertPage = `-- name: InsertPage :exec
-INSERT INTO pages (bundle_id, lo, hi, data) VALUES ($1, $2, $3, $4)
+INSERT INTO pages (bundle_id, lo, hi, data, segment, place, away, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
 
 type InsertPageParams struct {
@@ -293,6 +305,10 @@ type InsertPageParams struct {
 	Lo       int64
 	Hi       int64
 	Data     []byte
+	Segment  int64
+	Place    int64
+	Away     int64
+	Checksum int64
 }
 
 func (q *Queries) InsertPage(ctx context.Context, arg InsertPageParams) error {
@@ -301,6 +317,10 @@ func (q *Queries) InsertPage(ctx context.Context, arg InsertPageParams) error {
 		arg.Lo,
 		arg.Hi,
 		arg.Data,
+		arg.Segment,
+		arg.Place,
+		arg.Away,
+		arg.Checksum,
 	)
 	return err
 }

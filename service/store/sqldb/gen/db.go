@@ -90,6 +90,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteFinishedBundleStmt, err = db.PrepareContext(ctx, deleteFinishedBundle); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteFinishedBundle: %w", err)
 	}
+	if q.deleteFreedStmt, err = db.PrepareContext(ctx, deleteFreed); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteFreed: %w", err)
+	}
+	if q.deleteFreedOfStmt, err = db.PrepareContext(ctx, deleteFreedOf); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteFreedOf: %w", err)
+	}
 	if q.deleteFunctionStmt, err = db.PrepareContext(ctx, deleteFunction); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteFunction: %w", err)
 	}
@@ -164,6 +170,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.forgetMemosStmt, err = db.PrepareContext(ctx, forgetMemos); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetMemos: %w", err)
+	}
+	if q.freePagesStmt, err = db.PrepareContext(ctx, freePages); err != nil {
+		return nil, fmt.Errorf("error preparing query FreePages: %w", err)
+	}
+	if q.freePlaceStmt, err = db.PrepareContext(ctx, freePlace); err != nil {
+		return nil, fmt.Errorf("error preparing query FreePlace: %w", err)
+	}
+	if q.freedPlacesStmt, err = db.PrepareContext(ctx, freedPlaces); err != nil {
+		return nil, fmt.Errorf("error preparing query FreedPlaces: %w", err)
 	}
 	if q.functionBodyStmt, err = db.PrepareContext(ctx, functionBody); err != nil {
 		return nil, fmt.Errorf("error preparing query FunctionBody: %w", err)
@@ -411,6 +426,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.revokeTokenStmt, err = db.PrepareContext(ctx, revokeToken); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeToken: %w", err)
 	}
+	if q.segmentInUseStmt, err = db.PrepareContext(ctx, segmentInUse); err != nil {
+		return nil, fmt.Errorf("error preparing query SegmentInUse: %w", err)
+	}
 	if q.sessionWaitingStmt, err = db.PrepareContext(ctx, sessionWaiting); err != nil {
 		return nil, fmt.Errorf("error preparing query SessionWaiting: %w", err)
 	}
@@ -610,6 +628,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteFinishedBundleStmt: %w", cerr)
 		}
 	}
+	if q.deleteFreedStmt != nil {
+		if cerr := q.deleteFreedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteFreedStmt: %w", cerr)
+		}
+	}
+	if q.deleteFreedOfStmt != nil {
+		if cerr := q.deleteFreedOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteFreedOfStmt: %w", cerr)
+		}
+	}
 	if q.deleteFunctionStmt != nil {
 		if cerr := q.deleteFunctionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteFunctionStmt: %w", cerr)
@@ -733,6 +761,21 @@ func (q *Queries) Close() error {
 	if q.forgetMemosStmt != nil {
 		if cerr := q.forgetMemosStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing forgetMemosStmt: %w", cerr)
+		}
+	}
+	if q.freePagesStmt != nil {
+		if cerr := q.freePagesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing freePagesStmt: %w", cerr)
+		}
+	}
+	if q.freePlaceStmt != nil {
+		if cerr := q.freePlaceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing freePlaceStmt: %w", cerr)
+		}
+	}
+	if q.freedPlacesStmt != nil {
+		if cerr := q.freedPlacesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing freedPlacesStmt: %w", cerr)
 		}
 	}
 	if q.functionBodyStmt != nil {
@@ -1145,6 +1188,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing revokeTokenStmt: %w", cerr)
 		}
 	}
+	if q.segmentInUseStmt != nil {
+		if cerr := q.segmentInUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing segmentInUseStmt: %w", cerr)
+		}
+	}
 	if q.sessionWaitingStmt != nil {
 		if cerr := q.sessionWaitingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sessionWaitingStmt: %w", cerr)
@@ -1346,6 +1394,8 @@ type Queries struct {
 	deleteCancelsStmt              *sql.Stmt
 	deleteEndpointStmt             *sql.Stmt
 	deleteFinishedBundleStmt       *sql.Stmt
+	deleteFreedStmt                *sql.Stmt
+	deleteFreedOfStmt              *sql.Stmt
 	deleteFunctionStmt             *sql.Stmt
 	deleteGroupStmt                *sql.Stmt
 	deleteIdentityStmt             *sql.Stmt
@@ -1371,6 +1421,9 @@ type Queries struct {
 	findMemoStmt                   *sql.Stmt
 	findRegisteredVersionStmt      *sql.Stmt
 	forgetMemosStmt                *sql.Stmt
+	freePagesStmt                  *sql.Stmt
+	freePlaceStmt                  *sql.Stmt
+	freedPlacesStmt                *sql.Stmt
 	functionBodyStmt               *sql.Stmt
 	functionVersionsStmt           *sql.Stmt
 	getAttemptStmt                 *sql.Stmt
@@ -1453,6 +1506,7 @@ type Queries struct {
 	revokeEndpointTokensStmt       *sql.Stmt
 	revokeIdentityTokensStmt       *sql.Stmt
 	revokeTokenStmt                *sql.Stmt
+	segmentInUseStmt               *sql.Stmt
 	sessionWaitingStmt             *sql.Stmt
 	setBundleDoneStmt              *sql.Stmt
 	setFunctionHeadStmt            *sql.Stmt
@@ -1509,6 +1563,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteCancelsStmt:              q.deleteCancelsStmt,
 		deleteEndpointStmt:             q.deleteEndpointStmt,
 		deleteFinishedBundleStmt:       q.deleteFinishedBundleStmt,
+		deleteFreedStmt:                q.deleteFreedStmt,
+		deleteFreedOfStmt:              q.deleteFreedOfStmt,
 		deleteFunctionStmt:             q.deleteFunctionStmt,
 		deleteGroupStmt:                q.deleteGroupStmt,
 		deleteIdentityStmt:             q.deleteIdentityStmt,
@@ -1534,6 +1590,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		findMemoStmt:                   q.findMemoStmt,
 		findRegisteredVersionStmt:      q.findRegisteredVersionStmt,
 		forgetMemosStmt:                q.forgetMemosStmt,
+		freePagesStmt:                  q.freePagesStmt,
+		freePlaceStmt:                  q.freePlaceStmt,
+		freedPlacesStmt:                q.freedPlacesStmt,
 		functionBodyStmt:               q.functionBodyStmt,
 		functionVersionsStmt:           q.functionVersionsStmt,
 		getAttemptStmt:                 q.getAttemptStmt,
@@ -1616,6 +1675,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		revokeEndpointTokensStmt:       q.revokeEndpointTokensStmt,
 		revokeIdentityTokensStmt:       q.revokeIdentityTokensStmt,
 		revokeTokenStmt:                q.revokeTokenStmt,
+		segmentInUseStmt:               q.segmentInUseStmt,
 		sessionWaitingStmt:             q.sessionWaitingStmt,
 		setBundleDoneStmt:              q.setBundleDoneStmt,
 		setFunctionHeadStmt:            q.setFunctionHeadStmt,

@@ -76,6 +76,12 @@ type Endpoint struct {
 	Created     int64
 }
 
+type Freed struct {
+	Segment int64
+	Place   int64
+	Away    int64
+}
+
 type Group struct {
 	ID         yonder.ID
 	Owner      yonder.ID
@@ -144,6 +150,10 @@ type Result struct {
 	Memo     yonder.ID
 	Entries  int64
 	Pack     []byte
+	Segment  int64
+	Place    int64
+	Away     int64
+	Checksum int64
 }
 
 type Session struct {

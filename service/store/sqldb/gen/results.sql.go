@@ -25,7 +25,7 @@ func (q *Queries) DeleteResults(ctx context.Context, groupID yonder.ID, after in
 }
 
 const expireResult = `-- name: ExpireResult :exec
-UPDATE results SET expired = $3, payload = $4, stdout = $4, stderr = $4, blob = ''
+UPDATE results SET expired = $3, payload = $4, stdout = $4, stderr = $4, blob = '', segment = 0, place = 0, away = 0, checksum = 0
 WHERE group_id = $1 AND cursor = $2
 `
 
@@ -48,7 +48,7 @@ func (q *Queries) ExpireResult(ctx context.Context, arg ExpireResultParams) erro
 }
 
 const groupResults = `-- name: GroupResults :many
-SELECT r.group_id, r.cursor, r.bundle_id, r.lo, r.hi, r.skip, r.attempt, r.state, r.outcome, r.form, r.code, r.message, r.worker, r.blob, r.started, r.finished, r.accepted, r.stdout, r.stderr, r.payload, r.expired, r.memo, r.entries, r.pack, b.endpoint, b.submitted FROM results r
+SELECT r.group_id, r.cursor, r.bundle_id, r.lo, r.hi, r.skip, r.attempt, r.state, r.outcome, r.form, r.code, r.message, r.worker, r.blob, r.started, r.finished, r.accepted, r.stdout, r.stderr, r.payload, r.expired, r.memo, r.entries, r.pack, r.segment, r.place, r.away, r.checksum, b.endpoint, b.submitted FROM results r
 JOIN bundles b ON b.id = r.bundle_id
 WHERE r.group_id = $1 AND r.cursor > $2 AND r.cursor <= $3
 ORDER BY r.cursor
@@ -95,6 +95,10 @@ func (q *Queries) GroupResults(ctx context.Context, groupID yonder.ID, after int
 			&i.Result.Memo,
 			&i.Result.Entries,
 			&i.Result.Pack,
+			&i.Result.Segment,
+			&i.Result.Place,
+			&i.Result.Away,
+			&i.Result.Checksum,
 			&i.Endpoint,
 			&i.Submitted,
 		); err != nil {
@@ -113,8 +117,8 @@ func (q *Queries) GroupResults(ctx context.Context, groupID yonder.ID, after int
 
 const insertResult = `-- name: InsertResult :exec
 INSERT INTO results (group_id, cursor, bundle_id, lo, hi, skip, attempt, state, outcome, form, code, message, worker, blob,
-                     started, finished, accepted, stdout, stderr, payload, memo, entries, pack)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+                     started, finished, accepted, stdout, stderr, payload, memo, entries, pack, segment, place, away, checksum)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
 `
 
 type InsertResultParams struct {
@@ -141,6 +145,10 @@ type InsertResultParams struct {
 	Memo     yonder.ID
 	Entries  int64
 	Pack     []byte
+	Segment  int64
+	Place    int64
+	Away     int64
+	Checksum int64
 }
 
 func (q *Queries) InsertResult(ctx context.Context, arg InsertResultParams) error {
@@ -168,12 +176,16 @@ func (q *Queries) InsertResult(ctx context.Context, arg InsertResultParams) erro
 		arg.Memo,
 		arg.Entries,
 		arg.Pack,
+		arg.Segment,
+		arg.Place,
+		arg.Away,
+		arg.Checksum,
 	)
 	return err
 }
 
 const resultSizes = `-- name: ResultSizes :many
-SELECT cursor, entries, CAST(length(payload) + length(stdout) + length(stderr) AS BIGINT) AS size FROM results
+SELECT cursor, entries, CAST(length(payload) + away + length(stdout) + length(stderr) AS BIGINT) AS size FROM results
 WHERE group_id = $1 AND cursor > $2
 ORDER BY cursor LIMIT $3
 `
@@ -208,7 +220,7 @@ func (q *Queries) ResultSizes(ctx context.Context, groupID yonder.ID, cursor int
 }
 
 const resultsAfter = `-- name: ResultsAfter :many
-SELECT cursor, bundle_id, lo, hi, attempt, blob, accepted FROM results
+SELECT cursor, bundle_id, lo, hi, attempt, blob, accepted, segment, place, away FROM results
 WHERE group_id = $1 AND cursor > $2
 ORDER BY cursor LIMIT $3
 `
@@ -221,6 +233,9 @@ type ResultsAfterRow struct {
 	Attempt  int64
 	Blob     string
 	Accepted int64
+	Segment  int64
+	Place    int64
+	Away     int64
 }
 
 // For what time does to results: in the order of the stream, without what they carry.
@@ -241,6 +256,9 @@ func (q *Queries) ResultsAfter(ctx context.Context, groupID yonder.ID, cursor in
 			&i.Attempt,
 			&i.Blob,
 			&i.Accepted,
+			&i.Segment,
+			&i.Place,
+			&i.Away,
 		); err != nil {
 			return nil, err
 		}
@@ -327,7 +345,7 @@ func (q *Queries) ResultsBelow(ctx context.Context, arg ResultsBelowParams) ([]R
 }
 
 const taskResult = `-- name: TaskResult :one
-SELECT r.group_id, r.cursor, r.bundle_id, r.lo, r.hi, r.skip, r.attempt, r.state, r.outcome, r.form, r.code, r.message, r.worker, r.blob, r.started, r.finished, r.accepted, r.stdout, r.stderr, r.payload, r.expired, r.memo, r.entries, r.pack, b.endpoint, b.submitted FROM results r
+SELECT r.group_id, r.cursor, r.bundle_id, r.lo, r.hi, r.skip, r.attempt, r.state, r.outcome, r.form, r.code, r.message, r.worker, r.blob, r.started, r.finished, r.accepted, r.stdout, r.stderr, r.payload, r.expired, r.memo, r.entries, r.pack, r.segment, r.place, r.away, r.checksum, b.endpoint, b.submitted FROM results r
 JOIN bundles b ON b.id = r.bundle_id
 WHERE r.bundle_id = $1 AND r.lo <= $2
 ORDER BY r.lo DESC LIMIT 1
@@ -367,6 +385,10 @@ func (q *Queries) TaskResult(ctx context.Context, bundleID yonder.ID, lo int64) 
 		&i.Result.Memo,
 		&i.Result.Entries,
 		&i.Result.Pack,
+		&i.Result.Segment,
+		&i.Result.Place,
+		&i.Result.Away,
+		&i.Result.Checksum,
 		&i.Endpoint,
 		&i.Submitted,
 	)

@@ -23,11 +23,11 @@ SELECT owner FROM bundles WHERE id = $1;
 UPDATE bundles SET done = $2, remaining = $3, finished = $4, page = $5 WHERE id = $1;
 
 -- name: InsertPage :exec
-INSERT INTO pages (bundle_id, lo, hi, data) VALUES ($1, $2, $3, $4);
+INSERT INTO pages (bundle_id, lo, hi, data, segment, place, away, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: GetPage :one
 -- The page that has the payload of task lo.
-SELECT lo, hi, data FROM pages WHERE bundle_id = sqlc.arg(bundle_id) AND lo <= sqlc.arg(lo) ORDER BY lo DESC LIMIT 1;
+SELECT lo, hi, data, segment, place, away, checksum FROM pages WHERE bundle_id = sqlc.arg(bundle_id) AND lo <= sqlc.arg(lo) ORDER BY lo DESC LIMIT 1;
 
 -- name: OpenBundlesOfEndpoint :many
 SELECT id FROM bundles WHERE endpoint = $1 AND finished IS NULL ORDER BY id LIMIT $2;

@@ -1,0 +1,11 @@
+package osfs
+
+import "os"
+
+// Punch gives the space of a part of a file back, which reads as zeros from
+// then on, where the system and the file system can. Whole blocks go: a part
+// that begins and ends with one leaves nothing.
+func Punch(file *os.File, offset, size int64) { punch(file, offset, size) }
+
+// Allocated is the space that a file takes, without what was punched out of it.
+func Allocated(info os.FileInfo) int64 { return allocated(info) }

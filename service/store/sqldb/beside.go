@@ -1,0 +1,182 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+
+	"github.com/yonder-run/yonder/service/store/sqldb/gen"
+)
+
+// besideBytes is the size above which a payload lies beside the tables, if the
+// engine has a place for it. Smaller ones cost less in a row than in a place of
+// their own.
+const besideBytes = 64 << 10
+
+// Place is where a payload lies beside the tables. The zero value is nowhere.
+type Place struct {
+	Segment, Offset, Size int64
+	Sum                   uint32 // CRC-32C
+}
+
+// ErrNoPayload says that what lies at a place is not what was put there: its
+// row has gone meanwhile, or the file is damaged.
+var ErrNoPayload = errors.New("the payload beside the database is gone or damaged")
+
+// Beside keeps large payloads beside an engine's tables, in segments. It is
+// safe for concurrent use.
+type Beside interface {
+	// Keep makes payloads durable. Their segments stay, used or not, until done
+	// is called: by then rows refer to the places, or never will.
+	Keep(payloads [][]byte) (places []Place, done func(), err error)
+	// Read returns a payload, or ErrNoPayload.
+	Read(p Place) ([]byte, error)
+	// Free gives back places, in their order, that no row refers to. That may
+	// be repeated.
+	Free(places []Place)
+	// Sealed lists segments to which nothing is added any more, and whose
+	// places all have their rows by now, or will have none.
+	Sealed() []int64
+	// Remove gives back a whole segment; one that is gone is no error.
+	Remove(segment int64) error
+}
+
+// kept is payloads of one operation, of which the large ones lie beside the
+// tables already.
+type kept struct {
+	beside Beside
+	places []Place // by payload; nowhere: its row has it
+	used   []bool
+	done   func()
+}
+
+// keep puts the large ones of the payloads beside the tables.
+func (s *Store) keep(payloads [][]byte) (*kept, error) {
+	k := &kept{beside: s.engine.Beside(), places: make([]Place, len(payloads)), used: make([]bool, len(payloads)), done: func() {}}
+	if k.beside == nil {
+		return k, nil
+	}
+	var large [][]byte
+	var which []int
+	for i, p := range payloads {
+		if len(p) > besideBytes {
+			large, which = append(large, p), append(which, i)
+		}
+	}
+	if len(large) == 0 {
+		return k, nil
+	}
+	places, done, err := k.beside.Keep(large)
+	if err != nil {
+		return nil, err
+	}
+	for at, i := range which {
+		k.places[i] = places[at]
+	}
+	k.done = done
+	return k, nil
+}
+
+// begin forgets what an earlier try of the operation has used.
+func (k *kept) begin() { clear(k.used) }
+
+// take says where a payload lies, for a row that is to refer to it: the only one.
+func (k *kept) take(i int) Place {
+	if k == nil || k.used[i] {
+		return Place{}
+	}
+	k.used[i] = true
+	return k.places[i]
+}
+
+// settle gives back what no row refers to. After an error nobody knows which
+// rows there are: what is left over goes with its segment.
+func (k *kept) settle(err error) {
+	if err == nil && k.beside != nil {
+		var free []Place
+		for i, p := range k.places {
+			if p.Segment > 0 && !k.used[i] {
+				free = append(free, p)
+			}
+		}
+		k.beside.Free(free)
+	}
+	k.done()
+}
+
+// fetched returns a row's payload, wherever it lies.
+func (s *Store) fetched(inRow []byte, p Place) ([]byte, error) {
+	if p.Segment == 0 {
+		return inRow, nil
+	}
+	return s.engine.Beside().Read(p)
+}
+
+// rereads bounds how often a reader looks at rows again whose payloads went
+// between reading them and reading those.
+const rereads = 3
+
+// reread runs a reading operation, and again if a payload has gone meanwhile:
+// its row says why, by then.
+func (s *Store) reread(ctx context.Context, op Op) error {
+	var err error
+	for range rereads {
+		if err = s.engine.Read(ctx, op); !errors.Is(err, ErrNoPayload) {
+			break
+		}
+	}
+	return err
+}
+
+// freeBatch is how many places one turn gives back.
+const freeBatch = 1000
+
+// tidyBeside gives back segments and places that no row refers to.
+func (s *Store) tidyBeside(ctx context.Context) (more bool, err error) {
+	beside := s.engine.Beside()
+	if beside == nil {
+		return false, nil
+	}
+	for _, segment := range beside.Sealed() {
+		if err := s.tidySegment(ctx, beside, segment); err != nil {
+			return false, err
+		}
+	}
+	var freed []gen.Freed
+	err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) (err error) {
+		freed, err = q.FreedPlaces(ctx, freeBatch)
+		return err
+	})
+	if err != nil || len(freed) == 0 {
+		return false, err
+	}
+	places := make([]Place, len(freed))
+	for i, f := range freed {
+		places[i] = Place{Segment: f.Segment, Offset: f.Place, Size: f.Away}
+	}
+	beside.Free(places)
+	err = s.tasks.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
+		for _, f := range freed {
+			if err := q.DeleteFreed(ctx, f.Segment, f.Place); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return len(freed) == freeBatch, err
+}
+
+// tidySegment removes a segment that no row refers to.
+func (s *Store) tidySegment(ctx context.Context, beside Beside, segment int64) error {
+	var used bool
+	err := s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) (err error) {
+		used, err = q.SegmentInUse(ctx, segment)
+		return err
+	})
+	if err != nil || used {
+		return err
+	}
+	if err := beside.Remove(segment); err != nil {
+		return err
+	}
+	return s.tasks.Write(ctx, func(ctx context.Context, q *gen.Queries) error { return q.DeleteFreedOf(ctx, segment) })
+}

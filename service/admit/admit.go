@@ -4,7 +4,6 @@
 package admit
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -35,17 +34,6 @@ func Access(v store.Viewer, f yonder.Function, e yonder.Endpoint) error {
 
 func denied(field, format string, args ...any) error {
 	return yonder.FieldErrorf(yonder.CodeForbidden, field, format, args...)
-}
-
-// Capabilities reads what the endpoint's agent last reported; false if no
-// agent ever did.
-func Capabilities(e yonder.Endpoint) (wire.Capabilities, bool) {
-	var c wire.Capabilities
-	if len(e.Capabilities) == 0 {
-		return c, false
-	}
-	data, err := json.Marshal(e.Capabilities)
-	return c, err == nil && json.Unmarshal(data, &c) == nil
 }
 
 // Isolation refuses everybody but the owner at an endpoint whose workers can

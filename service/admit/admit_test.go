@@ -88,20 +88,6 @@ func TestPython(t *testing.T) {
 	require.ErrorContains(t, err, "has no Python")
 }
 
-func TestCapabilities(t *testing.T) {
-	t.Parallel()
-	_, reported := Capabilities(yonder.Endpoint{})
-	require.False(t, reported)
-	_, reported = Capabilities(yonder.Endpoint{Capabilities: map[string]any{"pythons": "nonsense"}})
-	require.False(t, reported)
-	c, reported := Capabilities(yonder.Endpoint{Capabilities: map[string]any{
-		"isolated": true, "pythons": []any{map[string]any{"version": "3.11.7"}},
-	}})
-	require.True(t, reported)
-	require.True(t, c.Isolated)
-	require.Equal(t, "3.11.7", c.Pythons[0].Version)
-}
-
 func TestAge(t *testing.T) {
 	t.Parallel()
 	id := yonder.NewBundleID()

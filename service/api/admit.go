@@ -21,7 +21,7 @@ type admission struct {
 	api       *API
 	principal auth.Principal
 	functions map[versioned]yonder.Function
-	endpoints map[yonder.ID]*place
+	endpoints map[yonder.ID]store.Terms
 }
 
 type versioned struct {
@@ -29,17 +29,9 @@ type versioned struct {
 	version int
 }
 
-// place is an endpoint with what its agent reported.
-type place struct {
-	yonder.Endpoint
-
-	capabilities wire.Capabilities
-	reported     bool
-}
-
 // admit checks bundles and completes them from what is stored.
 func (a *API) admit(ctx context.Context, p auth.Principal, submissions []submission) ([]store.NewBundle, error) {
-	adm := &admission{api: a, principal: p, functions: map[versioned]yonder.Function{}, endpoints: map[yonder.ID]*place{}}
+	adm := &admission{api: a, principal: p, functions: map[versioned]yonder.Function{}, endpoints: map[yonder.ID]store.Terms{}}
 	bundles := make([]store.NewBundle, len(submissions))
 	for i, s := range submissions {
 		b, err := adm.bundle(ctx, s)
@@ -99,9 +91,9 @@ func (adm *admission) check(ctx context.Context, b *store.NewBundle) error {
 		return err
 	}
 	for _, err := range []error{
-		admit.Isolation(viewer, e.Endpoint, e.capabilities, e.reported),
-		admit.Kind(b.Codec, f, e.capabilities.Kinds, e.reported),
-		admit.Python(b.Bundle, f, e.capabilities, e.reported),
+		admit.Isolation(viewer, e.Endpoint, e.Agent, e.Reported),
+		admit.Kind(b.Codec, f, e.Agent.Kinds, e.Reported),
+		admit.Python(b.Bundle, f, e.Agent, e.Reported),
 		admit.Signature(f, b.Shapes),
 		admit.GiveUp(b.GiveUpAt, b.Submitted),
 		admit.Age(b.ID, b.Submitted, adm.api.Limits),
@@ -175,18 +167,15 @@ func (adm *admission) use(ctx context.Context, f yonder.Function) error {
 	return adm.api.Store.UseFunction(ctx, f.ID, now)
 }
 
-func (adm *admission) endpoint(ctx context.Context, id yonder.ID) (*place, error) {
+func (adm *admission) endpoint(ctx context.Context, id yonder.ID) (store.Terms, error) {
 	if e, ok := adm.endpoints[id]; ok {
 		return e, nil
 	}
 	e, err := adm.api.Store.EndpointTerms(ctx, id)
-	if e, err = visible(adm.principal, e, err, id); err != nil {
-		return nil, err
+	if err = visible(adm.principal, e.Endpoint, err, id); err == nil {
+		adm.endpoints[id] = e
 	}
-	found := &place{Endpoint: e}
-	found.capabilities, found.reported = admit.Capabilities(e)
-	adm.endpoints[id] = found
-	return found, nil
+	return e, err
 }
 
 // blobs replaces what the client says of its uploads by what is known of them.

@@ -103,15 +103,18 @@ func (a *API) listEndpoints(ctx context.Context, p auth.Principal, in *struct {
 
 func (a *API) getEndpoint(ctx context.Context, p auth.Principal, in *ByID) (yonder.Endpoint, error) {
 	e, err := a.Store.Endpoint(ctx, in.ID)
-	return visible(p, e, err, in.ID)
+	if err := visible(p, e, err, in.ID); err != nil {
+		return yonder.Endpoint{}, err
+	}
+	return e, nil
 }
 
-// visible hides an endpoint that the viewer may not see.
-func visible(p auth.Principal, e yonder.Endpoint, err error, id yonder.ID) (yonder.Endpoint, error) {
+// visible hides an endpoint that was looked up and that the viewer may not see.
+func visible(p auth.Principal, e yonder.Endpoint, err error, id yonder.ID) error {
 	if err == nil && !auth.MaySee(p.Viewer, e.Owner, e.Sharing) || yonder.CodeOf(err) == yonder.CodeNotFound {
-		return yonder.Endpoint{}, auth.NotFound("endpoint", id)
+		return auth.NotFound("endpoint", id)
 	}
-	return e, err
+	return err
 }
 
 func (a *API) managedEndpoint(ctx context.Context, p auth.Principal, id yonder.ID) (yonder.Endpoint, error) {

@@ -117,13 +117,13 @@ func (d *Dispatcher) report(ctx context.Context, r fabric.Request) (answer, erro
 	if err := d.checkBlobs(ctx, report.Results); err != nil {
 		return answer{}, err
 	}
-	refused, news, err := d.Store.ReportNews(ctx, r.Endpoint, report, r.Frame.Columns, d.Now())
+	reported, err := d.Store.ReportNews(ctx, r.Endpoint, report, r.Frame.Columns, d.Now())
 	if err != nil {
 		return answer{}, err
 	}
-	d.News(news)
-	a, err := reply(wire.KindSpans, wire.Spans{Epoch: report.Epoch, Spans: refused})
-	a.claim = len(report.Results)+len(report.Lost)+len(report.Cancelled) > 0
+	d.News(reported.News)
+	a, err := reply(wire.KindSpans, wire.Spans{Epoch: report.Epoch, Spans: reported.Refused})
+	a.claim = reported.Waiting && len(report.Results)+len(report.Lost)+len(report.Cancelled) > 0
 	return a, err
 }
 

@@ -139,15 +139,24 @@ type EndpointFilter struct {
 	Page   Page
 }
 
+// Terms are what an endpoint's owner and its agent have said of it, and nothing
+// that changes from task to task.
+type Terms struct {
+	Endpoint yonder.Endpoint // without what its session brings, but for capabilities
+	// Agent is what the agent said when it opened the newest session; Reported
+	// is false if none ever did.
+	Agent    wire.Capabilities
+	Reported bool
+}
+
 // Endpoints carry the newest session's state with them.
 type Endpoints interface {
 	// CreateEndpoint stores it with its agent's token. An owner's endpoint
 	// names are unique.
 	CreateEndpoint(ctx context.Context, e yonder.Endpoint, token yonder.Token, hash []byte) error
 	Endpoint(ctx context.Context, id yonder.ID) (yonder.Endpoint, error)
-	// EndpointTerms is Endpoint without what its session brings, but for the
-	// capabilities that its agent named when it opened the newest one.
-	EndpointTerms(ctx context.Context, id yonder.ID) (yonder.Endpoint, error)
+	// EndpointTerms is what admission asks of an endpoint.
+	EndpointTerms(ctx context.Context, id yonder.ID) (Terms, error)
 	ListEndpoints(ctx context.Context, filter EndpointFilter) ([]yonder.Endpoint, error)
 	ChangeEndpoint(ctx context.Context, id yonder.ID, change wire.ChangeEndpoint) (yonder.Endpoint, error)
 	// PauseEndpoint gives the endpoint no more work, or with nil gives it work
@@ -258,6 +267,15 @@ type Tasks interface {
 	CancelTasks(ctx context.Context, c Cancel) (Cancelling, error)
 }
 
+// Reported is what became of a report.
+type Reported struct {
+	Refused []wire.Span // of results
+	// News are for readers who have all before them and need not look.
+	News []News
+	// Waiting says whether tasks wait to be offered to the endpoint.
+	Waiting bool
+}
+
 // Cancel names tasks to be cancelled: one task, those of a bundle or of a
 // group, or the open ones of an endpoint, of an owner, or of both.
 type Cancel struct {
@@ -295,9 +313,8 @@ type Sessions interface {
 	Accept(ctx context.Context, endpoint yonder.ID, a wire.Accept, now time.Time) ([]wire.Span, error)
 	// Report returns the spans of results that were refused.
 	Report(ctx context.Context, endpoint yonder.ID, r wire.Report, columns [][]byte, now time.Time) ([]wire.Span, Woken, error)
-	// ReportNews is Report that returns what it has added to streams, for
-	// readers who have all before that and need not look for it.
-	ReportNews(ctx context.Context, endpoint yonder.ID, r wire.Report, columns [][]byte, now time.Time) ([]wire.Span, []News, error)
+	// ReportNews is Report that tells more of what came of it.
+	ReportNews(ctx context.Context, endpoint yonder.ID, r wire.Report, columns [][]byte, now time.Time) (Reported, error)
 	Heartbeat(ctx context.Context, endpoint yonder.ID, h wire.Heartbeat, now time.Time) (wire.HeartbeatReply, error)
 	// CloseSession returns offered ranges to the queue and keeps the others.
 	CloseSession(ctx context.Context, endpoint yonder.ID, epoch int64, now time.Time) error

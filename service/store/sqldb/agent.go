@@ -64,44 +64,45 @@ func (t *turn) each(ctx context.Context, endpoint yonder.ID, spans []wire.Span, 
 func (s *Store) Report(
 	ctx context.Context, endpoint yonder.ID, r wire.Report, columns [][]byte, now time.Time,
 ) ([]wire.Span, store.Woken, error) {
-	refused, news, err := s.ReportNews(ctx, endpoint, r, columns, now)
-	woken := make(store.Woken, len(news))
-	for i, n := range news {
+	reported, err := s.ReportNews(ctx, endpoint, r, columns, now)
+	woken := make(store.Woken, len(reported.News))
+	for i, n := range reported.News {
 		woken[i] = n.Group
 	}
-	return refused, woken, err
+	return reported.Refused, woken, err
 }
 
-// ReportNews is Report that returns what it has added to streams.
+// ReportNews is Report that tells more of what came of it.
 func (s *Store) ReportNews(
 	ctx context.Context, endpoint yonder.ID, r wire.Report, columns [][]byte, now time.Time,
-) (refused []wire.Span, news []store.News, err error) {
+) (reported store.Reported, err error) {
 	if err := checkReport(r, columns); err != nil {
-		return nil, nil, err
+		return store.Reported{}, err
 	}
 	kept, err := s.keep(columns)
 	if err != nil {
-		return nil, nil, err
+		return store.Reported{}, err
 	}
 	err = s.tasks.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
 		kept.begin()
-		t, _, err := beginAs(ctx, q, now, endpoint, r.Epoch)
+		t, session, err := beginAs(ctx, q, now, endpoint, r.Epoch)
 		if err != nil {
 			return err
 		}
 		t.kept = kept
-		if refused, err = t.report(ctx, endpoint, r, columns); err != nil {
+		refused, err := t.report(ctx, endpoint, r, columns)
+		if err != nil {
 			return err
 		}
 		err = t.flush(ctx)
-		news = t.news
+		reported = store.Reported{Refused: refused, News: t.news, Waiting: session.QueuedTasks > session.RestingTasks}
 		return err
 	})
 	kept.settle(err)
 	if err != nil {
-		return nil, nil, err
+		return store.Reported{}, err
 	}
-	return refused, news, nil
+	return reported, nil
 }
 
 func checkReport(r wire.Report, columns [][]byte) error {

@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
 	"github.com/yonder-run/yonder"
@@ -39,23 +40,23 @@ func (s *Store) Endpoint(ctx context.Context, id yonder.ID) (e yonder.Endpoint, 
 	return e, err
 }
 
-// EndpointTerms returns the endpoint without what its session says.
-func (s *Store) EndpointTerms(ctx context.Context, id yonder.ID) (yonder.Endpoint, error) {
-	return look(&s.known.endpoints, id, func() (e yonder.Endpoint, err error) {
-		err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error {
-			e, err = getEndpoint(ctx, q, id)
-			return err
-		})
+// EndpointTerms returns what of the endpoint changes only by a write of its own.
+func (s *Store) EndpointTerms(ctx context.Context, id yonder.ID) (store.Terms, error) {
+	return look(&s.known.endpoints, id, func() (store.Terms, error) {
+		e, err := s.Endpoint(ctx, id)
 		return terms(e), err
 	})
 }
 
-// terms are what of an endpoint changes only by a write of its own.
-func terms(e yonder.Endpoint) yonder.Endpoint {
-	return yonder.Endpoint{
+func terms(e yonder.Endpoint) store.Terms {
+	t := store.Terms{Endpoint: yonder.Endpoint{
 		ID: e.ID, Name: e.Name, Owner: e.Owner, OwnerName: e.OwnerName, Description: e.Description,
 		Sharing: e.Sharing, Functions: e.Functions, Capabilities: e.Capabilities, Created: e.Created,
+	}}
+	if len(e.Capabilities) > 0 { // what is no capabilities, of a newer agent perhaps, counts as none
+		t.Reported = json.Unmarshal([]byte(document(e.Capabilities)), &t.Agent) == nil
 	}
+	return t
 }
 
 func getEndpoint(ctx context.Context, q *gen.Queries, id yonder.ID) (yonder.Endpoint, error) {

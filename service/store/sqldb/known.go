@@ -19,7 +19,7 @@ const mostKnown = 2048
 type known struct {
 	tokens    shelf[yonder.ID, store.TokenRecord]
 	functions shelf[versioned, yonder.Function]
-	endpoints shelf[yonder.ID, yonder.Endpoint]
+	endpoints shelf[yonder.ID, store.Terms]
 }
 
 type versioned struct {

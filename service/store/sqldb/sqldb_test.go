@@ -103,3 +103,14 @@ func TestStoredDocumentsThatAreDamagedAreNoticed(t *testing.T) {
 	require.ErrorContains(t, parse("{", &blobs), "decoding stored")
 	require.Panics(t, func() { document(make(chan int)) }, "only a mistake in this repository does that")
 }
+
+func TestTermsTellWhatAnAgentSaid(t *testing.T) {
+	t.Parallel()
+	require.False(t, terms(yonder.Endpoint{}).Reported)
+	require.False(t, terms(yonder.Endpoint{Capabilities: map[string]any{"pythons": "nonsense"}}).Reported)
+	said := terms(yonder.Endpoint{Capabilities: map[string]any{
+		"isolated": true, "pythons": []any{map[string]any{"version": "3.11.7"}},
+	}})
+	require.True(t, said.Reported)
+	require.Equal(t, wire.Capabilities{Isolated: true, Pythons: []wire.Interpreter{{Version: "3.11.7"}}}, said.Agent)
+}

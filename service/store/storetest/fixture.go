@@ -195,12 +195,15 @@ func (b *bench) started(epoch int64, group yonder.ID, n int) wire.Span {
 
 func (b *bench) report(r wire.Report, columns ...[]byte) []wire.Span {
 	b.Helper()
-	refused, news, err := b.ReportNews(b.Context(), b.endpoint, r, columns, b.now)
+	reported, err := b.ReportNews(b.Context(), b.endpoint, r, columns, b.now)
 	require.NoError(b, err)
-	for _, n := range news {
+	for _, n := range reported.News {
 		b.fresh(n)
 	}
-	return refused
+	waiting, err := b.Waiting(b.Context(), b.endpoint)
+	require.NoError(b, err)
+	require.Equal(b, waiting > 0, reported.Waiting)
+	return reported.Refused
 }
 
 // fresh holds what a report says that it has added to what is read.

@@ -14,7 +14,7 @@ import (
 type seen struct {
 	token    store.TokenRecord
 	function yonder.Function
-	terms    yonder.Endpoint
+	terms    store.Terms
 }
 
 func (b *bench) see(token yonder.ID) seen {
@@ -88,7 +88,7 @@ var often = []behaviour{
 		require.Equal(b, yonder.Endpoint{
 			ID: whole.ID, Name: whole.Name, Owner: whole.Owner, OwnerName: whole.OwnerName,
 			Capabilities: whole.Capabilities, Created: whole.Created,
-		}, terms)
+		}, terms.Endpoint)
 		_, err = b.EndpointTerms(b.Context(), nextID())
 		requireCode(b, yonder.CodeNotFound, err)
 	}},
@@ -133,7 +133,7 @@ func (b *bench) changes(token, team yonder.ID) []change {
 				_, err := b.ChangeEndpoint(ctx, b.endpoint, wire.ChangeEndpoint{Sharing: &shared})
 				return err
 			},
-			func(s seen) { require.Equal(b, shared, s.terms.Sharing) },
+			func(s seen) { require.Equal(b, shared, s.terms.Endpoint.Sharing) },
 		},
 		{
 			"capabilities", func() error {
@@ -142,7 +142,7 @@ func (b *bench) changes(token, team yonder.ID) []change {
 				}, b.now)
 				return err
 			},
-			func(s seen) { require.Equal(b, "node7", s.terms.Capabilities["hostname"]) },
+			func(s seen) { require.Equal(b, "node7", s.terms.Agent.Hostname) },
 		},
 		{
 			"a revocation", func() error { return b.RevokeToken(ctx, token, b.now) },

@@ -108,7 +108,9 @@ func (d dialer) Dial(_, _ string) (net.Conn, error) {
 	//nolint:bodyclose // the library closes it, and keeps what an error says
 	ws, resp, err := websocket.Dial(ctx, l.cfg.URL+"/v1/fabric", options)
 	if err != nil {
-		l.setTrouble(l.whyNot(resp, err))
+		if d.ctx.Err() == nil {
+			l.setTrouble(l.whyNot(resp, err))
+		}
 		return nil, fmt.Errorf("dialling the fabric: %w", err)
 	}
 	return websocket.NetConn(d.ctx, ws, websocket.MessageBinary), nil

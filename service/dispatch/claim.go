@@ -66,8 +66,8 @@ func (d *Dispatcher) Claim(ctx context.Context, endpoint yonder.ID) {
 // submissions need not wait for a transaction that does nothing.
 func (d *Dispatcher) claimAll(ctx context.Context, endpoint yonder.ID) {
 	for ctx.Err() == nil {
-		waiting, err := d.Store.Waiting(ctx, endpoint)
-		if err == nil && waiting == 0 {
+		waits, err := d.Store.Waits(ctx, endpoint)
+		if err == nil && !waits {
 			return
 		}
 		var offered []store.Offered

@@ -135,12 +135,12 @@ func (d *Dispatcher) heartbeat(ctx context.Context, r fabric.Request) (answer, e
 	if beat.Capacity.Tasks < 0 || beat.Capacity.Bytes < 0 {
 		return answer{}, yonder.FieldErrorf(yonder.CodeInvalidRequest, "capacity", "capacity cannot be negative")
 	}
-	repeat, err := d.Store.Heartbeat(ctx, r.Endpoint, beat, d.Now())
+	repeat, waits, err := d.Store.Heartbeat(ctx, r.Endpoint, beat, d.Now())
 	if err != nil {
 		return answer{}, err
 	}
 	a, err := reply(wire.KindHeartbeatReply, repeat)
-	a.claim = true
+	a.claim = waits
 	return a, err
 }
 

@@ -315,13 +315,14 @@ type Sessions interface {
 	Report(ctx context.Context, endpoint yonder.ID, r wire.Report, columns [][]byte, now time.Time) ([]wire.Span, Woken, error)
 	// ReportNews is Report that tells more of what came of it.
 	ReportNews(ctx context.Context, endpoint yonder.ID, r wire.Report, columns [][]byte, now time.Time) (Reported, error)
-	Heartbeat(ctx context.Context, endpoint yonder.ID, h wire.Heartbeat, now time.Time) (wire.HeartbeatReply, error)
+	// Heartbeat says besides, as Waits does, whether tasks wait.
+	Heartbeat(ctx context.Context, endpoint yonder.ID, h wire.Heartbeat, now time.Time) (reply wire.HeartbeatReply, waits bool, err error)
+	// Waits says whether Claim may find something, as far as the queue goes.
+	Waits(ctx context.Context, endpoint yonder.ID) (bool, error)
 	// CloseSession returns offered ranges to the queue and keeps the others.
 	CloseSession(ctx context.Context, endpoint yonder.ID, epoch int64, now time.Time) error
 	// EndpointHolds says whether the endpoint's session holds the task now.
 	EndpointHolds(ctx context.Context, endpoint, task yonder.ID) (attempt int, held bool, err error)
-	// Waiting is how many tasks wait to be offered to the endpoint.
-	Waiting(ctx context.Context, endpoint yonder.ID) (int, error)
 	// Claimable lists live endpoints that have queued tasks and credit, so
 	// that what a lost hint left behind is found.
 	Claimable(ctx context.Context, limit int) ([]yonder.ID, error)

@@ -134,7 +134,7 @@ func (f *Fabric) Accept(w http.ResponseWriter, r *http.Request, agent Agent) err
 		return errNotRunning
 	}
 	defer pipe.Close()
-	fromServer := bufio.NewReaderSize(pipe, pipeBuffer)
+	fromServer := bufio.NewReaderSize(pipe, leastBuffer)
 	hello, nonce, err := readInfo(fromServer)
 	if err != nil {
 		return err
@@ -149,8 +149,6 @@ func (f *Fabric) Accept(w http.ResponseWriter, r *http.Request, agent Agent) err
 	f.agents.log.InfoContext(ctx, "agent disconnected", "endpoint", agent.Endpoint, "reason", err)
 	return nil
 }
-
-const pipeBuffer = 32 << 10
 
 // readInfo reads the server's first line, which holds the nonce.
 func readInfo(r *bufio.Reader) (line []byte, nonce string, err error) {
@@ -179,8 +177,11 @@ func (c *agentConn) pump(ws *websocket.Conn, pipe net.Conn, fromServer io.Reader
 		return nil
 	})
 	copies.Go(func() error {
-		_, err := io.CopyBuffer(pipe, outside, make([]byte, pipeBuffer))
-		c.end(fmt.Errorf("hearing from the agent: %w", orEOF(err)))
+		err := relay(outside, nil, func(data []byte) error {
+			_, err := pipe.Write(data)
+			return err //nolint:wrapcheck // it is said below what was done
+		})
+		c.end(fmt.Errorf("hearing from the agent: %w", err))
 		return nil
 	})
 	<-c.ctx.Done()
@@ -197,26 +198,13 @@ func (c *agentConn) pump(ws *websocket.Conn, pipe net.Conn, fromServer io.Reader
 // send copies what the server says to the WebSocket. The server's own deadline
 // does not reach this far: it ends with the pipe.
 func send(line context.Context, ws *websocket.Conn, hello []byte, fromServer io.Reader) error {
-	buffer := make([]byte, pipeBuffer)
-	for n, err := copy(buffer, hello), error(nil); err == nil; n, err = fromServer.Read(buffer) {
-		if err := write(line, ws, buffer[:n]); err != nil {
-			return err
-		}
-	}
-	return io.EOF
+	return relay(fromServer, hello, func(data []byte) error { return write(line, ws, data) })
 }
 
 func write(line context.Context, ws *websocket.Conn, data []byte) error {
 	ctx, cancel := context.WithTimeout(line, writeDeadline)
 	defer cancel()
 	return ws.Write(ctx, websocket.MessageBinary, data) //nolint:wrapcheck // the caller says what was done
-}
-
-func orEOF(err error) error {
-	if err == nil {
-		return io.EOF
-	}
-	return err
 }
 
 // Recheck closes the connections of an endpoint whose credentials no longer

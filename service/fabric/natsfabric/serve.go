@@ -15,9 +15,10 @@ import (
 )
 
 // requestBacklog bounds requests that wait for a worker; what comes on top is
-// dropped, and its agent asks again.
+// dropped, and its agent asks again, which takes it some seconds. So all agents
+// that a service may have may come at once, as when they connect again.
 const (
-	requestBacklog      = 4096
+	requestBacklog      = 32 << 10
 	requestBacklogBytes = 64 << 20
 )
 

@@ -220,15 +220,6 @@ func (s *Store) Unanswered(
 	return offered, err
 }
 
-// Waiting is how many tasks wait to be offered to the endpoint.
-func (s *Store) Waiting(ctx context.Context, endpoint yonder.ID) (tasks int, err error) {
-	err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error {
-		n, err := q.SessionWaiting(ctx, endpoint)
-		tasks = int(n)
-		return found(err, "there is no endpoint %s", endpoint)
-	})
-	return tasks, err
-}
 
 // Claimable lists live endpoints that have queued tasks and credit.
 func (s *Store) Claimable(ctx context.Context, limit int) (ids []yonder.ID, err error) {

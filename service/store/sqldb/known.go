@@ -10,7 +10,7 @@ import (
 
 // mostKnown bounds a shelf: far more than are in use within seconds of each
 // other, at a few kilobytes each. A full shelf is emptied.
-const mostKnown = 2048
+const mostKnown = 16 << 10
 
 // known keeps what every request reads and what seldom changes, where no other
 // process writes to the database. Any write but those of tasks empties it

@@ -119,13 +119,53 @@ func (t *turn) settle(ctx context.Context, s *session) error {
 	return nil
 }
 
-// Heartbeat renews the session and repeats which spans are to be stopped.
+// Heartbeat renews the session and repeats which spans are to be stopped. What
+// a live session's brings is written together with what others' bring.
 func (s *Store) Heartbeat(
 	ctx context.Context, endpoint yonder.ID, h wire.Heartbeat, now time.Time,
-) (reply wire.HeartbeatReply, err error) {
-	status := document(h.Status)
-	err = s.tasks.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
-		t, session, err := beginAs(ctx, q, now, endpoint, h.Epoch)
+) (reply wire.HeartbeatReply, waits bool, err error) {
+	beat := &gen.BeatSessionParams{
+		Endpoint: endpoint, Epoch: h.Epoch, Now: micros(now), Status: document(h.Status),
+		CapacityTasks: int64(max(h.Capacity.Tasks, 0)), CapacityBytes: max(h.Capacity.Bytes, 0),
+	}
+	live := false
+	err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error {
+		session, err := q.GetSession(ctx, endpoint)
+		if err := ownSession(&session, err, endpoint, h.Epoch); err != nil {
+			return err
+		}
+		live, waits = session.State == yonder.SessionLive, session.QueuedTasks > session.RestingTasks
+		reply, err = replyTo(ctx, q, &session)
+		return err
+	})
+	switch {
+	case err != nil:
+		return wire.HeartbeatReply{}, false, err
+	case live:
+		return reply, waits, s.beats.write(ctx, beat)
+	}
+	return reply, waits, s.heard(ctx, beat, now)
+}
+
+// replyTo is what a heartbeat's answer repeats.
+func replyTo(ctx context.Context, q *gen.Queries, s *gen.Session) (reply wire.HeartbeatReply, err error) {
+	if reply.Turn, err = turnOf(s); err != nil || s.OutstandingTasks == 0 {
+		return reply, err // what it has not been given cannot be stopped there
+	}
+	cancelled, err := q.CancelledRanges(ctx, s.Endpoint, s.Epoch)
+	for _, r := range cancelled {
+		reply.Cancel = append(reply.Cancel, wire.Span{
+			Bundle: r.BundleID, Attempt: int(r.Attempt), Lo: int(r.Lo), Hi: int(r.Hi), Grant: r.GrantNo,
+		})
+	}
+	return reply, err
+}
+
+// heard takes in the heartbeat of a session that was silent, or is not
+// reconciled yet.
+func (s *Store) heard(ctx context.Context, beat *gen.BeatSessionParams, now time.Time) error {
+	return s.tasks.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
+		t, session, err := beginAs(ctx, q, now, beat.Endpoint, beat.Epoch)
 		if err != nil {
 			return err
 		}
@@ -134,24 +174,19 @@ func (s *Store) Heartbeat(
 				return err
 			}
 		}
-		session.LastSeen, session.Status = t.now, status
-		session.setCapacity(h.Capacity)
-		if reply.Turn, err = turnOf(&session.Session); err != nil {
-			return err
-		}
-		cancelled, err := q.CancelledRanges(ctx, endpoint, h.Epoch)
-		if err != nil {
-			return err
-		}
-		reply.Cancel = nil
-		for _, r := range cancelled {
-			reply.Cancel = append(reply.Cancel, wire.Span{
-				Bundle: r.BundleID, Attempt: int(r.Attempt), Lo: int(r.Lo), Hi: int(r.Hi), Grant: r.GrantNo,
-			})
-		}
+		session.LastSeen, session.Status = t.now, beat.Status
+		session.CapacityTasks, session.CapacityBytes = beat.CapacityTasks, beat.CapacityBytes
 		return t.flush(ctx)
 	})
-	return reply, err
+}
+
+// Waits says whether tasks wait for the endpoint that are not resting.
+func (s *Store) Waits(ctx context.Context, endpoint yonder.ID) (waits bool, err error) {
+	err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error {
+		waits, err = q.SessionWaits(ctx, endpoint)
+		return found(err, "there is no endpoint %s", endpoint)
+	})
+	return waits, err
 }
 
 // CloseSession returns offered ranges to the queue and keeps the others for

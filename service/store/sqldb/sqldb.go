@@ -57,18 +57,21 @@ type Store struct {
 	// tasks is the engine for transactions that change nothing of what is known.
 	tasks Engine
 	known *known
+	beats *beats
 }
 
 var _ store.Store = (*Store)(nil)
 
 // New returns the store over an engine whose schema is migrated.
-func New(engine Engine) *Store { return &Store{engine: engine, tasks: engine, known: newKnown(0)} }
+func New(engine Engine) *Store {
+	return &Store{engine: engine, tasks: engine, known: newKnown(0), beats: &beats{engine: engine}}
+}
 
 // NewAlone is New for an engine that lets no other process write: what every
 // request asks for need not be read every time.
 func NewAlone(engine Engine) *Store {
 	k := newKnown(mostKnown)
-	return &Store{engine: forgetting{engine, k}, tasks: engine, known: k}
+	return &Store{engine: forgetting{engine, k}, tasks: engine, known: k, beats: &beats{engine: engine}}
 }
 
 // Ping says whether the database answers.

@@ -81,15 +81,29 @@ func beginAs(ctx context.Context, q *gen.Queries, now time.Time, endpoint yonder
 		return nil, nil, err
 	}
 	s, ok := t.sessions[endpoint]
-	switch {
-	case !ok:
-		return nil, nil, yonder.Errorf(yonder.CodeNotFound, "there is no endpoint %s", endpoint)
-	case s.Epoch != epoch:
-		return nil, nil, yonder.Errorf(yonder.CodeSessionFenced, "session %d is over: the endpoint's newest is %d", epoch, s.Epoch)
-	case s.State == yonder.SessionFenced || s.State == yonder.SessionClosed:
-		return nil, nil, yonder.Errorf(yonder.CodeSessionFenced, "session %d is %s: open a new one", epoch, s.State)
+	if !ok {
+		return nil, nil, ownSession(nil, sql.ErrNoRows, endpoint, epoch)
+	}
+	if err := ownSession(&s.Session, nil, endpoint, epoch); err != nil {
+		return nil, nil, err
 	}
 	return t, s, nil
+}
+
+// ownSession refuses a request under an epoch that is over. The error is that
+// of reading the session.
+func ownSession(s *gen.Session, err error, endpoint yonder.ID, epoch int64) error {
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return yonder.Errorf(yonder.CodeNotFound, "there is no endpoint %s", endpoint)
+	case err != nil:
+		return err
+	case s.Epoch != epoch:
+		return yonder.Errorf(yonder.CodeSessionFenced, "session %d is over: the endpoint's newest is %d", epoch, s.Epoch)
+	case s.State == yonder.SessionFenced || s.State == yonder.SessionClosed:
+		return yonder.Errorf(yonder.CodeSessionFenced, "session %d is %s: open a new one", epoch, s.State)
+	}
+	return nil
 }
 
 // load returns a bundle of a locked endpoint. A bundle that is not there or

@@ -67,7 +67,7 @@ var accepts = []behaviour{
 		requireCode(b, yonder.CodeSessionFenced, err)
 		_, _, err = b.Reconcile(b.Context(), b.endpoint, wire.Reconcile{Epoch: old, Last: true}, b.now)
 		requireCode(b, yonder.CodeSessionFenced, err)
-		_, err = b.Heartbeat(b.Context(), b.endpoint, wire.Heartbeat{Epoch: old}, b.now)
+		_, _, err = b.Heartbeat(b.Context(), b.endpoint, wire.Heartbeat{Epoch: old}, b.now)
 		requireCode(b, yonder.CodeSessionFenced, err)
 		requireCode(b, yonder.CodeSessionFenced, b.CloseSession(b.Context(), b.endpoint, old, b.now))
 		_, err = b.Accept(b.Context(), yonder.NewID(), wire.Accept{}, b.now)

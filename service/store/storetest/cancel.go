@@ -196,7 +196,7 @@ var cancels = []behaviour{
 		_, _, _, err := b.CancelTask(b.Context(), span.Bundle.Task(0))
 		require.NoError(b, err)
 		beat := func() []wire.Span {
-			reply, err := b.Heartbeat(b.Context(), b.endpoint, wire.Heartbeat{Epoch: epoch}, b.now)
+			reply, _, err := b.Heartbeat(b.Context(), b.endpoint, wire.Heartbeat{Epoch: epoch}, b.now)
 			require.NoError(b, err)
 			return reply.Cancel
 		}

@@ -61,14 +61,14 @@ var claims = []behaviour{
 		capacity := func(bytes int64) wire.Capacity { return wire.Capacity{Tasks: 10, Bytes: bytes} }
 		epoch := b.live(b.endpoint, 10)
 		beat := wire.Heartbeat{Epoch: epoch, Capacity: capacity(900 + 2<<10)}
-		_, err := b.Heartbeat(b.Context(), b.endpoint, beat, b.now)
+		_, _, err := b.Heartbeat(b.Context(), b.endpoint, beat, b.now)
 		require.NoError(b, err)
 		spans := spansOf(b.claim())
 		require.Equal(b, 2, spans[0].Hi)
 		b.accept(epoch, spans...)
 		require.Empty(b, b.succeed(epoch, spans...))
 		beat.Capacity = capacity(100)
-		_, err = b.Heartbeat(b.Context(), b.endpoint, beat, b.now)
+		_, _, err = b.Heartbeat(b.Context(), b.endpoint, beat, b.now)
 		require.NoError(b, err)
 		spans = spansOf(b.claim())
 		b.same([]wire.Span{{Bundle: n.ID, Attempt: 1, Lo: 2, Hi: 3}}, spans)

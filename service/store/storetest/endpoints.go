@@ -78,7 +78,7 @@ var endpoints = []behaviour{
 
 		_, _, err = b.Reconcile(b.Context(), b.endpoint, wire.Reconcile{Epoch: epoch, Last: true}, b.now)
 		require.NoError(b, err)
-		_, err = b.Heartbeat(b.Context(), b.endpoint, wire.Heartbeat{
+		_, _, err = b.Heartbeat(b.Context(), b.endpoint, wire.Heartbeat{
 			Epoch: epoch, Capacity: wire.Capacity{Tasks: 3, Bytes: 1 << 20}, Status: wire.Status{Managers: 1, Trouble: "no nodes"},
 		}, b.now.Add(time.Second))
 		require.NoError(b, err)

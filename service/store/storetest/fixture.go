@@ -200,9 +200,9 @@ func (b *bench) report(r wire.Report, columns ...[]byte) []wire.Span {
 	for _, n := range reported.News {
 		b.fresh(n)
 	}
-	waiting, err := b.Waiting(b.Context(), b.endpoint)
+	waits, err := b.Waits(b.Context(), b.endpoint)
 	require.NoError(b, err)
-	require.Equal(b, waiting > 0, reported.Waiting)
+	require.Equal(b, waits, reported.Waiting)
 	return reported.Refused
 }
 

@@ -42,7 +42,7 @@ var pauses = []behaviour{
 		epoch := b.live(b.endpoint, 10)
 		pause := &yonder.Pause{Reason: "a new disk", Since: b.now}
 		b.pause(pause)
-		reply, err := b.Heartbeat(b.Context(), b.endpoint, wire.Heartbeat{Epoch: epoch}, b.now)
+		reply, _, err := b.Heartbeat(b.Context(), b.endpoint, wire.Heartbeat{Epoch: epoch}, b.now)
 		require.NoError(b, err)
 		require.Equal(b, wire.Turn{Number: 1, Paused: pause}, reply.Turn)
 		epoch = b.open(b.endpoint, 10)

@@ -235,7 +235,7 @@ func (w *world) round(ctx context.Context, s store.Store, i int, rng *rand.Rand)
 	r.Results = results.Results
 	if rng.IntN(3) == 0 {
 		beat := wire.Heartbeat{Epoch: epoch, Capacity: wire.Capacity{Tasks: 8 + rng.IntN(8), Bytes: 64 << 20}}
-		if _, err := s.Heartbeat(ctx, endpoint, beat, w.now); err != nil {
+		if _, _, err := s.Heartbeat(ctx, endpoint, beat, w.now); err != nil {
 			return err
 		}
 	}

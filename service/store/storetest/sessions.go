@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -24,6 +26,14 @@ func (b *bench) reconcile(r wire.Reconcile) ([]wire.Span, store.Woken) {
 	answer, woken, err := b.Reconcile(b.Context(), b.endpoint, r, b.now)
 	require.NoError(b, err)
 	return answer.Drop, woken
+}
+
+// assertNoError is for goroutines, which must not end the test.
+func assertNoError(b *bench, err error) {
+	b.Helper()
+	if err != nil {
+		b.Error(err)
+	}
 }
 
 var sessions = []behaviour{
@@ -65,6 +75,48 @@ var sessions = []behaviour{
 		require.Equal(b, yonder.RangeAccepted, b.task(accepted[0].Bundle.Task(0)).State)
 		require.Equal(b, yonder.RangeStarted, b.task(offered[0].Bundle.Task(1)).State)
 		require.Empty(b, b.succeed(epoch, running, offered[0], accepted[0]))
+	}},
+	{"are renewed by heartbeats of many at once, each by its own", func(b *bench) {
+		const endpoints = 40
+		later := b.now.Add(7 * time.Second)
+		var beating sync.WaitGroup
+		for i := range endpoints {
+			endpoint := b.newEndpoint(fmt.Sprintf("many-%d", i))
+			epoch := b.live(endpoint, 5)
+			beating.Go(func() {
+				for slots := range i + 1 { // the last one counts
+					_, _, err := b.Heartbeat(b.Context(), endpoint, wire.Heartbeat{
+						Epoch: epoch, Capacity: wire.Capacity{Tasks: 5 + i}, Status: wire.Status{Slots: slots},
+					}, later)
+					assertNoError(b, err)
+				}
+				e, err := b.Endpoint(b.Context(), endpoint) // it is there as soon as the heartbeat is answered
+				assertNoError(b, err)
+				if e.Status == nil || e.Status.Slots != i || !e.LastSeen.Equal(later) {
+					b.Errorf("endpoint %d: %+v, seen %s", i, e.Status, e.LastSeen)
+				}
+			})
+		}
+		beating.Wait()
+		_, _, err := b.Heartbeat(b.Context(), b.endpoint, wire.Heartbeat{Epoch: 99}, later)
+		requireCode(b, yonder.CodeSessionFenced, err)
+		_, _, err = b.Heartbeat(b.Context(), nextID(), wire.Heartbeat{Epoch: 1}, later)
+		requireCode(b, yonder.CodeNotFound, err)
+	}},
+	{"know whether tasks wait", func(b *bench) {
+		waits := func() bool {
+			waits, err := b.Waits(b.Context(), b.endpoint)
+			require.NoError(b, err)
+			return waits
+		}
+		require.False(b, waits())
+		b.submit(b.bundle(nextID(), 3))
+		require.True(b, waits(), "nobody is there to take them")
+		b.live(b.endpoint, 20)
+		require.Len(b, b.claim(), 1)
+		require.False(b, waits())
+		_, err := b.Waits(b.Context(), nextID())
+		requireCode(b, yonder.CodeNotFound, err)
 	}},
 	{"lose what their agent does not hold", func(b *bench) {
 		old := b.live(b.endpoint, 20)
@@ -129,7 +181,7 @@ var sessions = []behaviour{
 		require.Empty(b, b.claim())
 		require.Equal(b, yonder.RangeStarted, b.task(running.Bundle.Task(0)).State, "silence ends nothing")
 
-		_, err = b.Heartbeat(b.Context(), b.endpoint, wire.Heartbeat{Epoch: epoch, Capacity: wire.Capacity{Tasks: 20, Bytes: 1 << 20}}, b.now)
+		_, _, err = b.Heartbeat(b.Context(), b.endpoint, wire.Heartbeat{Epoch: epoch, Capacity: wire.Capacity{Tasks: 20, Bytes: 1 << 20}}, b.now)
 		require.NoError(b, err)
 		require.Len(b, b.claim(), 1)
 	}},
@@ -142,7 +194,7 @@ var sessions = []behaviour{
 		require.Equal(b, yonder.RangeQueued, b.task(offered[0].Bundle.Task(0)).State)
 		require.Equal(b, yonder.RangeStarted, b.task(running.Bundle.Task(0)).State)
 		require.Empty(b, b.claim())
-		_, err := b.Heartbeat(b.Context(), b.endpoint, wire.Heartbeat{Epoch: epoch}, b.now)
+		_, _, err := b.Heartbeat(b.Context(), b.endpoint, wire.Heartbeat{Epoch: epoch}, b.now)
 		requireCode(b, yonder.CodeSessionFenced, err)
 
 		next := b.open(b.endpoint, 20)
@@ -162,7 +214,7 @@ var sessions = []behaviour{
 		e, err := b.Endpoint(b.Context(), b.endpoint)
 		require.NoError(b, err)
 		require.Equal(b, b.now, e.LastSeen.UTC())
-		_, err = b.Heartbeat(b.Context(), b.endpoint, wire.Heartbeat{Epoch: epoch, Capacity: wire.Capacity{Tasks: 20, Bytes: 64 << 20}}, b.now)
+		_, _, err = b.Heartbeat(b.Context(), b.endpoint, wire.Heartbeat{Epoch: epoch, Capacity: wire.Capacity{Tasks: 20, Bytes: 64 << 20}}, b.now)
 		require.NoError(b, err)
 		b.now = b.now.Add(2 * time.Minute)
 		require.Equal(b, 1, silence())

@@ -33,6 +33,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.attemptsOfStmt, err = db.PrepareContext(ctx, attemptsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query AttemptsOf: %w", err)
 	}
+	if q.beatSessionStmt, err = db.PrepareContext(ctx, beatSession); err != nil {
+		return nil, fmt.Errorf("error preparing query BeatSession: %w", err)
+	}
 	if q.bundleOwnerStmt, err = db.PrepareContext(ctx, bundleOwner); err != nil {
 		return nil, fmt.Errorf("error preparing query BundleOwner: %w", err)
 	}
@@ -215,6 +218,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getPageStmt, err = db.PrepareContext(ctx, getPage); err != nil {
 		return nil, fmt.Errorf("error preparing query GetPage: %w", err)
+	}
+	if q.getSessionStmt, err = db.PrepareContext(ctx, getSession); err != nil {
+		return nil, fmt.Errorf("error preparing query GetSession: %w", err)
 	}
 	if q.getSettingStmt, err = db.PrepareContext(ctx, getSetting); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSetting: %w", err)
@@ -429,8 +435,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.segmentInUseStmt, err = db.PrepareContext(ctx, segmentInUse); err != nil {
 		return nil, fmt.Errorf("error preparing query SegmentInUse: %w", err)
 	}
-	if q.sessionWaitingStmt, err = db.PrepareContext(ctx, sessionWaiting); err != nil {
-		return nil, fmt.Errorf("error preparing query SessionWaiting: %w", err)
+	if q.sessionWaitsStmt, err = db.PrepareContext(ctx, sessionWaits); err != nil {
+		return nil, fmt.Errorf("error preparing query SessionWaits: %w", err)
 	}
 	if q.setBundleDoneStmt, err = db.PrepareContext(ctx, setBundleDone); err != nil {
 		return nil, fmt.Errorf("error preparing query SetBundleDone: %w", err)
@@ -531,6 +537,11 @@ func (q *Queries) Close() error {
 	if q.attemptsOfStmt != nil {
 		if cerr := q.attemptsOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing attemptsOfStmt: %w", cerr)
+		}
+	}
+	if q.beatSessionStmt != nil {
+		if cerr := q.beatSessionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing beatSessionStmt: %w", cerr)
 		}
 	}
 	if q.bundleOwnerStmt != nil {
@@ -836,6 +847,11 @@ func (q *Queries) Close() error {
 	if q.getPageStmt != nil {
 		if cerr := q.getPageStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getPageStmt: %w", cerr)
+		}
+	}
+	if q.getSessionStmt != nil {
+		if cerr := q.getSessionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getSessionStmt: %w", cerr)
 		}
 	}
 	if q.getSettingStmt != nil {
@@ -1193,9 +1209,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing segmentInUseStmt: %w", cerr)
 		}
 	}
-	if q.sessionWaitingStmt != nil {
-		if cerr := q.sessionWaitingStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing sessionWaitingStmt: %w", cerr)
+	if q.sessionWaitsStmt != nil {
+		if cerr := q.sessionWaitsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sessionWaitsStmt: %w", cerr)
 		}
 	}
 	if q.setBundleDoneStmt != nil {
@@ -1375,6 +1391,7 @@ type Queries struct {
 	addToGroupStmt                 *sql.Stmt
 	advanceGroupStmt               *sql.Stmt
 	attemptsOfStmt                 *sql.Stmt
+	beatSessionStmt                *sql.Stmt
 	bundleOwnerStmt                *sql.Stmt
 	bundleWithRangeStmt            *sql.Stmt
 	bundlesOfGroupAfterStmt        *sql.Stmt
@@ -1436,6 +1453,7 @@ type Queries struct {
 	getIdentityByNameStmt          *sql.Stmt
 	getLimitsStmt                  *sql.Stmt
 	getPageStmt                    *sql.Stmt
+	getSessionStmt                 *sql.Stmt
 	getSettingStmt                 *sql.Stmt
 	getTokenStmt                   *sql.Stmt
 	givenBundlesStmt               *sql.Stmt
@@ -1507,7 +1525,7 @@ type Queries struct {
 	revokeIdentityTokensStmt       *sql.Stmt
 	revokeTokenStmt                *sql.Stmt
 	segmentInUseStmt               *sql.Stmt
-	sessionWaitingStmt             *sql.Stmt
+	sessionWaitsStmt               *sql.Stmt
 	setBundleDoneStmt              *sql.Stmt
 	setFunctionHeadStmt            *sql.Stmt
 	setFunctionRetryStmt           *sql.Stmt
@@ -1544,6 +1562,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addToGroupStmt:                 q.addToGroupStmt,
 		advanceGroupStmt:               q.advanceGroupStmt,
 		attemptsOfStmt:                 q.attemptsOfStmt,
+		beatSessionStmt:                q.beatSessionStmt,
 		bundleOwnerStmt:                q.bundleOwnerStmt,
 		bundleWithRangeStmt:            q.bundleWithRangeStmt,
 		bundlesOfGroupAfterStmt:        q.bundlesOfGroupAfterStmt,
@@ -1605,6 +1624,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getIdentityByNameStmt:          q.getIdentityByNameStmt,
 		getLimitsStmt:                  q.getLimitsStmt,
 		getPageStmt:                    q.getPageStmt,
+		getSessionStmt:                 q.getSessionStmt,
 		getSettingStmt:                 q.getSettingStmt,
 		getTokenStmt:                   q.getTokenStmt,
 		givenBundlesStmt:               q.givenBundlesStmt,
@@ -1676,7 +1696,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		revokeIdentityTokensStmt:       q.revokeIdentityTokensStmt,
 		revokeTokenStmt:                q.revokeTokenStmt,
 		segmentInUseStmt:               q.segmentInUseStmt,
-		sessionWaitingStmt:             q.sessionWaitingStmt,
+		sessionWaitsStmt:               q.sessionWaitsStmt,
 		setBundleDoneStmt:              q.setBundleDoneStmt,
 		setFunctionHeadStmt:            q.setFunctionHeadStmt,
 		setFunctionRetryStmt:           q.setFunctionRetryStmt,

@@ -11,6 +11,34 @@ import (
 	"github.com/yonder-run/yonder"
 )
 
+const beatSession = `-- name: BeatSession :exec
+UPDATE sessions SET last_seen = $1, status = $2, capacity_tasks = $3,
+    capacity_bytes = $4
+WHERE endpoint = $5 AND epoch = $6 AND state = 'live'
+`
+
+type BeatSessionParams struct {
+	Now           int64
+	Status        string
+	CapacityTasks int64
+	CapacityBytes int64
+	Endpoint      yonder.ID
+	Epoch         int64
+}
+
+// What a heartbeat brings to a session that is live.
+func (q *Queries) BeatSession(ctx context.Context, arg BeatSessionParams) error {
+	_, err := q.exec(ctx, q.beatSessionStmt, beatSession,
+		arg.Now,
+		arg.Status,
+		arg.CapacityTasks,
+		arg.CapacityBytes,
+		arg.Endpoint,
+		arg.Epoch,
+	)
+	return err
+}
+
 const claimableSessions = `-- name: ClaimableSessions :many
 SELECT endpoint FROM sessions
 WHERE state = 'live' AND paused = '' AND queued_tasks > resting_tasks AND outstanding_tasks < capacity_tasks
@@ -116,6 +144,38 @@ func (q *Queries) CountSessions(ctx context.Context) ([]CountSessionsRow, error)
 	return items, nil
 }
 
+const getSession = `-- name: GetSession :one
+SELECT endpoint, epoch, state, instance, journal, opened, last_seen, capacity_tasks, capacity_bytes, outstanding_tasks, outstanding_bytes, queued_tasks, capabilities, status, queued_bytes, virtual_time, paused, pause_turn, resting_tasks, grants FROM sessions WHERE endpoint = $1
+`
+
+func (q *Queries) GetSession(ctx context.Context, endpoint yonder.ID) (Session, error) {
+	row := q.queryRow(ctx, q.getSessionStmt, getSession, endpoint)
+	var i Session
+	err := row.Scan(
+		&i.Endpoint,
+		&i.Epoch,
+		&i.State,
+		&i.Instance,
+		&i.Journal,
+		&i.Opened,
+		&i.LastSeen,
+		&i.CapacityTasks,
+		&i.CapacityBytes,
+		&i.OutstandingTasks,
+		&i.OutstandingBytes,
+		&i.QueuedTasks,
+		&i.Capabilities,
+		&i.Status,
+		&i.QueuedBytes,
+		&i.VirtualTime,
+		&i.Paused,
+		&i.PauseTurn,
+		&i.RestingTasks,
+		&i.Grants,
+	)
+	return i, err
+}
+
 const lockSession = `-- name: LockSession :one
 SELECT endpoint, epoch, state, instance, journal, opened, last_seen, capacity_tasks, capacity_bytes, outstanding_tasks, outstanding_bytes, queued_tasks, capabilities, status, queued_bytes, virtual_time, paused, pause_turn, resting_tasks, grants FROM sessions WHERE endpoint = $1
 `
@@ -149,15 +209,16 @@ func (q *Queries) LockSession(ctx context.Context, endpoint yonder.ID) (Session,
 	return i, err
 }
 
-const sessionWaiting = `-- name: SessionWaiting :one
-SELECT CAST(queued_tasks - resting_tasks AS BIGINT) AS tasks FROM sessions WHERE endpoint = $1
+const sessionWaits = `-- name: SessionWaits :one
+SELECT queued_tasks > resting_tasks FROM sessions WHERE endpoint = $1
 `
 
-func (q *Queries) SessionWaiting(ctx context.Context, endpoint yonder.ID) (int64, error) {
-	row := q.queryRow(ctx, q.sessionWaitingStmt, sessionWaiting, endpoint)
-	var tasks int64
-	err := row.Scan(&tasks)
-	return tasks, err
+// Whether tasks wait in the queue that could be given to the agent now.
+func (q *Queries) SessionWaits(ctx context.Context, endpoint yonder.ID) (bool, error) {
+	row := q.queryRow(ctx, q.sessionWaitsStmt, sessionWaits, endpoint)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const setSessionsBack = `-- name: SetSessionsBack :exec

@@ -15,6 +15,19 @@ UPDATE sessions SET outstanding_tasks = $2, outstanding_bytes = $3, queued_tasks
     grants = $7, resting_tasks = $8
 WHERE endpoint = $1;
 
+-- name: GetSession :one
+SELECT * FROM sessions WHERE endpoint = $1;
+
+-- name: BeatSession :exec
+-- What a heartbeat brings to a session that is live.
+UPDATE sessions SET last_seen = sqlc.arg(now), status = sqlc.arg(status), capacity_tasks = sqlc.arg(capacity_tasks),
+    capacity_bytes = sqlc.arg(capacity_bytes)
+WHERE endpoint = sqlc.arg(endpoint) AND epoch = sqlc.arg(epoch) AND state = 'live';
+
+-- name: SessionWaits :one
+-- Whether tasks wait in the queue that could be given to the agent now.
+SELECT queued_tasks > resting_tasks FROM sessions WHERE endpoint = $1;
+
 -- name: SetSessionsBack :exec
 UPDATE sessions SET last_seen = sqlc.arg(now) WHERE state = 'live' AND last_seen > sqlc.arg(latest);
 
@@ -32,9 +45,6 @@ SELECT s.endpoint FROM sessions s
 WHERE s.state = 'live' AND EXISTS (
     SELECT 1 FROM ranges r WHERE r.endpoint = s.endpoint AND r.state = 'offered' AND r.state <> 'queued' AND r.since < $1)
 ORDER BY s.endpoint LIMIT $2;
-
--- name: SessionWaiting :one
-SELECT CAST(queued_tasks - resting_tasks AS BIGINT) AS tasks FROM sessions WHERE endpoint = $1;
 
 -- name: CountSessions :many
 SELECT state, count(*) AS sessions FROM sessions GROUP BY state;

@@ -1,0 +1,95 @@
+package sqldb
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/yonder-run/yonder/service/store/sqldb/gen"
+)
+
+// mostBeats bounds what one transaction writes of heartbeats, and so how long
+// other transactions wait for it.
+const mostBeats = 256
+
+// beats writes heartbeats that come at the same time in one transaction: there
+// are many of them, and each changes little. One of those who wait writes for
+// all; who comes meanwhile is of the next transaction.
+type beats struct {
+	engine Engine
+
+	mu      sync.Mutex
+	busy    bool
+	waiting []*waitingBeat
+}
+
+type waitingBeat struct {
+	*gen.BeatSessionParams
+
+	lead chan struct{} // closed for whoever is to write
+	done chan error
+}
+
+// write returns when the heartbeat is durable.
+func (b *beats) write(ctx context.Context, beat *gen.BeatSessionParams) error {
+	w := &waitingBeat{beat, make(chan struct{}), make(chan error, 1)}
+	b.mu.Lock()
+	b.waiting = append(b.waiting, w)
+	if !b.busy {
+		b.busy = true
+		close(w.lead)
+	}
+	b.mu.Unlock()
+	select {
+	case err := <-w.done:
+		return err
+	case <-w.lead:
+	}
+	batch := b.take()
+	ctx, cancel := others(ctx)
+	defer cancel()
+	err := b.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
+		for _, w := range batch {
+			if err := q.BeatSession(ctx, *w.BeatSessionParams); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	b.next()
+	for _, w := range batch {
+		w.done <- err
+	}
+	return err
+}
+
+// others is a context for what is done for others too: it does not end with
+// its caller, but has the same deadline.
+func others(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, limited := ctx.Deadline()
+	if ctx = context.WithoutCancel(ctx); !limited {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, deadline)
+}
+
+// take returns those whose turn it is, in the order in which rows are locked;
+// the first of them is the one who writes.
+func (b *beats) take() []*waitingBeat {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := min(len(b.waiting), mostBeats)
+	batch := slices.Clone(b.waiting[:n])
+	b.waiting = slices.Delete(b.waiting, 0, n)
+	slices.SortFunc(batch, func(x, y *waitingBeat) int { return compareIDs(x.Endpoint, y.Endpoint) })
+	return batch
+}
+
+// next has the first of those who wait write.
+func (b *beats) next() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.busy = len(b.waiting) > 0; b.busy {
+		close(b.waiting[0].lead)
+	}
+}

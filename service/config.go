@@ -110,8 +110,8 @@ type Config struct {
 	StreamGroups  int `koanf:"stream_groups"`
 	StreamBytes   int `koanf:"stream_bytes"`
 	StreamEntries int `koanf:"stream_entries"`
-	// Workers is the most requests of agents handled at one time,
-	// EndpointWorkers those of one endpoint.
+	// Workers is the most requests of agents handled at one time: most of these
+	// wait for a commit, which they share. EndpointWorkers is those of one endpoint.
 	Workers         int `koanf:"workers"`
 	EndpointWorkers int `koanf:"endpoint_workers"`
 }
@@ -145,7 +145,7 @@ func Defaults() Config {
 		StreamGroups:     1024,
 		StreamBytes:      256 << 10,
 		StreamEntries:    1000,
-		Workers:          64,
+		Workers:          512,
 		EndpointWorkers:  16,
 
 		IdentityQueuedTasks:  10_000_000,

@@ -16,7 +16,7 @@ import (
 
 // maxGroup is the number of operations that share a commit. It bounds how
 // long the first of them waits for the others.
-const maxGroup = 128
+const maxGroup = 512
 
 // The statements around operations.
 const (

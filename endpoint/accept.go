@@ -84,21 +84,21 @@ func (s *session) acceptBatch(ctx context.Context, batch intake) error {
 	if len(batch.offers) > 0 && s.cfg.Journal.Sync {
 		disk.Go(s.journal.Sync)
 	}
-	answer, err := s.link.Accept(ctx, accept)
+	refused, err := s.accept(ctx, accept)
 	unsafe := disk.Wait()
 	if err != nil && (ctx.Err() != nil || fatal(err)) {
 		return fmt.Errorf("accepting: %w", err)
 	}
 	if err != nil {
 		s.log.Error("the service refuses to have its offer accepted", slog.Any("error", err))
-		answer.Spans = accept.Spans
+		refused = accept.Spans
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if unsafe != nil {
 		s.storage(unsafe) // from here on nothing is dispatched
 	}
-	s.apply(s.ledger.Answered(accept.Spans, answer.Spans))
+	s.apply(s.ledger.Answered(accept.Spans, refused))
 	switch {
 	case unsafe != nil:
 		s.giveBack(notOnDisk)

@@ -44,6 +44,8 @@ type brain struct {
 	cancel   []wire.Span
 	refuse   map[yonder.ID]bool
 	damages  bool         // bodies are not stored as they came
+	most     int          // spans that fit an answer; 0: any number
+	over     func(i int)  // called for each task that is accepted, before
 	held     map[int]bool // reconciled under this epoch
 	grants   int64        // offers so far
 	payloads map[int]string
@@ -143,8 +145,13 @@ func (b *brain) reconcile(r wire.Reconcile) (wire.Kind, any) {
 		}
 	}
 	b.live = r.Last
+	if b.most > 0 && len(answer.Drop) > b.most {
+		return wire.KindError, errLarge
+	}
 	return wire.KindReconciled, answer
 }
+
+var errLarge = yonder.Errorf(yonder.CodeTooLarge, "the answer does not fit a message")
 
 func (b *brain) lose(i int, started bool) {
 	t := &b.tasks[i]
@@ -161,6 +168,9 @@ func (b *brain) accept(a wire.Accept) (wire.Kind, any) {
 	var refused []wire.Span
 	for _, s := range a.Spans {
 		for i := s.Lo; i < s.Hi; i++ {
+			if b.over != nil {
+				b.over(i)
+			}
 			switch t := &b.tasks[i]; {
 			case t.attempt == s.Attempt && t.grant == s.Grant && (t.state == yonder.RangeOffered || t.state == yonder.RangeAccepted):
 				t.state = yonder.RangeAccepted
@@ -173,6 +183,9 @@ func (b *brain) accept(a wire.Accept) (wire.Kind, any) {
 		for i := s.Lo; i < s.Hi; i++ {
 			b.tasks[i].state = yonder.RangeQueued
 		}
+	}
+	if b.most > 0 && len(refused) > b.most {
+		return wire.KindError, errLarge
 	}
 	return wire.KindSpans, wire.Spans{Spans: refused}
 }

@@ -120,7 +120,7 @@ func (s *session) reconcile(ctx context.Context) error {
 		n := min(reconcilePage, len(held))
 		page := held[:n]
 		held, last = held[n:], n == len(held)
-		answer, err := s.link.Reconcile(ctx, wire.Reconcile{Epoch: s.epoch.Epoch, Held: page, Last: last})
+		answer, err := s.compare(ctx, wire.Reconcile{Epoch: s.epoch.Epoch, Held: page, Last: last})
 		if err != nil {
 			return err
 		}

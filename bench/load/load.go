@@ -79,21 +79,38 @@ func (l *load) submit(ctx context.Context, endpoint, function yonder.ID) error {
 }
 
 func (l *load) send(ctx context.Context, endpoint, function yonder.ID, lo, hi int) error {
+	each := hi - lo
+	if l.single {
+		each = 1
+	}
+	var bundles []client.BundlePayloads
+	for first := lo; first < hi; first += each {
+		b, err := pack(first, first+each)
+		if err != nil {
+			return err
+		}
+		b.Group, b.Endpoint, b.Function = l.group, endpoint, function
+		bundles = append(bundles, b)
+	}
+	if _, err := l.client.Submit(ctx, bundles...); err != nil {
+		return fmt.Errorf("submitting: %w", err)
+	}
+	return nil
+}
+
+// pack makes a bundle of the calls lo to hi.
+func pack(lo, hi int) (client.BundlePayloads, error) {
 	bundle := client.BundlePayloads{Bundle: wire.Bundle{
-		ID: yonder.NewBundleID(), Group: l.group, Endpoint: endpoint, Function: function,
-		Tasks: hi - lo, Form: wire.FormEach, Codec: "json", Shapes: []wire.Shape{{Positional: 1}},
+		ID: yonder.NewBundleID(), Tasks: hi - lo, Form: wire.FormEach, Codec: "json", Shapes: []wire.Shape{{Positional: 1}},
 	}}
 	for number := lo; number < hi; number++ {
 		payload, err := wire.PackCall(client.Args(number))
 		if err != nil {
-			return fmt.Errorf("packing a call: %w", err)
+			return bundle, fmt.Errorf("packing a call: %w", err)
 		}
 		bundle.Payloads = append(bundle.Payloads, payload)
 	}
-	if _, err := l.client.Submit(ctx, bundle); err != nil {
-		return fmt.Errorf("submitting: %w", err)
-	}
-	return nil
+	return bundle, nil
 }
 
 // accepted notes when each tenth of the calls was.

@@ -25,7 +25,9 @@ type options struct {
 	senders       int
 	timeout       time.Duration
 	submitOnly    bool
+	single        bool
 	group         string
+	cancel        string
 
 	each    string
 	rate    float64
@@ -54,6 +56,8 @@ func main() {
 	flag.IntVar(&o.senders, "senders", 4, "requests under way at once")
 	flag.DurationVar(&o.timeout, "timeout", 10*time.Minute, "for everything")
 	flag.BoolVar(&o.submitOnly, "submit-only", false, "leave the results to a later run with -group")
+	flag.BoolVar(&o.single, "single", false, "every call is a bundle of its own; a request has as many as -bundle says")
+	flag.StringVar(&o.cancel, "cancel", "", "cancel all calls, by group, endpoint or user, while YONDER_OTHER_TOKEN's identity submits")
 	flag.StringVar(&o.group, "group", "", "only collect the results of a group of an earlier run with as many tasks")
 	flag.StringVar(&o.each, "each", "", "submit to every endpoint whose name begins so")
 	flag.Float64Var(&o.rate, "rate", 1, "with -each: tasks a second for each endpoint")
@@ -72,10 +76,14 @@ func main() {
 // run prints a result, and says whether it is as it should be.
 func (o options) run() (good bool, err error) {
 	var answer any
-	if o.each != "" {
+	switch {
+	case o.cancel != "":
+		answer, err = cancelled(o)
+		good = err == nil
+	case o.each != "":
 		r, failed := each(o)
 		answer, good, err = r, failed == nil && r.Wrong == 0 && r.Verified == r.Tasks, failed
-	} else {
+	default:
 		r, failed := one(o)
 		answer, good, err = r, failed == nil && r.Wrong == 0 && (o.submitOnly || r.Verified == o.tasks), failed
 	}

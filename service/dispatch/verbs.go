@@ -11,6 +11,10 @@ import (
 // maxHeld bounds a page of Reconcile.
 const maxHeld = 2000
 
+// maxTold bounds the results of a report that are said to be refused. The
+// agent forgets all of them, refused or not: the first ones are for its log.
+const maxTold = 1000
+
 // answer is the frame for the agent, and whether there may now be room for
 // more work at the endpoint.
 type answer struct {
@@ -122,7 +126,7 @@ func (d *Dispatcher) report(ctx context.Context, r fabric.Request) (answer, erro
 		return answer{}, err
 	}
 	d.News(reported.News)
-	a, err := reply(wire.KindSpans, wire.Spans{Epoch: report.Epoch, Spans: reported.Refused})
+	a, err := reply(wire.KindSpans, wire.Spans{Epoch: report.Epoch, Spans: reported.Refused[:min(len(reported.Refused), maxTold)]})
 	a.claim = reported.Waiting && len(report.Results)+len(report.Lost)+len(report.Cancelled) > 0
 	return a, err
 }

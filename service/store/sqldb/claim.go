@@ -220,7 +220,6 @@ func (s *Store) Unanswered(
 	return offered, err
 }
 
-
 // Claimable lists live endpoints that have queued tasks and credit.
 func (s *Store) Claimable(ctx context.Context, limit int) (ids []yonder.ID, err error) {
 	err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error {

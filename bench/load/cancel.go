@@ -106,7 +106,7 @@ func newOther(ctx context.Context, url string) (*other, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registering the function: %w", err)
 	}
-	endpoint, err := c.RegisterEndpoint(ctx, wire.RegisterEndpoint{Name: "theirs"})
+	endpoint, err := c.RegisterEndpoint(ctx, wire.RegisterEndpoint{Name: "of " + yonder.NewID().String()})
 	if err != nil {
 		return nil, fmt.Errorf("registering an endpoint: %w", err)
 	}

@@ -13,7 +13,7 @@ import pytest
 
 from yonder import capture, codec, wire
 from yonder.context import current_task
-from yonder.worker import functions, stdio
+from yonder.worker import calls, functions, stdio
 from yonder.worker.board import SIZE, Board
 from yonder.worker.kept import Kept
 from yonder.worker.loop import Loop
@@ -197,6 +197,38 @@ def test_slow_calls_are_told_at_once(manager):
     found, frames = manager.outcomes()
     assert len(found) == 3
     assert frames == 3
+
+
+def held(path, seconds):
+    import os
+    import time
+
+    time.sleep(float(seconds))
+    while path and not os.path.exists(path):
+        time.sleep(0.005)
+    return seconds
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+@pytest.mark.parametrize("form", ["each", "chunk"])
+def test_a_clock_that_jumps_keeps_nothing_back(manager, tmp_path, monkeypatch, form, jump):
+    """What is finished is told while the next call runs, whatever the time is said to be."""
+    monkeypatch.setattr(calls, "time", lambda: time.time() + jump)
+    manager.stream.sock.settimeout(20)
+    name, release = manager.load(held), tmp_path / "release"
+    args = [("", "0.25"), (str(release), "0")]
+    if form == "chunk":
+        chunk = codec.pack_chunk([(a, {}) for a in args])
+        manager.send(name, [chunk], form="chunk", hi=2, total=2)
+    else:
+        manager.send(name, [codec.pack_args(a, {}) for a in args])
+    try:
+        first = manager.frame()
+    finally:
+        release.touch()
+    assert [(e["lo"], e["hi"]) for e in first.header["entries"]] == [(0, 1)]
+    ((entry, _),) = manager.outcomes()[0]
+    assert entry["outcome"] == "ok"
 
 
 def test_a_part_of_a_chunk(manager):

@@ -99,7 +99,7 @@ class Run:
             with self.report.lock:
                 kept = more and self.report.kept.add(index, outcome, payload, (began, ended))
                 self.report.add(index, index + 1, outcome, EACH, payload, (began, ended))
-            if more and (not kept or ended - self.report.sent >= TELL_EACH):
+            if more and (not kept or self.report.quiet() >= TELL_EACH):
                 self.report.flush()
 
     def claimed(self) -> Iterator[int]:
@@ -172,7 +172,7 @@ class Run:
         with self.report.lock:
             kept = more and self.report.kept.add(index, outcome, payload, times)
             stretch.add(index, outcome, payload, times)
-            if more and (not kept or times[1] - self.report.sent >= TELL_CHUNK):
+            if more and (not kept or self.report.quiet() >= TELL_CHUNK):
                 stretch.end()
                 self.report.flush()
 
@@ -185,7 +185,7 @@ class Run:
 
     def late(self) -> bool:
         """For the teller: nothing was sent for so long that whatever there is should be."""
-        return time() - self.report.sent >= TELL_CHUNK / 2
+        return self.report.quiet() >= TELL_CHUNK / 2
 
     def tell(self, at: Optional[int]) -> None:
         """For the teller: send what there is, if that task is still run; None for any."""

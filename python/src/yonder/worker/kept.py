@@ -21,10 +21,10 @@ together are the payload of a chunk of values.
 from __future__ import annotations
 
 import mmap
-import os
 import struct
 from typing import Any, Optional
 
+from yonder.worker import disk
 from yonder.worker.report import EXCEPTION, FAILED, OK, STREAM
 
 # Small enough to be there for every worker, large enough for what fits a message.
@@ -52,7 +52,7 @@ class Kept:
         """A run of several tasks begins. Without room on the disk nothing is kept."""
         if self.map is None:
             try:
-                self.map = _make(self.path)
+                self.map = disk.mapped(self.path, SIZE + 8 * ITEMS)
             except OSError:
                 return
             self.head = memoryview(self.map)[:24].cast("Q")
@@ -103,17 +103,3 @@ class Kept:
         self.at = _HEAD
         if self.head is not None:
             self.head[1] = 0
-
-
-def _make(path: str) -> mmap.mmap:
-    size = SIZE + 8 * ITEMS
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        if hasattr(os, "posix_fallocate"):
-            # A page without room on the disk would end the process when it is written.
-            os.posix_fallocate(fd, 0, size)
-        else:
-            os.ftruncate(fd, size)
-        return mmap.mmap(fd, size)
-    finally:
-        os.close(fd)

@@ -7,11 +7,11 @@ import json
 import os
 import threading
 from contextlib import suppress
-from time import monotonic, sleep, time
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from yonder import codec, wire
-from yonder.worker import stdio
+from yonder.worker import disk, stdio
 
 if TYPE_CHECKING:
     from yonder.worker.kept import Kept
@@ -63,8 +63,12 @@ class Report:
         self.directory = surroundings.directory
         self.kept = kept
         self.lock = threading.RLock()
-        self.sent = time()
+        self.sent = monotonic()
         self.clear()
+
+    def quiet(self) -> float:
+        """For how many seconds nothing was sent, whatever is done to the clock."""
+        return monotonic() - self.sent
 
     def clear(self) -> None:
         self.entries: list[dict[str, Any]] = []
@@ -111,7 +115,7 @@ class Report:
         told = False
         while True:
             try:
-                write(path, payload)
+                disk.whole(path, payload)
                 return path
             except OSError as e:
                 if e.errno not in NO_ROOM or monotonic() >= until:
@@ -130,20 +134,9 @@ class Report:
             stdio.flush()
             header = {"run": self.run, "entries": self.entries, "files": self.files, "last": last}
             self.stream.send(wire.Kind.RAN, header, self.columns)
-            self.sent = time()
+            self.sent = monotonic()
             self.clear()
             self.kept.clear()
-
-
-def write(path: str, payload: bytes) -> None:
-    """Make a file of a payload; after an error there is none."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with open(fd, "wb") as file:
-            file.write(payload)
-    except OSError:
-        os.unlink(path)
-        raise
 
 
 def tell(text: str) -> None:

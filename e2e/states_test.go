@@ -81,6 +81,15 @@ var states = map[yonder.State]func(*whole) *heldRun{
 		w.in(yonder.RangeStarted, 1)
 		return h
 	},
+	yonder.RangeDone: func(w *whole) *heldRun {
+		w.launch()
+		w.AwaitOnline(local)
+		h := submitHeld(w.t, w.System, 2)
+		h.client.Pause() // nobody has read the results
+		h.release()
+		w.in(yonder.TaskSucceeded, heldTasks)
+		return h
+	},
 }
 
 // victims are killed, and started again where nobody else does.
@@ -118,6 +127,7 @@ func TestKillInEveryStateOfATask(t *testing.T) {
 				h := reach(w)
 				kill(w)
 				w.agent.Resume()
+				h.client.Resume()
 				h.release()
 				results := h.results()
 				require.Len(t, results, heldTasks)
@@ -125,7 +135,7 @@ func TestKillInEveryStateOfATask(t *testing.T) {
 					require.Regexp(t, `^(0 0|1 1|2 4) [12]$`, result, "result %d", i)
 				}
 				require.LessOrEqual(t, h.runs(), 2*heldTasks)
-				if victim == "service" || victim == "agent" {
+				if victim == "service" || victim == "agent" || state == yonder.RangeDone {
 					require.Equal(t, heldTasks, h.runs(), "work survives its supervisors")
 				}
 			})
@@ -133,35 +143,76 @@ func TestKillInEveryStateOfATask(t *testing.T) {
 	}
 }
 
-// The agent is killed while its block is in every state that it can be seen
-// in: no block is forgotten, and none is started for nothing.
+// Everything is killed while the agent's block is in every state that it can be
+// seen in: no block is forgotten, and none is started for nothing.
 func TestKillInEveryStateOfABlock(t *testing.T) {
 	t.Parallel()
+	limit := make(chan struct{}, 3) // each is a whole system
 	for _, state := range []yonder.State{yonder.BlockRequested, yonder.BlockRunning, yonder.BlockDraining} {
-		t.Run(string(state), func(t *testing.T) {
+		for _, victim := range []string{"service", "agent", "manager"} {
+			t.Run(string(state)+" "+victim, func(t *testing.T) {
+				t.Parallel()
+				limit <- struct{}{}
+				defer func() { <-limit }()
+				killWithBlock(t, state, victim)
+			})
+		}
+	}
+}
+
+func killWithBlock(t *testing.T, state yonder.State, victim string) {
+	t.Helper()
+	w := newWhole(t)
+	agent := w.launch()
+	w.AwaitOnline(local)
+	// What had been sent to a manager and did not reach it spends an
+	// attempt: the agent cannot tell it from what was begun and lost.
+	h := submitHeld(t, w.System, 2)
+	if state == yonder.BlockDraining {
+		h.awaitRunning(w.System, 1)
+		agent.Interrupt() // ends its blocks, once their tasks have
+	}
+	agent.Await(`"to":"` + string(state) + `"`)
+	victims[victim](w)
+	h.release()
+	if state == yonder.BlockDraining && victim != "agent" {
+		agent.Wait() // it has drained, whoever was killed
+		w.launch()
+	}
+	for i, result := range h.results() {
+		require.Regexp(t, `^(0 0|1 1|2 4) [12]$`, result, "result %d", i)
+	}
+	if victim == "manager" {
+		require.LessOrEqual(t, h.runs(), 2*heldTasks)
+		return
+	}
+	require.Equal(t, heldTasks, h.runs(), "a task ran twice")
+	if state != yonder.BlockDraining {
+		require.Len(t, blocksOf(agent.Output()+w.agent.Output()), 1, "the block was kept")
+	}
+}
+
+// A block that has ended is over for whoever comes next: nobody looks for it,
+// and what is submitted then has a block of its own.
+func TestKillAfterABlockHasEnded(t *testing.T) {
+	t.Parallel()
+	for _, victim := range []string{"service", "agent"} {
+		t.Run(victim, func(t *testing.T) {
 			t.Parallel()
 			w := newWhole(t)
 			agent := w.launch()
 			w.AwaitOnline(local)
-			// What had been sent to a manager and did not reach it spends an
-			// attempt: the agent cannot tell it from what was begun and lost.
-			h := submitHeld(t, w.System, 2)
-			if state == yonder.BlockDraining {
-				h.awaitRunning(w.System, 1)
-				agent.Interrupt() // ends its blocks, once their tasks have
-			}
-			agent.Await(`"to":"` + string(state) + `"`)
-			agent.Kill9()
-			again := w.launch()
-			w.AwaitOnline(local)
-			h.release()
-			for i, result := range h.results() {
-				require.Regexp(t, `^(0 0|1 1|2 4) [12]$`, result, "result %d", i)
-			}
-			require.Equal(t, heldTasks, h.runs(), "a task ran twice")
-			if state != yonder.BlockDraining {
-				require.Len(t, blocksOf(agent.Output()+again.Output()), 1, "the block was adopted")
-			}
+			first := submitHeld(t, w.System, 1)
+			first.release()
+			first.results()
+			w.Run("", "endpoint", "drain", local)
+			agent.Await(`"to":"ended"`)
+			victims[victim](w)
+			w.Run("", "endpoint", "resume", local)
+			second := submitHeld(t, w.System, 1)
+			second.release()
+			require.ElementsMatch(t, squares(1), second.results())
+			require.Len(t, blocksOf(agent.Output()+w.agent.Output()), 2)
 		})
 	}
 }

@@ -2,6 +2,7 @@ package endpoint_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -30,8 +31,9 @@ func runAgent() int {
 		log.Error("configuration", slog.Any("error", err))
 		return 1
 	}
+	jobs := outside{how: os.Getenv(howSubmits), dir: filepath.Join(cfg.StateDir, "blocks")}
 	a, err := endpoint.New(cfg, endpoint.Options{
-		Logger: log, Provider: outside{}, Pythons: []wire.Interpreter{{Version: "3.11.7"}},
+		Logger: log, Provider: jobs, Pythons: []wire.Interpreter{{Version: "3.11.7"}},
 		Answer: time.Second, Retry: 50 * time.Millisecond, LookEvery: 20 * time.Millisecond,
 	})
 	if err == nil {
@@ -48,11 +50,36 @@ func runAgent() int {
 
 // outside is a provider whose managers are not the agent's to look after: the
 // test runs one for every block file it finds.
-type outside struct{}
+type outside struct{ how, dir string }
 
-func (outside) Submit(_ context.Context, spec provider.Spec) (provider.Handle, error) {
-	return provider.Handle(spec.Block), os.WriteFile(spec.Log+".block", []byte(spec.Block), 0o600)
+// howSubmits says what Submit does, if not what it should.
+const (
+	howSubmits   = "YONDER_TEST_SUBMIT"
+	hangsBefore  = "hangs before there is a job"
+	hangsAfter   = "hangs after there is a job"
+	refusesFirst = "refuses"
+)
+
+func (o outside) Submit(_ context.Context, spec provider.Spec) (provider.Handle, error) {
+	if o.how == refusesFirst {
+		return "", errNoMachines
+	}
+	asked := func() { _ = os.WriteFile(spec.Log+".asked", nil, 0o600) }
+	if o.how == hangsBefore {
+		asked()
+		select {}
+	}
+	err := os.WriteFile(o.file(spec.Block), []byte(spec.Block), 0o600)
+	if o.how == hangsAfter {
+		asked()
+		select {}
+	}
+	return provider.Handle(spec.Block), err
 }
+
+var errNoMachines = errors.New("no machines")
+
+func (o outside) file(block string) string { return filepath.Join(o.dir, block+".log.block") }
 
 func (outside) Status(_ context.Context, handles []provider.Handle) (map[provider.Handle]provider.Status, error) {
 	all := map[provider.Handle]provider.Status{}
@@ -64,7 +91,10 @@ func (outside) Status(_ context.Context, handles []provider.Handle) (map[provide
 
 func (outside) Cancel(context.Context, provider.Handle) error { return nil }
 
-func (outside) Find(context.Context, string) (provider.Handle, bool, error) { return "", false, nil }
+func (o outside) Find(_ context.Context, block string) (provider.Handle, bool, error) {
+	_, err := os.Stat(o.file(block))
+	return provider.Handle(block), err == nil, nil
+}
 
 // TestKilledAgentsLoseNothing kills the agent again and again while tasks
 // run. Every task must get exactly one result, and none may be begun twice in

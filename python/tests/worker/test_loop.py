@@ -199,13 +199,12 @@ def test_slow_calls_are_told_at_once(manager):
     assert frames == 3
 
 
-def held(path, seconds):
-    import os
+def held(pipe, seconds):
     import time
 
-    time.sleep(float(seconds))
-    while path and not os.path.exists(path):
-        time.sleep(0.005)
+    time.sleep(float(seconds))  # workload
+    if pipe:
+        open(pipe).close()
     return seconds
 
 
@@ -216,6 +215,7 @@ def test_a_clock_that_jumps_keeps_nothing_back(manager, tmp_path, monkeypatch, f
     monkeypatch.setattr(calls, "time", lambda: time.time() + jump)
     manager.stream.sock.settimeout(20)
     name, release = manager.load(held), tmp_path / "release"
+    os.mkfifo(release)
     args = [("", "0.25"), (str(release), "0")]
     if form == "chunk":
         chunk = codec.pack_chunk([(a, {}) for a in args])
@@ -225,7 +225,7 @@ def test_a_clock_that_jumps_keeps_nothing_back(manager, tmp_path, monkeypatch, f
     try:
         first = manager.frame()
     finally:
-        release.touch()
+        release.open("w").close()  # as soon as the call waits for it
     assert [(e["lo"], e["hi"]) for e in first.header["entries"]] == [(0, 1)]
     ((entry, _),) = manager.outcomes()[0]
     assert entry["outcome"] == "ok"

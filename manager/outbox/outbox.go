@@ -4,6 +4,9 @@
 package outbox
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
 	"io"
 	"os"
 	"sync"
@@ -23,7 +26,7 @@ const (
 
 // End is how tasks ended: one of its fields is set. A Result's payload is
 // Payload or, for a Result with a Blob, in File, which the outbox removes when
-// it is not needed any more.
+// it is not needed any more. The Blob's hash is found out while File is sent.
 type End struct {
 	Result    *wire.Entry
 	Payload   []byte
@@ -84,6 +87,9 @@ type upload struct {
 	blob   wire.Blob
 	span   wire.Span
 	offset int64
+
+	sum     hash.Hash
+	hashing sync.WaitGroup // of the last piece, while it is sent
 }
 
 // New returns an empty outbox.
@@ -278,7 +284,7 @@ func (o *Outbox) deliver(p *parcel) (*wire.Frame, error) {
 			end.fail(err) // the message will say so
 			continue
 		}
-		o.sending = &upload{file: file, blob: *end.Result.Blob, span: end.Span()}
+		o.sending = &upload{file: file, blob: *end.Result.Blob, span: end.Span(), sum: sha256.New()}
 		return o.piece()
 	}
 	o.next, o.uploaded = o.next+1, 0
@@ -290,6 +296,7 @@ func (o *Outbox) piece() (*wire.Frame, error) {
 	if o.data == nil {
 		o.data = make([]byte, chunkSize)
 	}
+	up.hashing.Wait()
 	data := o.data[:min(chunkSize, up.blob.Size-up.offset)]
 	if _, err := io.ReadFull(up.file, data); err != nil {
 		o.stopUpload()
@@ -299,8 +306,10 @@ func (o *Outbox) piece() (*wire.Frame, error) {
 	}
 	chunk := wire.BlobChunk{Blob: up.blob, Span: &up.span, Offset: up.offset}
 	up.offset += int64(len(data))
+	up.hashing.Go(func() { up.sum.Write(data) })
 	if chunk.Last = up.offset >= up.blob.Size; chunk.Last {
 		o.stopUpload()
+		o.parcels[o.next].ends[o.uploaded].hashed(up)
 		o.uploaded++
 	}
 	return frame(wire.KindBlobChunk, chunk, data)
@@ -308,9 +317,18 @@ func (o *Outbox) piece() (*wire.Frame, error) {
 
 func (o *Outbox) stopUpload() {
 	if o.sending != nil {
+		o.sending.hashing.Wait()
 		o.sending.file.Close()
 		o.sending = nil
 	}
+}
+
+// hashed notes what the file was that has been sent.
+func (e *End) hashed(up *upload) {
+	whole, blob := *e.Result, up.blob
+	blob.SHA256 = hex.EncodeToString(up.sum.Sum(nil))
+	whole.Blob = &blob
+	e.Result = &whole
 }
 
 // fail turns a result whose file cannot be read into a failure.

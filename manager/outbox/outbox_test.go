@@ -1,6 +1,8 @@
 package outbox_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -168,4 +170,26 @@ func TestARefusedFileIsSentAgainLater(t *testing.T) {
 	require.Len(t, o.Acknowledge(2), 1)
 	require.NoFileExists(t, end.File)
 	o.Close()
+}
+
+func TestAFileIsHashedWhileItIsSent(t *testing.T) {
+	t.Parallel()
+	o := outbox.New()
+	end := file(t, 0, 600_000)
+	end.Result.Blob.SHA256 = ""
+	o.Add(end)
+	for range 2 { // on another connection all is sent again
+		o.Rewind()
+		var done wire.Done
+		for done.Seq == 0 {
+			frame, err := o.Next()
+			require.NoError(t, err)
+			if frame.Kind == wire.KindDone {
+				require.NoError(t, frame.Decode(frame.Kind, &done))
+			}
+		}
+		sum := sha256.Sum256([]byte(strings.Repeat("x", 600_000)))
+		require.Equal(t, &wire.Blob{Size: 600_000, SHA256: hex.EncodeToString(sum[:])}, done.Results[0].Blob)
+	}
+	require.Empty(t, end.Result.Blob.SHA256, "it is not the outbox's to change")
 }

@@ -50,7 +50,7 @@ type Report struct {
 // reach by now; whoever takes the report removes it.
 type File struct {
 	Path string
-	Blob wire.Blob // without an ID
+	Blob wire.Blob // its size; the hash is found out when it is sent
 }
 
 // Exit tells how a worker ended and where it was.

@@ -113,6 +113,33 @@ def test_too_large_for_the_service(service: FakeService) -> None:
     client.close()
 
 
+def piecemeal(data: bytes) -> object:
+    """Send this as the answer, without saying how much it is."""
+
+    def send(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        for at in range(0, len(data), 70_000):
+            piece = data[at : at + 70_000]
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        handler.wfile.write(b"0\r\n\r\n")
+
+    return send
+
+
+@pytest.mark.parametrize("size", [0, 1, 200_000, 9_000_000])
+def test_sizes_of_downloads(service: FakeService, client: Client, size: int) -> None:
+    data = bytes(range(256)) * (size // 256 + 1)
+    blob = client.upload_blob(data[:size])
+    assert client.download_blob(blob) == data[:size]
+    service.fault("GET", f"/v1/blobs/{blob.id}", piecemeal(data[:size]))  # type: ignore[arg-type]
+    assert client.download_blob(blob) == data[:size]
+    service.fault("GET", f"/v1/blobs/{blob.id}", piecemeal(data[: size + 1]))  # type: ignore[arg-type]
+    with pytest.raises(StorageCorrupt):
+        client.download_blob(blob)
+
+
 def test_blobs_by_hand(service: FakeService, client: Client) -> None:
     blob = client.upload_blob(b"hello")
     assert isinstance(blob, Blob)

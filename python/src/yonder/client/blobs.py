@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import threading
 import time
-from typing import Any
+from typing import Any, Optional
 
 from yonder.client import backoff
 from yonder.client.http import TYPE_BYTES, Request, Transport, read_json
@@ -50,16 +50,36 @@ def download(transport: Transport, blob: dict[str, Any], most: int) -> bytearray
     raise AssertionError("unreachable")
 
 
+# As much is hashed at once, while what follows comes in: less is not worth a thread.
+HASHED = 4 << 20
+
+
 def _download(transport: Transport, blob: dict[str, Any]) -> bytearray:
-    data = bytearray()
+    data = bytearray(blob["size"])
     digest = hashlib.sha256()
-    for piece in transport.stream(f"/v1/blobs/{blob['id']}"):
-        digest.update(piece)
-        data += piece
-        if len(data) > blob["size"]:
-            break
-    if len(data) < blob["size"]:
-        raise Unavailable(f"blob {blob['id']} ended after {len(data)} of {blob['size']} bytes")
-    if digest.hexdigest() != blob["sha256"]:
+    with memoryview(data) as view:
+        there = _receive(transport, f"/v1/blobs/{blob['id']}", view, digest)
+    if there < blob["size"]:
+        raise Unavailable(f"blob {blob['id']} ended after {there} of {blob['size']} bytes")
+    if there > blob["size"] or digest.hexdigest() != blob["sha256"]:
         raise StorageCorrupt(f"blob {blob['id']} does not have the bytes that were promised")
     return data
+
+
+def _receive(transport: Transport, path: str, view: memoryview, digest: Any) -> int:
+    """Fill the view and hash it. Returns how many bytes came, or one more than it has."""
+    there = hashed = 0
+    hashing: Optional[threading.Thread] = None
+    try:
+        for there in transport.fill(path, view):
+            if there - hashed >= HASHED and there <= len(view):
+                if hashing is not None:
+                    hashing.join()
+                piece, hashed = view[hashed:there], there
+                hashing = threading.Thread(target=digest.update, args=(piece,), daemon=True)
+                hashing.start()
+    finally:
+        if hashing is not None:
+            hashing.join()
+    digest.update(view[hashed:there])
+    return there

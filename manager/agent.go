@@ -128,6 +128,7 @@ func (d *desk) body(body wire.Body, columns [][]byte) error {
 
 // blobChunk takes a piece of a payload, or hears that a result found no room.
 func (d *desk) blobChunk(chunk wire.BlobChunk, columns [][]byte) error {
+	d.blobs.Settled() // the piece before: this one's place is the next but one's
 	if chunk.Span != nil {
 		d.log.Warn("the agent has no room for a result, which is sent again later", slog.Any("error", chunk.Error))
 		d.outbox.Refused(*chunk.Span)

@@ -22,7 +22,7 @@ func TestOnlyPiecesOfBlobsShareAPlace(t *testing.T) {
 	beat := wire.Frame{Version: wire.Version, Kind: wire.KindBeat, Header: []byte(`{"a":1}`)}
 	large := chunkOf(strings.Repeat("x", 300<<10))
 	var stream bytes.Buffer
-	for _, frame := range []wire.Frame{beat, chunkOf("first"), large, chunkOf("other"), beat} {
+	for _, frame := range []wire.Frame{beat, chunkOf("first"), large, chunkOf("second"), chunkOf("third"), beat} {
 		_, err := frame.WriteTo(&stream)
 		require.NoError(t, err)
 	}
@@ -36,12 +36,13 @@ func TestOnlyPiecesOfBlobsShareAPlace(t *testing.T) {
 		}
 		read = append(read, frame)
 	}
-	require.Len(t, read, 5)
+	require.Len(t, read, 6)
 	sameFrame(t, beat, read[0])
-	require.Equal(t, "other", string(read[1].Columns[0]), "its place was taken by the next one")
+	require.Equal(t, "third", string(read[1].Columns[0]), "its place was taken by the next but one")
 	sameFrame(t, large, read[2])
-	sameFrame(t, chunkOf("other"), read[3])
-	sameFrame(t, beat, read[4])
+	sameFrame(t, chunkOf("second"), read[3])
+	sameFrame(t, chunkOf("third"), read[4])
+	sameFrame(t, beat, read[5])
 }
 
 func TestWriteToWritesWhatBytesHas(t *testing.T) {

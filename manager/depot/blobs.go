@@ -26,6 +26,8 @@ type Blobs struct {
 	order  *list.List // of yonder.ID, the one used last in front
 	known  map[yonder.ID]*blob
 	coming map[yonder.ID]*transfer
+	// hashing is of the last piece, until the next one of whatever blob is here.
+	hashing sync.WaitGroup
 }
 
 // transfer is a blob that was asked for, until its last piece has come: before
@@ -99,8 +101,10 @@ func (b *Blobs) Release(id yonder.ID) {
 
 // Write adds a piece; pieces come in order, and a first one begins anew. It is
 // true when the blob is here as a whole. After an error the rest of the
-// transfer is ignored, and the blob is as if nothing had come.
+// transfer is ignored, and the blob is as if nothing had come. The piece is read
+// until the next call, or Settled.
 func (b *Blobs) Write(chunk wire.BlobChunk, data []byte) (bool, error) {
+	b.Settled()
 	useless := b.heed(chunk)
 	found := b.known[chunk.Blob.ID]
 	if found == nil || found.whole || useless {
@@ -114,9 +118,10 @@ func (b *Blobs) Write(chunk wire.BlobChunk, data []byte) (bool, error) {
 }
 
 func (b *Blobs) write(found *blob, chunk wire.BlobChunk, data []byte) (bool, error) {
-	if err := found.write(b.fs, chunk, data); err != nil || !chunk.Last {
+	if err := found.write(b.fs, &b.hashing, chunk, data); err != nil || !chunk.Last {
 		return false, err
 	}
+	b.hashing.Wait()
 	if err := found.finish(); err != nil {
 		return false, err
 	}
@@ -124,6 +129,9 @@ func (b *Blobs) write(found *blob, chunk wire.BlobChunk, data []byte) (bool, err
 	b.trim()
 	return true, nil
 }
+
+// Settled returns when no piece is read any more.
+func (b *Blobs) Settled() { b.hashing.Wait() }
 
 // heed notes how far a transfer is, and says whether the piece is useless.
 func (b *Blobs) heed(chunk wire.BlobChunk) bool {
@@ -153,7 +161,7 @@ func (b *Blobs) spoil(found *blob) {
 	}
 }
 
-func (f *blob) write(on osfs.FS, chunk wire.BlobChunk, data []byte) error {
+func (f *blob) write(on osfs.FS, hashing *sync.WaitGroup, chunk wire.BlobChunk, data []byte) error {
 	if chunk.Offset == 0 {
 		f.drop()
 		file, err := osfs.Begin(on, f.path)
@@ -168,11 +176,9 @@ func (f *blob) write(on osfs.FS, chunk wire.BlobChunk, data []byte) error {
 	if f.part.size += int64(len(data)); f.part.size > f.Size {
 		return yonder.Errorf(yonder.CodeMalformedFrame, "a payload is larger than the %d bytes that were announced", f.Size)
 	}
-	var hashing sync.WaitGroup
-	hashing.Go(func() { f.part.sum.Write(data) })
-	_, err := f.part.file.Write(data)
-	hashing.Wait()
-	if err != nil {
+	sum := f.part.sum
+	hashing.Go(func() { sum.Write(data) })
+	if _, err := f.part.file.Write(data); err != nil {
 		return storing(err)
 	}
 	return nil

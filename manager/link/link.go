@@ -29,7 +29,7 @@ type Desk interface {
 	Hello() wire.ManagerHello
 	Welcome(welcome wire.ManagerWelcome)
 	// Frame takes any message but a beat. After an error the connection ends.
-	// A piece of a blob holds until it returns.
+	// A piece of a blob holds until the next one has been dealt with.
 	Frame(frame wire.Frame) error
 	Lost(cause error)
 	// Beat says how the manager is. It may be called at any time.

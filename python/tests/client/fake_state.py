@@ -56,6 +56,7 @@ class State:
             "request_bytes": 16 << 20,
             "bundle_tasks": 65_536,
         }
+        self.fragment = 1 << 30  # bytes of a page in one frame of the WebSocket
         self.token = "yt_secret"
         self.token_refusal: Optional[Refusal] = None
         self.endpoints: list[dict[str, Any]] = [endpoint("lab", slots=4)]

@@ -113,7 +113,10 @@ class FakeStream:
 
     def send(self, kind: int, header: Any, columns: Any = ()) -> None:
         with self.write:
-            self.protocol.send_binary(b"".join(wire.encode(kind, header, columns)))
+            data, size = b"".join(wire.encode(kind, header, columns)), self.state.fragment
+            self.protocol.send_binary(data[:size], fin=len(data) <= size)
+            for at in range(size, len(data), size):
+                self.protocol.send_continuation(data[at : at + size], fin=at + size >= len(data))
             self.flush()
 
     def pause(self, paused: bool) -> None:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from yonder import codec
+from yonder import codec, wire
 from yonder.client.client import Client
 from yonder.client.executor import Executor
 from yonder.client.future import Future
@@ -58,6 +58,41 @@ def test_one_connection_for_all_executors(
     assert len(service.streams) == 1
     assert {message["group"] for message in service.streams[0].heard} == {one.group, other.group}
     assert service.state.count("GET", f"/v1/groups/{one.group}/results") == 0
+
+
+def test_pages_in_fragments(service: FakeService, client: Client, worker: FakeWorker) -> None:
+    service.state.fragment = 100
+    with Executor(client=client) as executor:
+        assert list(executor.map(double, range(300), chunksize=1)) == [2 * i for i in range(300)]
+    assert len(service.streams) == 1
+
+
+def test_a_callback_may_close_the_client(
+    service: FakeService, client: Client, worker: FakeWorker
+) -> None:
+    ended = threading.Event()
+
+    def end(_: object) -> None:
+        client.close()
+        ended.set()
+
+    executor = Executor(client=client)
+    executor.submit(double, 1).add_done_callback(end)
+    assert ended.wait(10)
+    with service.state.changed:
+        assert service.state.changed.wait_for(lambda: service.streams[0].closed, 10)
+
+
+def test_a_damaged_page_ends_the_connection(
+    service: FakeService, client: Client, worker: FakeWorker
+) -> None:
+    with Executor(client=client) as executor:
+        assert executor.submit(double, 1).result(10) == 2
+        service.streams[0].send(wire.Kind.TAIL, {})
+        with service.state.changed:
+            assert service.state.changed.wait_for(lambda: service.streams[0].closed, 10)
+        assert executor.submit(double, 2).result(10) == 4
+    assert len(service.streams) == 2
 
 
 def test_a_broken_connection_goes_on_at_its_cursor(service: FakeService, client: Client) -> None:

@@ -16,7 +16,7 @@ from yonder.errors import YonderError, error_for
 from yonder.wire import MAX_LOCAL_FRAME
 
 if TYPE_CHECKING:
-    from websockets.sync.client import ClientConnection
+    from yonder.client.connection import Connection
 
 log = logging.getLogger("yonder.client")
 # The library's debug log has the handshake with the token in it.
@@ -44,7 +44,7 @@ class Stream:
         self._inbox = inbox
         self._lock = threading.Lock()
         self._needed = threading.Condition(self._lock)
-        self._connection: Optional[ClientConnection] = None
+        self._connection: Optional[Connection] = None
         self._thread: Optional[threading.Thread] = None
         self._closed = threading.Event()
         self._wanted = False
@@ -80,6 +80,10 @@ class Stream:
         with self._lock:
             self._needed.notify()
             connection, thread = self._connection, self._thread
+        if connection is not None and connection.reads_here():
+            # In a callback: the thread that closes waits for the one that reads.
+            threading.Thread(target=connection.close, name="yonder-close", daemon=True).start()
+            return
         if connection is not None:
             connection.close()
         if thread is not None and thread is not threading.current_thread():
@@ -118,7 +122,8 @@ class Stream:
 
     def _converse(self) -> None:
         """Connect, subscribe to all groups, and read until the connection ends."""
-        with _connect(self._transport) as connection:
+        connection = _connect(self._transport, self._inbox)
+        with connection:
             with self._lock:
                 self._connection = connection
                 if self._closed.is_set():
@@ -128,9 +133,9 @@ class Stream:
             if self.trouble:
                 log.info("results come again")
             self.trouble = ""
-            for message in connection:
-                if isinstance(message, bytes):
-                    self._inbox.take(message)
+            for _ in connection:
+                if connection.failure is not None:
+                    raise connection.failure
 
     def _lost(self, error: Exception) -> None:
         """Say why there is no connection. That one broke is no news: it is made again."""
@@ -150,12 +155,14 @@ class Stream:
             )
 
 
-def _connect(transport: Transport) -> ClientConnection:
+def _connect(transport: Transport, inbox: Inbox) -> Connection:
     # Here, because it takes a while and those who only ask never need it.
     from websockets.sync.client import connect
 
+    from yonder.client.connection import Connection
+
     settings = transport.settings
-    return connect(
+    connection = connect(
         "ws" + settings.url[len("http") :] + "/v1/stream",
         additional_headers=transport.headers,
         ssl=context_of(settings),
@@ -164,10 +171,14 @@ def _connect(transport: Transport) -> ClientConnection:
         open_timeout=OPEN_S,
         close_timeout=CLOSE_S,
         logger=_quiet,
+        create_connection=Connection,
     )
+    assert isinstance(connection, Connection), "it was asked for"
+    connection.take = inbox.take  # before anything is subscribed to
+    return connection
 
 
-def _send(connection: ClientConnection, message: dict[str, Any]) -> None:
+def _send(connection: Connection, message: dict[str, Any]) -> None:
     from websockets.exceptions import ConnectionClosed
 
     with contextlib.suppress(ConnectionClosed):  # the next connection subscribes to all

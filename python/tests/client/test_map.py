@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import itertools
+from collections.abc import Iterator
 
 import pytest
 
@@ -142,3 +143,30 @@ def test_a_failed_submit_fails_the_chunk(service: FakeService, client: Client) -
     gate.open.set()
     with pytest.raises(LookupError, match="no endpoint"):
         next(found)
+
+
+def test_values_are_taken_in_any_way(client: Client, worker: FakeWorker) -> None:
+    def found() -> Iterator[int]:
+        return Executor(client=client).map(add, range(9), range(9), chunksize=4)
+
+    expected = [2 * i for i in range(9)]
+    assert list(found()) == expected
+    one = found()
+    assert [next(one), *one] == expected
+    assert next(one, None) is None
+    first = zip(*[found()] * 3)
+    assert [value for row in first for value in row] == expected
+
+
+def test_what_was_raised_ends_a_map_of_plain_values(service: FakeService, client: Client) -> None:
+    with Executor(client=client) as executor:
+        service.state.on_bundle = lambda bundle: None
+        found = executor.map(add, range(6), range(6), chunksize=3)
+        first, second = service.state.await_bundles(2)
+        for bundle, numbers in ((first, [0, 2, 4]), (second, [6, 8])):
+            service.state.finish(bundle, 0, len(numbers), "ok", codec.pack_scalars(numbers))
+        service.state.finish(second, 2, 3, "exception", codec.pack_error(ValueError("last")))
+        assert [next(found) for _ in range(5)] == [0, 2, 4, 6, 8]
+        with pytest.raises(ValueError, match="last"):
+            next(found)
+        assert list(found) == []

@@ -227,3 +227,11 @@ def test_no_room_for_the_record_of_a_column(manager, monkeypatch):
 def test_without_the_file_calls_go_the_other_way(manager, tmp_path):
     manager.loop.kept.path = str(tmp_path / "missing" / "kept")
     assert values(manager, same, range(50))[0] == list(range(50))
+
+
+def test_many_values_come_in_parts_that_fit_messages(manager):
+    column = [at / 7 for at in range(65_536)]
+    found, spans = values(manager, same, column, inline=100_000)
+    assert found == column
+    assert len(spans) >= 6  # 9 bytes each, and none of it in a file
+    assert all(hi - lo <= 100_000 // 9 for lo, hi, _ in spans)

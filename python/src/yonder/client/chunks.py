@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, NamedTuple, Optional, Union
 
 from yonder.client.future import Future
 from yonder.client.progress import Tally
-from yonder.client.sinks import Chunk, Raised
+from yonder.client.sinks import Chunk, Plain, Raised
 
 # Chunks for each slot: enough that slots with quick calls take more of them.
 PER_SLOT = 4
@@ -77,20 +78,46 @@ def terms(timeout: Optional[float], exceptions: bool, progress: Optional[bool]) 
     return Terms(None if timeout is None else time.monotonic() + timeout, exceptions, progress)
 
 
-def results(parts: Parts, terms: Terms, tally: Tally) -> Iterator[Any]:
+class Values(Iterator[Any]):
+    """The values of a map. From one to the next there is no step in Python."""
+
+    def __init__(self, runs: Generator[Iterable[Any], None, None]) -> None:
+        self._runs = runs
+        self._values = itertools.chain.from_iterable(runs)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._values
+
+    def __next__(self) -> Any:
+        return next(self._values)
+
+    def close(self) -> None:
+        """Give out nothing more, and cancel the calls that are left."""
+        self._runs.close()
+        self._values = itertools.chain()
+
+
+def results(parts: Parts, terms: Terms, tally: Tally) -> Values:
     """The values of all parts in order.
 
     Raises what a call raised when its turn comes, or a timeout when it is too late.
     Parts that will not be asked for are cancelled.
     """
+    return Values(_runs(parts, terms, tally))
+
+
+def _runs(parts: Parts, terms: Terms, tally: Tally) -> Generator[Iterable[Any], None, None]:
     try:
         with tally.shown(terms.progress):
             for part in parts:
                 only = [part]
                 del part  # who takes a value is to be the only one who has it
                 for found in batches(only.pop(), terms):
-                    while found:
-                        yield found.pop()
+                    if type(found) is Plain:
+                        yield reversed(found)
+                    else:
+                        yield map(found.pop, itertools.repeat(-1, len(found)))
+                    del found
     finally:
         parts.cancel()
 
@@ -112,7 +139,9 @@ def _elements(chunk: Chunk, terms: Terms) -> Iterator[list[Any]]:
             found = chunk.elements(index, terms.end)
             index += len(found)
             found.reverse()
-            if Raised in set(map(type, found)):
+            if not chunk.mixed:
+                yield Plain(found)
+            elif Raised in set(map(type, found)):
                 yield from _told(found, terms)
             else:
                 yield found

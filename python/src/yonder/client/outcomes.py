@@ -14,7 +14,7 @@ from typing import Any
 from yonder import codec
 from yonder.client import ids, payloads
 from yonder.client.future import Entry
-from yonder.client.sinks import Outcome, Raised
+from yonder.client.sinks import Outcome, Plain, Raised
 from yonder.errors import RemoteTraceback, TaskFailed, TaskOutcome, UnpackError, error_for
 from yonder.wire import Buffer
 
@@ -80,8 +80,7 @@ def _values(entry: Entry, payload: Buffer) -> Sequence[Outcome]:
     if len(values) < skip + tasks:
         raise UnpackError(f"{len(values) - skip} values came for {tasks} tasks of a chunk")
     if isinstance(values, codec.Scalars) and len(values.columns) == 1:
-        column: list[Any] = values.columns[0]
-        return column[skip : skip + tasks]
+        return Plain(values.columns[0][skip : skip + tasks])
     return [_value(values, skip + i, entry, entry["lo"] + i) for i in range(tasks)]
 
 

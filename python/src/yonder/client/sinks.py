@@ -23,6 +23,10 @@ class Raised:
         self.error = error
 
 
+class Plain(list[Any]):
+    """Values of which none was raised, and none is more than a number, a text or the like."""
+
+
 class Sink(Protocol):
     """Takes a bundle's outcomes, each at most once however often it comes."""
 
@@ -70,6 +74,7 @@ class Chunk(Future[None]):
 
     It is done when all of them are; each one's outcome can be had as soon as it
     is there, and only once. ``tell`` is called with the number of new ones.
+    ``mixed`` says that an outcome may be more than a plain value.
     """
 
     __yonder_stays_here__ = True
@@ -80,6 +85,7 @@ class Chunk(Future[None]):
         self._outcomes: list[Outcome] = [None] * tasks
         self._has = bytearray(tasks)  # 1 for each task whose outcome came
         self._left = tasks
+        self.mixed = False
         self.tell: Callable[[int], None] = lambda count: None
 
     def missing(self) -> list[int]:
@@ -90,6 +96,7 @@ class Chunk(Future[None]):
     def fill(self, lo: int, outcomes: Sequence[Outcome], entry: Entry) -> bool:
         hi = min(lo + len(outcomes), self.tasks)
         with self._condition:
+            self.mixed = self.mixed or type(outcomes) is not Plain
             new = self._has.count(0, lo, hi)
             if new == hi - lo:
                 self._outcomes[lo:hi] = outcomes

@@ -56,17 +56,13 @@ class Columns:
 
         ``where`` says which task that is.
         """
-        calls = _calls(columns, lo, claims.claimed)
         began = time()
-        left = self._first(call, calls, lo, began)
+        left = self._first(call, [column[lo] for column in columns], lo, began)
         if left is not None:
             return left
-        assert self.items is not None, "it was opened"
-        go = _call if self.kind is type(None) else _call_and_keep
-        left = go(call, calls, self.kind, self.items, self.where)
+        left = self._rest(call, columns, claims.claimed)
         while left is None and claims.more():
-            calls = _calls(columns, self.where[1], claims.claimed)
-            left = go(call, calls, self.kind, self.items, self.where)
+            left = self._rest(call, columns, claims.claimed)
         with self.report.lock:
             self._close(lo)
         return left
@@ -76,12 +72,24 @@ class Columns:
         self.skipped += 1
         return self.skipped > self.skip
 
+    def _rest(
+        self, call: Callable[..., Any], columns: Sequence[Sequence[Any]], hi: int
+    ) -> Optional[Left]:
+        """Call for the tasks before ``hi``."""
+        assert self.items is not None, "it was opened"
+        rows = [column[self.where[1] : hi] for column in columns]
+        if self.kind is type(None):
+            return _call(call, zip(*rows), self.where)
+        if len(rows) == 1:
+            return _call_one_and_keep(call, rows[0], self.kind, self.items, self.where)
+        return _call_and_keep(call, zip(*rows), self.kind, self.items, self.where)
+
     def _first(
-        self, call: Callable[..., Any], calls: Iterator[tuple[Any, ...]], lo: int, began: float
+        self, call: Callable[..., Any], args: Sequence[Any], lo: int, began: float
     ) -> Optional[Left]:
         """Make the first call, which says of which kind the column is."""
         try:
-            value = call(*next(calls))
+            value = call(*args)
         except BaseException as error:
             return Left(None, error)
         kind = type(value)
@@ -103,9 +111,10 @@ class Columns:
         at, now = self.where[1], time()
         if self.items is None or at <= self.told:
             return
-        payload = codec.pack_scalars(self._values(at))
-        self.report.add(self.told, at, OK, CHUNK, payload, (self.began, now))
-        self.told, self.began = at, now
+        for count, payload in _packed(self._values(at), self.report.inline):
+            lo, self.told = self.told, self.told + count
+            self.report.add(lo, self.told, OK, CHUNK, payload, (self.began, now))
+        self.began = now
 
     def waiting(self) -> bool:
         """Whether there are values to report."""
@@ -132,8 +141,15 @@ class Columns:
         self.skip = 0 if length >= SHORT else min(2 * self.skip + 1, MOST_SKIPPED)
 
 
-def _calls(columns: Sequence[Sequence[Any]], lo: int, hi: int) -> Iterator[tuple[Any, ...]]:
-    return zip(*(column[lo:hi] for column in columns))
+def _packed(values: list[Any], most: int) -> Iterator[tuple[int, bytes]]:
+    """Values in payloads of at most so many bytes, each with how many there are in it."""
+    payload = codec.pack_scalars(values)
+    if len(payload) <= most or len(values) < 2:
+        yield len(values), payload
+        return
+    middle = len(values) // 2
+    yield from _packed(values[:middle], most)
+    yield from _packed(values[middle:], most)
 
 
 def _call_and_keep(
@@ -160,12 +176,33 @@ def _call_and_keep(
     return None
 
 
-def _call(
+def _call_one_and_keep(
     call: Callable[..., Any],
-    calls: Iterator[tuple[Any, ...]],
+    args: Sequence[Any],
     kind: type,
     items: memoryview[Any],
     where: memoryview,
+) -> Optional[Left]:
+    """The same for calls with one argument: a fifth of the time goes into taking apart a tuple."""
+    at = where[1]
+    value: Any = None
+    try:
+        for arg in args:
+            value = call(arg)
+            if type(value) is not kind:
+                return Left(value, None)
+            items[at] = value
+            at += 1
+            where[1] = at
+    except BaseException as error:
+        if kind is int and value is not None and not _LEAST <= value <= _MOST:
+            return Left(value, None)
+        return Left(None, error)
+    return None
+
+
+def _call(
+    call: Callable[..., Any], calls: Iterator[tuple[Any, ...]], where: memoryview
 ) -> Optional[Left]:
     """The same for calls without a value."""
     at = where[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 import sys
 import textwrap
@@ -30,7 +31,9 @@ class Notebook:
         name = f"<ipython-input-{count}-{hash(cell) & 0xFFFFFF:x}>"
         lines = cell.splitlines(keepends=True)
         linecache.cache[name] = (len(cell), None, lines, name)
-        exec(compile(cell, name, "exec", dont_inherit=True), self.names)
+        for statement in ast.parse(cell).body:  # one by one
+            module = ast.Module([statement], [])
+            exec(compile(module, name, "exec", dont_inherit=True), self.names)
 
 
 @pytest.fixture
@@ -70,6 +73,31 @@ def test_cells_see_each_other(notebook: Notebook) -> None:
     notebook.run("def f(p):\n    return [Point(math.floor(p.x) + LIMIT)]\n")
     point = notebook.names["Point"]
     assert there_and_back(notebook.names["f"], point(1.5)) == [point(5)]
+
+
+IMPORTS = """
+    import math
+
+    def f(x):
+        return math.floor(x)
+
+    class Point:
+        def __init__(self, x):
+            self.x = x
+
+        def floor(self):
+            return math.floor(self.x)
+
+    def g(p):
+        import math
+        return math.ceil(p.x), p.floor()
+"""
+
+
+def test_a_cell_that_imports_what_its_functions_use(notebook: Notebook) -> None:
+    notebook.run(IMPORTS)
+    assert there_and_back(notebook.names["f"], 1.5) == 1
+    assert there_and_back(notebook.names["g"], notebook.names["Point"](1.5)) == (2, 1)
 
 
 def test_class_without_methods_is_the_newest_cell(notebook: Notebook) -> None:

@@ -186,6 +186,10 @@ def find(fn: types.FunctionType) -> tuple[Optional[sources.Found], str]:
 
 
 def _compiles_to(found: sources.Found, code: types.CodeType) -> bool:
+    return any(_compiles_with(names, found, code) for names in found.source.imported)
+
+
+def _compiles_with(imported: list[str], found: sources.Found, code: types.CodeType) -> bool:
     text = definition_text(found)
     with contextlib.suppress(SyntaxError, ValueError):
         if isinstance(found.node, ast.Lambda):
@@ -195,9 +199,7 @@ def _compiles_to(found: sources.Found, code: types.CodeType) -> bool:
             node = compiling.statement(text, found.line, indented)
         flags = code.co_flags & compiling.FUTURES
         free = list(code.co_freevars)
-        made = compiling.function_code(
-            node, found.scope, free, flags, code.co_filename, found.source.imported
-        )
+        made = compiling.function_code(node, found.scope, free, flags, code.co_filename, imported)
         return made is not None and compiling.same_code(made, code)
     return False
 

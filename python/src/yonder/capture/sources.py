@@ -42,10 +42,12 @@ class Source:
     top: dict[str, list[Found]] = field(default_factory=dict)
 
     @functools.cached_property
-    def imported(self) -> list[str]:
-        """Names that the file imports at module level."""
+    def imported(self) -> list[list[str]]:
+        """Names imported at module level, as the compiler may have seen them: all
+        that the file imports, or none, where a notebook compiled each statement alone."""
         kinds = (ast.Import, ast.ImportFrom)
-        return [n for n, made in self.top.items() if any(isinstance(f.node, kinds) for f in made)]
+        names = [n for n, made in self.top.items() if any(isinstance(f.node, kinds) for f in made)]
+        return [names, []] if names else [[]]
 
     @functools.cached_property
     def lines(self) -> list[str]:

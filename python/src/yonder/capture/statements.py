@@ -157,9 +157,12 @@ def _defines(found: sources.Found, obj: Any, namespace: dict[str, Any]) -> bool:
                 return False
     if not sources.is_plain(namespace):
         return True
-    compiled = _compile(node, _flags(obj, namespace), found.source.imported)
-    inside = list(names.nested(compiled))
-    return all(any(compiling.same_code(c, code) for c in inside) for code in _codes(obj))
+    flags, codes = _flags(obj, namespace), list(_codes(obj))
+    for imported in found.source.imported:
+        inside = list(names.nested(_compile(node, flags, imported)))
+        if all(any(compiling.same_code(c, code) for c in inside) for code in codes):
+            return True
+    return False
 
 
 def _has(cls: type, name: str) -> bool:

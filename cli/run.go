@@ -104,11 +104,17 @@ type running struct {
 	Group yonder.ID `json:"group"`
 }
 
+// runFlags are the flags of `yonder run`.
+type runFlags struct {
+	submission
+
+	keywords []string
+	timeout  time.Duration
+	detach   bool
+}
+
 func newRun(a *app) *cobra.Command {
-	var s submission
-	var keywords []string
-	var timeout time.Duration
-	var detach bool
+	var s runFlags
 	cmd := &cobra.Command{
 		Use:   "run FUNCTION [ARGUMENT…]",
 		Short: "Run a function, wait for it and print what it returns",
@@ -122,29 +128,7 @@ func newRun(a *app) *cobra.Command {
 			"  yonder run add -e local -- -2 40",
 		Args:              needs(1, -1),
 		ValidArgsFunction: complete(a, functions),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			call, err := arguments(args[1:], keywords)
-			if err != nil {
-				return err
-			}
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			b, err := s.bundle(cmd.Context(), a, c, args[0])
-			if err != nil {
-				return err
-			}
-			b.ID = yonder.NewBundleID()
-			if err := submit(cmd.Context(), c, b, []wire.Call{call}); err != nil {
-				return err
-			}
-			if detach {
-				r := running{Task: b.ID.Task(0), Group: b.Group}
-				return a.Show(r, func() { a.Printf("%s\n", r.Task) })
-			}
-			return a.finish(cmd.Context(), c, b.ID.Task(0), timeout, outage{met: true})
-		},
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.run(cmd.Context(), &s, args[0], args[1:]) },
 	}
 	s.flags(cmd, a)
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -153,11 +137,35 @@ func newRun(a *app) *cobra.Command {
 		}
 		return cmd.Root().FlagErrorFunc()(cmd, err)
 	})
-	cmd.Flags().StringArrayVarP(&keywords, "kwarg", "k", nil, "a keyword argument, `name=JSON`")
+	cmd.Flags().StringArrayVarP(&s.keywords, "kwarg", "k", nil, "a keyword argument, `name=JSON`")
 	cmd.Flags().StringVar(&a.files, "files", "", "save the output files of a shell function in this `directory`")
-	cmd.Flags().BoolVar(&detach, "no-wait", false, "print the task's id at once")
-	kit.Duration(cmd.Flags(), &timeout, "timeout", 0, "stop waiting after this long; the task goes on")
+	cmd.Flags().BoolVar(&s.detach, "no-wait", false, "print the task's id at once")
+	kit.Duration(cmd.Flags(), &s.timeout, "timeout", 0, "stop waiting after this long; the task goes on")
 	return cmd
+}
+
+func (a *app) run(ctx context.Context, s *runFlags, function string, args []string) error {
+	call, err := arguments(args, s.keywords)
+	if err != nil {
+		return err
+	}
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	b, err := s.bundle(ctx, a, c, function)
+	if err != nil {
+		return err
+	}
+	b.ID = yonder.NewBundleID()
+	if err := submit(ctx, c, b, []wire.Call{call}); err != nil {
+		return err
+	}
+	if s.detach {
+		r := running{Task: b.ID.Task(0), Group: b.Group}
+		return a.Show(r, func() { a.Printf("%s\n", r.Task) })
+	}
+	return a.finish(ctx, c, b.ID.Task(0), s.timeout, outage{met: true})
 }
 
 // arguments reads a call from the command line.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/manager"
+	"github.com/yonder-run/yonder/manager/workertest"
 	"github.com/yonder-run/yonder/wire"
 )
 
@@ -19,13 +20,13 @@ func TestCancelEndsTheGroup(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pids")
 	lease := a.work("family", []any{file})
 	a.recv(wire.KindBegun)
-	all := pids(t, file)
+	all := workertest.Numbers(t, file)
 	a.send(wire.KindStop, wire.Spans{Spans: []wire.Span{lease.Span}})
 	ended := a.outcomes(1)[0].cancelled
 	require.Equal(t, lease.Span, ended.Span)
 	require.Equal(t, wire.StoppedTerminated, ended.How)
 	for _, pid := range all {
-		gone(t, pid)
+		workertest.Gone(t, pid)
 	}
 }
 
@@ -55,11 +56,11 @@ func TestNothingOutlivesAStoppedTask(t *testing.T) {
 			}
 			a.give(lease, columns...)
 			a.recv(wire.KindBegun)
-			all := pids(t, file)
+			all := workertest.Numbers(t, file)
 			require.Greater(t, len(all), 3)
 			stop(a, lease)
 			for _, pid := range all {
-				gone(t, pid)
+				workertest.Gone(t, pid)
 			}
 			require.EqualValues(t, 3, a.run("add", 1, 2).value(t), "the slot is free again")
 		})
@@ -76,7 +77,7 @@ func TestCancelOfOneTaskOfAChunk(t *testing.T) {
 	lease, columns := a.lease("pass_or_stay", []any{""}, []any{""}, []any{file}, []any{""})
 	a.give(lease, columns...)
 	a.recv(wire.KindBegun)
-	all := pids(t, file)
+	all := workertest.Numbers(t, file)
 	stop := lease.Span
 	stop.Lo, stop.Hi = 2, 3
 	a.send(wire.KindStop, wire.Spans{Spans: []wire.Span{stop}})
@@ -87,7 +88,7 @@ func TestCancelOfOneTaskOfAChunk(t *testing.T) {
 		require.Nil(t, done[i].lost, "task %d", i)
 		require.Nil(t, done[i].value(t), "task %d", i)
 	}
-	gone(t, all[0])
+	workertest.Gone(t, all[0])
 }
 
 func TestCancelOfWhatWaits(t *testing.T) {
@@ -96,7 +97,7 @@ func TestCancelOfWhatWaits(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pids")
 	blocking := a.work("stubborn", []any{file})
 	a.recv(wire.KindBegun)
-	pids(t, file)
+	workertest.Numbers(t, file)
 	waiting, columns := a.lease("add", []any{1, 2}, []any{3, 4})
 	waiting.Lo, waiting.Hi = 1, 3
 	a.give(waiting, columns...)

@@ -119,14 +119,14 @@ func TestWhatATaskLeavesBehindEndsWithItsWorker(t *testing.T) {
 			a := oneSlot(t, nil)
 			file := filepath.Join(t.TempDir(), "pids")
 			require.Equal(t, wire.OutcomeOK, a.run("leave_behind", file).Outcome)
-			all := pids(t, file)
+			all := workertest.Numbers(t, file)
 			require.Len(t, all, 4)
 			for _, pid := range all {
 				require.NoError(t, syscall.Kill(pid, 0), "it lives")
 			}
 			end(a, all[0])
 			for _, pid := range all {
-				gone(t, pid)
+				workertest.Gone(t, pid)
 			}
 			require.EqualValues(t, 3, a.run("add", 1, 2).value(t))
 		})
@@ -137,8 +137,8 @@ func TestWhatATaskLeavesBehindEndsWithItsWorker(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "pids")
 		a.run("leave_behind", file)
 		m.Stop()
-		for _, pid := range pids(t, file) {
-			gone(t, pid)
+		for _, pid := range workertest.Numbers(t, file) {
+			workertest.Gone(t, pid)
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yonder-run/yonder/manager"
+	"github.com/yonder-run/yonder/manager/workertest"
 	"github.com/yonder-run/yonder/wire"
 )
 
@@ -35,11 +36,11 @@ func TestAKilledManagerLeavesNoProcesses(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pids")
 	a.work("family", []any{file})
 	a.recv(wire.KindBegun)
-	all := pids(t, file)
+	all := workertest.Numbers(t, file)
 	require.Len(t, all, 3)
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait()
 	for _, pid := range all {
-		gone(t, pid)
+		workertest.Gone(t, pid)
 	}
 }

@@ -3,11 +3,9 @@ package manager_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -65,33 +63,6 @@ func connected(t *testing.T, change func(*manager.Config)) (*agent, *manager.Man
 	require.Empty(t, hello.Holds)
 	require.NotEmpty(t, hello.Pythons)
 	return a, m
-}
-
-// pids waits until a function has written numbers into the file.
-func pids(t *testing.T, file string) []int {
-	t.Helper()
-	var all []int
-	require.Eventually(t, func() bool {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return false
-		}
-		for field := range strings.FieldsSeq(string(data)) {
-			n, err := strconv.Atoi(field)
-			require.NoError(t, err)
-			all = append(all, n)
-		}
-		return true
-	}, patience, 5*time.Millisecond)
-	return all
-}
-
-func gone(t *testing.T, pid int) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		return err != nil || strings.Contains(string(stat), ") Z ")
-	}, patience, 5*time.Millisecond, "process %d lives", pid)
 }
 
 func TestStress(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/manager"
+	"github.com/yonder-run/yonder/manager/workertest"
 	"github.com/yonder-run/yonder/wire"
 )
 
@@ -173,7 +174,7 @@ func TestStopTellsWhatItEnded(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pids")
 	running := a.work("family", []any{file})
 	a.recv(wire.KindBegun)
-	all := pids(t, file)
+	all := workertest.Numbers(t, file)
 	waiting := a.work("add", []any{1, 2})
 	a.recv(wire.KindNeed)
 	stopped := make(chan struct{})
@@ -195,7 +196,7 @@ func TestStopTellsWhatItEnded(t *testing.T) {
 	require.False(t, lost[waiting.Bundle].Started)
 	<-stopped
 	for _, pid := range all {
-		gone(t, pid)
+		workertest.Gone(t, pid)
 	}
 }
 

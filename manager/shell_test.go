@@ -70,10 +70,10 @@ func TestAShellFunctionIsStoppedAsAnyOther(t *testing.T) {
 	lease := a.shell(f, 0, []any{file})
 	a.recv(wire.KindNeed)
 	a.recv(wire.KindBegun)
-	pid := pids(t, file)[0]
+	pid := workertest.Numbers(t, file)[0]
 	a.send(wire.KindStop, wire.Spans{Spans: []wire.Span{lease.Span}})
 	require.NotNil(t, a.outcomes(1)[0].cancelled)
-	gone(t, pid)
+	workertest.Gone(t, pid)
 }
 
 func TestAKindThatIsSwitchedOffFails(t *testing.T) {

@@ -122,7 +122,7 @@ func TestACertificateIsRenewed(t *testing.T) {
 	s := servicetest.Start(t, func(c *service.Config) { c.TLSCert, c.TLSKey = cert, key })
 	address := strings.TrimPrefix(s.URL(), "https://")
 	shown := func() []byte {
-		conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // only to see it
+		conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
 		require.NoError(t, err)
 		defer conn.Close()
 		return conn.ConnectionState().PeerCertificates[0].Raw

@@ -19,14 +19,9 @@ import (
 // when it is not whole, what it took is given back, and it can come again.
 func TestKeepingUnderEveryFailingCall(t *testing.T) {
 	t.Parallel()
-	for _, fault := range []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS} {
-		for length := 1; length <= 3; length++ {
-			n := 1
-			for keepUnder(t, n, length, fault) {
-				n++
-			}
-		}
-	}
+	osfs.EachCall(osfs.OS{}, 2, []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS}, func(fs osfs.FS, fault error) {
+		keepUnder(t, fs, fault)
+	})
 }
 
 const body = "a large result"
@@ -44,10 +39,8 @@ func keepAll(s *Spool, span wire.Span) error {
 	return nil
 }
 
-// keepUnder says whether anything failed.
-func keepUnder(t *testing.T, n, length int, fault error) bool {
+func keepUnder(t *testing.T, fs osfs.FS, fault error) {
 	t.Helper()
-	fs, struck := osfs.Nth(osfs.OS{}, n, length, 2, fault)
 	dir := t.TempDir()
 	s, err := newSpool(fs, dir, 2*int64(len(body)))
 	require.NoError(t, err)
@@ -69,5 +62,4 @@ func keepUnder(t *testing.T, n, length int, fault error) bool {
 	require.NoError(t, err)
 	require.Equal(t, body, string(data))
 	require.EqualValues(t, len(body), size)
-	return struck() > 0
 }

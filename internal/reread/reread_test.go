@@ -1,6 +1,7 @@
 package reread_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -35,7 +36,7 @@ func (p *pair) read() (string, error) {
 		return "", err
 	}
 	two, err := os.ReadFile(p.two)
-	if err == nil && string(one) != string(two) {
+	if err == nil && !bytes.Equal(one, two) {
 		err = errors.New("they do not belong together")
 	}
 	return string(one), err

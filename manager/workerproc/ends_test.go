@@ -12,41 +12,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/yonder-run/yonder/manager/workertest"
 	"github.com/yonder-run/yonder/wire"
 )
-
-// numbers waits until a function has written numbers into the file.
-func numbers(t *testing.T, file string) []int {
-	t.Helper()
-	var all []int
-	require.Eventually(t, func() bool {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return false
-		}
-		for field := range strings.FieldsSeq(string(data)) {
-			n, err := strconv.Atoi(field)
-			require.NoError(t, err)
-			all = append(all, n)
-		}
-		return true
-	}, patience, 5*time.Millisecond)
-	return all
-}
-
-// gone waits until there is no such process, or nothing but its entry.
-func gone(t *testing.T, pid int) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		return err != nil || strings.Contains(string(stat), ") Z ")
-	}, patience, 5*time.Millisecond, "process %d lives", pid)
-}
 
 func TestDeathsAreExplained(t *testing.T) {
 	t.Parallel()
@@ -86,11 +57,11 @@ func TestSignalReachesTheWholeGroup(t *testing.T) {
 	b := withWorker(t)
 	file := filepath.Join(t.TempDir(), "pids")
 	b.run("family", file)
-	pids := numbers(t, file)
+	pids := workertest.Numbers(t, file)
 	b.Signal("w1", false)
 	require.Contains(t, next(t, b.exits).Message, "SIGTERM")
 	for _, pid := range pids {
-		gone(t, pid)
+		workertest.Gone(t, pid)
 	}
 }
 
@@ -99,7 +70,7 @@ func TestKillEndsWhatIgnoresTerm(t *testing.T) {
 	b := withWorker(t)
 	file := filepath.Join(t.TempDir(), "pids")
 	b.run("stubborn", file)
-	numbers(t, file)
+	workertest.Numbers(t, file)
 	b.Signal("w1", false)
 	b.Signal("w1", true)
 	exit := next(t, b.exits)
@@ -112,11 +83,11 @@ func TestWhatADeadWorkerStartedEndsToo(t *testing.T) {
 	b := withWorker(t)
 	file := filepath.Join(t.TempDir(), "pids")
 	b.run("family", file)
-	pids := numbers(t, file)
+	pids := workertest.Numbers(t, file)
 	require.NoError(t, syscall.Kill(pids[0], syscall.SIGKILL))
 	next(t, b.exits)
 	for _, pid := range pids {
-		gone(t, pid)
+		workertest.Gone(t, pid)
 	}
 }
 
@@ -125,11 +96,11 @@ func TestZygotesDeathEndsItsWorkersAndTheNextComesUp(t *testing.T) {
 	b := withWorker(t)
 	file := filepath.Join(t.TempDir(), "pids")
 	b.run("family", file)
-	pids := numbers(t, file)
+	pids := workertest.Numbers(t, file)
 	require.NoError(t, syscall.Kill(parentOf(t, pids[0]), syscall.SIGKILL))
 	require.Contains(t, next(t, b.exits).Message, "signal: killed")
 	for _, pid := range pids {
-		gone(t, pid)
+		workertest.Gone(t, pid)
 	}
 	b.forked("w2")
 }
@@ -183,7 +154,7 @@ func TestStrangersAtTheSocketChangeNothing(t *testing.T) {
 	b := withWorker(t)
 	file := filepath.Join(t.TempDir(), "pids")
 	b.run("stubborn", file)
-	numbers(t, file)
+	workertest.Numbers(t, file)
 	sockets, err := filepath.Glob(filepath.Join(b.dir, "yonder-*", "z1", "socket"))
 	require.NoError(t, err)
 	require.Len(t, sockets, 1)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/yonder-run/yonder"
@@ -138,6 +139,10 @@ func (a *app) remoteOutput(r wire.Result) {
 // of it is a dump, which the sentence about it quotes.
 const shownLines = 20
 
+// ours are the frames of a worker in the dump of one that crashed: they come
+// last and tell nothing to who wrote the function.
+var ours = regexp.MustCompile(`(?m)^  File "(?:[^"]*/worker-[0-9a-f]+\.pyz/[^"]*|<frozen runpy>)", line .*\n?`)
+
 // failed is the error of a task whose function did not get to its end: the
 // sentence comes first, what the task wrote is below it.
 func (a *app) failed(ctx context.Context, c *client.Client, r wire.Result, err error) error {
@@ -146,7 +151,7 @@ func (a *app) failed(ctx context.Context, c *client.Client, r wire.Result, err e
 		if output == "" {
 			continue
 		}
-		text, more := kit.Excerpt(output, shownLines)
+		text, more := kit.Excerpt(ours.ReplaceAllString(output, ""), shownLines)
 		below, left = below+"\n"+text, left+more
 	}
 	if left > 0 {

@@ -87,7 +87,6 @@ type limited struct{ identity, endpoint string }
 func (l *limited) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&l.identity, "identity", "", "`identity` whose limits are meant")
 	cmd.Flags().StringVar(&l.endpoint, "endpoint", "", "`endpoint` whose limits are meant")
-	cmd.MarkFlagsMutuallyExclusive("identity", "endpoint")
 }
 
 func (l *limited) what() string {
@@ -99,6 +98,8 @@ func (l *limited) what() string {
 
 func (l *limited) resolve(ctx context.Context, c *client.Client) (yonder.ID, error) {
 	switch {
+	case l.identity != "" && l.endpoint != "":
+		return yonder.ID{}, kit.Usagef("limits are of an identity or of an endpoint: give --identity or --endpoint")
 	case l.endpoint != "":
 		return endpoints.resolve(ctx, c, l.endpoint)
 	case l.identity != "":

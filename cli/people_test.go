@@ -24,6 +24,7 @@ func TestLimits(t *testing.T) {
 	require.Contains(t, p.ok("limits", "--identity", "ada").out, "7")
 	p.fails(yonder.CodeInvalidRequest, "limits", "set", "--weight", "3")
 	p.fails(yonder.CodeNotFound, "limits", "--identity", "nobody")
+	p.fails(yonder.CodeInvalidRequest, "limits", "--identity", "ada", "--endpoint", "box")
 }
 
 func TestLoginAndLogout(t *testing.T) {

@@ -33,6 +33,9 @@ func newTaskLogs(a *app) *cobra.Command {
 			"  yonder task logs --attempt 1 0198c5a2-7b1e-7c3d-9f00-3a5b6c7d0000",
 		Args: needs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if follow && attempt > 0 {
+				return kit.Usagef("--follow is for the attempt at hand: leave out --attempt")
+			}
 			c, id, err := a.taskID(args[0])
 			if err != nil {
 				return err
@@ -45,7 +48,6 @@ func newTaskLogs(a *app) *cobra.Command {
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on to the end of the task")
 	kit.Count(cmd.Flags(), &attempt, "attempt", 0, 1, "show what it wrote in the attempt with this `number` (default the last)")
-	cmd.MarkFlagsMutuallyExclusive("follow", "attempt")
 	return cmd
 }
 

@@ -3,6 +3,8 @@ package workerproc
 import (
 	"regexp"
 	"strings"
+
+	"github.com/yonder-run/yonder/manager/output"
 )
 
 // mostFrames is how many calls a message about a crash names: more is a
@@ -33,6 +35,30 @@ func crash(text string) string {
 		said += ", in " + strings.Join(calls, ", called by ")
 	}
 	return said
+}
+
+// quotedLines is how many of the last lines that a worker wrote are part of the
+// sentence about its end; all of them stand in the task's output.
+const quotedLines = 5
+
+// quote is the end of what the worker wrote to stderr since its last report,
+// in one line.
+func quote(text string) string {
+	var lines []string
+	for line := range strings.Lines(crash(text)) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	if left := len(lines) - quotedLines; left > 0 {
+		lines = append([]string{"…"}, lines[left:]...)
+	}
+	short := output.NewBuffer(quoted)
+	_, _ = short.Write([]byte(strings.Join(lines, "; ")))
+	return "; it wrote: " + short.Take()
 }
 
 // ownCalls are the calls above the worker's own in a dump that begins with a

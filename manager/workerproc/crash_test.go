@@ -22,6 +22,20 @@ Current thread 0x00007fdaeff1eb80 (most recent call first):
 Extension modules: numpy.core (total: 1)
 `
 
+func TestTheEndOfAWorkerIsToldInOneLine(t *testing.T) {
+	t.Parallel()
+	const calls = ", in string_at (/usr/lib/python3.11/ctypes/__init__.py, line 519), called by seg (f.py, line 13)"
+	for wrote, says := range map[string]string{
+		"":                          "",
+		" \n\n":                     "",
+		"one\n\n  two\n":            "; it wrote: one; two",
+		"1\n2\n3\n4\n5\n6\n7":       "; it wrote: …; 3; 4; 5; 6; 7",
+		"terminate called\n" + dump: "; it wrote: terminate called; Fatal Python error: Segmentation fault" + calls,
+	} {
+		require.Equal(t, says, quote(wrote))
+	}
+}
+
 func TestACrashIsToldInTheFunctionsOwnCalls(t *testing.T) {
 	t.Parallel()
 	const said = "Fatal Python error: Segmentation fault, in string_at (/usr/lib/python3.11/ctypes/__init__.py, line 519), " +

@@ -16,7 +16,6 @@ import (
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/internal/startstop"
 	"github.com/yonder-run/yonder/manager/live"
-	"github.com/yonder-run/yonder/manager/output"
 	"github.com/yonder-run/yonder/wire"
 )
 
@@ -375,16 +374,6 @@ func (w *worker) signal(kill bool) {
 		// Forked, and not heard of: only its zygote knows its number.
 		w.zygote.end(fmt.Errorf("worker %s did not start", w.id))
 	}
-}
-
-// quote is the end of what the worker wrote to stderr since its last report.
-func quote(text string) string {
-	if text == "" {
-		return ""
-	}
-	short := output.NewBuffer(quoted)
-	_, _ = short.Write([]byte(crash(text)))
-	return "; it wrote: " + short.Take()
 }
 
 func (w *worker) log() *slog.Logger { return w.zygote.log().With(slog.String("worker", w.id)) }

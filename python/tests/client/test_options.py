@@ -70,3 +70,9 @@ def abs_of(x: int) -> int:
 def test_a_walltime_of_the_function(client: Client) -> None:
     made = client.register_function(abs_of, requirements=yonder.Requirements(walltime=60))
     assert made.requirements.walltime == 60
+
+
+def test_what_a_prompt_shows(service: FakeService, client: Client) -> None:
+    assert repr(client) == f"<Client: {service.url}>"
+    with executor("lab", client) as one:
+        assert repr(one) == f"<Executor: endpoint 'lab', group {one.group}>"

@@ -280,6 +280,9 @@ class Client(Rest):
             return True
         return engine.close(timeout)
 
+    def __repr__(self) -> str:
+        return f"<Client: {self.settings.url}>"
+
     def __enter__(self) -> Client:
         return self
 

@@ -111,6 +111,9 @@ class Executor(concurrent.futures.Executor):
                 return  # it comes to be with the first bundle
             engine.inbox.join(self.group, cursor)
 
+    def __repr__(self) -> str:
+        return f"<Executor: endpoint {self.endpoint.name!r}, group {self.group}>"
+
     def after_fork(self) -> None:
         """In a child process: its parent waits for what was submitted before."""
         self._unfinished = Unfinished()

@@ -16,7 +16,7 @@ from yonder.client.http import Transport
 from yonder.client.light import LightFuture
 from yonder.client.models import Explanation
 from yonder.client.waiting import LONG_S
-from yonder.errors import InvalidRequest, Timeout, Unavailable
+from yonder.errors import Timeout, Unavailable
 
 T = TypeVar("T")
 
@@ -183,13 +183,7 @@ class Future(LightFuture[T]):
         ``async for``, too. Each piece has ``text``, ``stream`` (stdout or stderr),
         ``attempt`` and ``skipped``, the bytes that were gone before they were read.
         """
-        task, transport = live.place(self), self._origin.transport
-        if follow and attempt is not None:
-            raise InvalidRequest("only the attempt at hand can be followed", field="attempt")
-        if not follow:
-            return live.printed(transport, task, attempt)
-        following = live.events(transport, task, ["output"])
-        return live.Following(live.output(following), following.close)
+        return live.logs(self._origin.transport, live.place(self), follow, attempt)
 
     def progress(self) -> Optional[live.Progress]:
         """The last that the task has said with ``yonder.progress`` while it runs, or None."""

@@ -19,7 +19,7 @@ from yonder import codec
 from yonder.client import backoff, ids, payloads
 from yonder.client.http import Request, Response, Transport, with_query
 from yonder.client.models import AT, Model
-from yonder.errors import MalformedFrame, TaskLost, Timeout, Unavailable
+from yonder.errors import InvalidRequest, MalformedFrame, TaskLost, Timeout, Unavailable
 
 if TYPE_CHECKING:
     from yonder.client.future import Future
@@ -214,6 +214,16 @@ def place(future: Future[Any]) -> str:
     future.accepted.result()
     assert future.task_id is not None, "an accepted task has an id"
     return future.task_id
+
+
+def logs(transport: Transport, task: str, follow: bool, attempt: Optional[int]) -> Following[Event]:
+    """What the task prints: now, to its end, or in an attempt."""
+    if follow and attempt is not None:
+        raise InvalidRequest("only the attempt at hand can be followed", field="attempt")
+    if not follow:
+        return printed(transport, task, attempt)
+    following = events(transport, task, ["output"])
+    return Following(output(following), following.close)
 
 
 def printed(transport: Transport, task: str, attempt: Optional[int] = None) -> Following[Event]:

@@ -132,12 +132,11 @@ class Rest:
         """A task and its state."""
         return Task.from_json(self.transport.json("GET", f"/v1/tasks/{ids.check_id(task)}"))
 
-    def logs(self, task: str, follow: bool = False) -> live.Following[live.Event]:
+    def logs(
+        self, task: str, follow: bool = False, attempt: Optional[int] = None
+    ) -> live.Following[live.Event]:
         """What a task prints: now, or with ``follow`` to its end. See ``Future.logs``."""
-        if not follow:
-            return live.printed(self.transport, task)
-        following = live.events(self.transport, task, ["output"])
-        return live.Following(live.output(following), following.close)
+        return live.logs(self.transport, task, follow, attempt)
 
     def events(self, task: str, only: Iterable[str] = ()) -> live.Following[live.Event]:
         """Everything that a task says, to its end.

@@ -144,7 +144,8 @@ func (s *Service) assemble(db store.Store) (*parts, error) {
 	}
 	figures := figuresOf(db, p.fabric, streams)
 	dispatcher := dispatch.New(dispatch.Config{
-		Store: db, Fabric: p.fabric, Wake: p.hints.wake, News: p.hints.news, Observe: figures.AgentRequest, Heartbeat: c.Heartbeat, Now: now, Log: s.log,
+		Store: db, Fabric: p.fabric, Wake: p.hints.wake, News: p.hints.news, Observe: figures.AgentRequest,
+		Heartbeat: c.Heartbeat, Now: now, Log: s.log,
 	})
 	limits := &quota.Limits{Records: db, Identity: c.identityLimits(), Endpoint: c.endpointLimits(), Blobs: c.BlobBytes, Now: now}
 	library := &blob.Library{Bodies: bodies, Records: db, Limit: c.PayloadBytes, Now: now, Log: s.log}

@@ -293,9 +293,19 @@ type Cancelling struct {
 	Woken Woken
 }
 
+// Reports are what agents say of tasks that they accepted; the rules are those
+// of Sessions.
+type Reports interface {
+	// Report returns the spans of results that were refused.
+	Report(ctx context.Context, endpoint yonder.ID, r wire.Report, columns [][]byte, now time.Time) ([]wire.Span, Woken, error)
+	// ReportNews is Report that tells more of what came of it.
+	ReportNews(ctx context.Context, endpoint yonder.ID, r wire.Report, columns [][]byte, now time.Time) (Reported, error)
+}
+
 // Sessions are the agents' side. Every method but OpenSession fails with
 // CodeSessionFenced unless epoch is the endpoint's newest.
 type Sessions interface {
+	Reports
 	// OpenSession grants the next epoch and fences the session before. The
 	// instance of the newest session gets its own epoch again. Nothing is
 	// claimed for it before Reconcile with Last.
@@ -311,10 +321,6 @@ type Sessions interface {
 	Unanswered(ctx context.Context, endpoint yonder.ID, before time.Time, maxBytes int) ([]Offered, error)
 	// Accept returns the spans that must not start.
 	Accept(ctx context.Context, endpoint yonder.ID, a wire.Accept, now time.Time) ([]wire.Span, error)
-	// Report returns the spans of results that were refused.
-	Report(ctx context.Context, endpoint yonder.ID, r wire.Report, columns [][]byte, now time.Time) ([]wire.Span, Woken, error)
-	// ReportNews is Report that tells more of what came of it.
-	ReportNews(ctx context.Context, endpoint yonder.ID, r wire.Report, columns [][]byte, now time.Time) (Reported, error)
 	// Heartbeat says besides, as Waits does, whether tasks wait.
 	Heartbeat(ctx context.Context, endpoint yonder.ID, h wire.Heartbeat, now time.Time) (reply wire.HeartbeatReply, waits bool, err error)
 	// Waits says whether Claim may find something, as far as the queue goes.

@@ -317,7 +317,8 @@ type Sessions interface {
 	// most maxBytes of payload and header, in the order of the queue.
 	Claim(ctx context.Context, endpoint yonder.ID, maxBytes int, now time.Time) ([]Offered, error)
 	// Unanswered returns offers older than before that were neither accepted
-	// nor returned, to be sent again.
+	// nor returned, to be sent again; those far after it were made before the
+	// clock was set back, and count as older.
 	Unanswered(ctx context.Context, endpoint yonder.ID, before time.Time, maxBytes int) ([]Offered, error)
 	// Accept returns the spans that must not start.
 	Accept(ctx context.Context, endpoint yonder.ID, a wire.Accept, now time.Time) ([]wire.Span, error)
@@ -332,7 +333,7 @@ type Sessions interface {
 	// Claimable lists live endpoints that have queued tasks and credit, so
 	// that what a lost hint left behind is found.
 	Claimable(ctx context.Context, limit int) ([]yonder.ID, error)
-	// Unsettled lists live endpoints with offers older than before.
+	// Unsettled lists live endpoints with such offers.
 	Unsettled(ctx context.Context, before time.Time, limit int) ([]yonder.ID, error)
 }
 

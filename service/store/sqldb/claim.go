@@ -184,6 +184,11 @@ func (c *claimant) offer(ctx context.Context, b *bundle, span wire.Span) (bool, 
 	return o.Lease.Hi == span.Hi, nil
 }
 
+// ahead is how far after the time asked for an offer must be for it to be one
+// of before the clock was set back: further than clocks of replicas differ. It
+// would be sent again only when that time comes.
+const ahead = time.Minute
+
 // Unanswered returns offers older than before that the live session has
 // neither accepted nor declined.
 func (s *Store) Unanswered(
@@ -191,7 +196,9 @@ func (s *Store) Unanswered(
 ) (offered []store.Offered, err error) {
 	err = s.engine.Snapshot(ctx, func(ctx context.Context, q *gen.Queries) error {
 		offered = nil
-		ranges, err := q.Unanswered(ctx, endpoint, micros(before), queueBatch)
+		ranges, err := q.Unanswered(ctx, gen.UnansweredParams{
+			Endpoint: endpoint, Before: micros(before), Ahead: micros(before.Add(ahead)), Count: queueBatch,
+		})
 		if err != nil {
 			return err
 		}
@@ -232,7 +239,7 @@ func (s *Store) Claimable(ctx context.Context, limit int) (ids []yonder.ID, err 
 // Unsettled lists live endpoints with offers older than before.
 func (s *Store) Unsettled(ctx context.Context, before time.Time, limit int) (ids []yonder.ID, err error) {
 	err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error {
-		ids, err = q.UnsettledSessions(ctx, micros(before), int32(limit))
+		ids, err = q.UnsettledSessions(ctx, micros(before), micros(before.Add(ahead)), int32(limit))
 		return err
 	})
 	return ids, err

@@ -192,4 +192,15 @@ var claims = []behaviour{
 		require.Empty(b, again(later, 1<<20), "the older session's offers went back")
 		require.Empty(b, unsettled(later))
 	}},
+	{"that nobody answers are offered again when the clock was set back", func(b *bench) {
+		b.live(b.endpoint, 10)
+		want := b.submit(b.bundle(yonder.NewID(), 4))
+		before := b.now.Add(-time.Hour)
+		ids, err := b.Unsettled(b.Context(), before, 10)
+		require.NoError(b, err)
+		require.Equal(b, []yonder.ID{b.endpoint}, ids)
+		again, err := b.Unanswered(b.Context(), b.endpoint, before, 1<<20)
+		require.NoError(b, err)
+		require.Equal(b, want, again)
+	}},
 }

@@ -363,10 +363,18 @@ func (q *Queries) RestedBundles(ctx context.Context, now int64, count int32) ([]
 const unanswered = `-- name: Unanswered :many
 SELECT r.bundle_id, r.lo, r.hi, r.attempt, r.epoch, r.grant_no FROM ranges r
 JOIN sessions s ON s.endpoint = r.endpoint AND s.epoch = r.epoch AND s.state = 'live'
-WHERE r.endpoint = $1 AND r.state = 'offered' AND r.state <> 'queued' AND r.since < $2
+WHERE r.endpoint = $1 AND r.state = 'offered' AND r.state <> 'queued'
+  AND (r.since < $2 OR r.since > $3)
 ORDER BY r.since, r.bundle_id, r.lo
-LIMIT $3
+LIMIT $4
 `
+
+type UnansweredParams struct {
+	Endpoint yonder.ID
+	Before   int64
+	Ahead    int64
+	Count    int32
+}
 
 type UnansweredRow struct {
 	BundleID yonder.ID
@@ -378,8 +386,13 @@ type UnansweredRow struct {
 }
 
 // That offered is not queued an engine may need to be told, to use the index.
-func (q *Queries) Unanswered(ctx context.Context, endpoint yonder.ID, since int64, limit int32) ([]UnansweredRow, error) {
-	rows, err := q.query(ctx, q.unansweredStmt, unanswered, endpoint, since, limit)
+func (q *Queries) Unanswered(ctx context.Context, arg UnansweredParams) ([]UnansweredRow, error) {
+	rows, err := q.query(ctx, q.unansweredStmt, unanswered,
+		arg.Endpoint,
+		arg.Before,
+		arg.Ahead,
+		arg.Count,
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -245,12 +245,13 @@ func (q *Queries) SilenceSessions(ctx context.Context, lastSeen int64) (int64, e
 const unsettledSessions = `-- name: UnsettledSessions :many
 SELECT s.endpoint FROM sessions s
 WHERE s.state = 'live' AND EXISTS (
-    SELECT 1 FROM ranges r WHERE r.endpoint = s.endpoint AND r.state = 'offered' AND r.state <> 'queued' AND r.since < $1)
-ORDER BY s.endpoint LIMIT $2
+    SELECT 1 FROM ranges r WHERE r.endpoint = s.endpoint AND r.state = 'offered' AND r.state <> 'queued'
+    AND (r.since < $1 OR r.since > $2))
+ORDER BY s.endpoint LIMIT $3
 `
 
-func (q *Queries) UnsettledSessions(ctx context.Context, since int64, limit int32) ([]yonder.ID, error) {
-	rows, err := q.query(ctx, q.unsettledSessionsStmt, unsettledSessions, since, limit)
+func (q *Queries) UnsettledSessions(ctx context.Context, before int64, ahead int64, count int32) ([]yonder.ID, error) {
+	rows, err := q.query(ctx, q.unsettledSessionsStmt, unsettledSessions, before, ahead, count)
 	if err != nil {
 		return nil, err
 	}

@@ -15,9 +15,10 @@ DELETE FROM ranges WHERE bundle_id = $1 AND lo = $2;
 -- That offered is not queued an engine may need to be told, to use the index.
 SELECT r.bundle_id, r.lo, r.hi, r.attempt, r.epoch, r.grant_no FROM ranges r
 JOIN sessions s ON s.endpoint = r.endpoint AND s.epoch = r.epoch AND s.state = 'live'
-WHERE r.endpoint = $1 AND r.state = 'offered' AND r.state <> 'queued' AND r.since < $2
+WHERE r.endpoint = sqlc.arg(endpoint) AND r.state = 'offered' AND r.state <> 'queued'
+  AND (r.since < sqlc.arg(before) OR r.since > sqlc.arg(ahead))
 ORDER BY r.since, r.bundle_id, r.lo
-LIMIT $3;
+LIMIT sqlc.arg(count);
 
 -- name: GivenBundles :many
 -- Bundles with ranges that sessions older than the epoch still have.

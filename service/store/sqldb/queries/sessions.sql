@@ -43,8 +43,9 @@ ORDER BY endpoint LIMIT $1;
 -- name: UnsettledSessions :many
 SELECT s.endpoint FROM sessions s
 WHERE s.state = 'live' AND EXISTS (
-    SELECT 1 FROM ranges r WHERE r.endpoint = s.endpoint AND r.state = 'offered' AND r.state <> 'queued' AND r.since < $1)
-ORDER BY s.endpoint LIMIT $2;
+    SELECT 1 FROM ranges r WHERE r.endpoint = s.endpoint AND r.state = 'offered' AND r.state <> 'queued'
+    AND (r.since < sqlc.arg(before) OR r.since > sqlc.arg(ahead)))
+ORDER BY s.endpoint LIMIT sqlc.arg(count);
 
 -- name: CountSessions :many
 SELECT state, count(*) AS sessions FROM sessions GROUP BY state;

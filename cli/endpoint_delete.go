@@ -57,6 +57,9 @@ func (a *app) deleteHere(cmd *cobra.Command, e here) error {
 	if err := notOfUp(h, e); err != nil {
 		return err
 	}
+	if err := e.away(); err != nil {
+		return err
+	}
 	if e.State == hereRunning {
 		return yonder.Errorf(yonder.CodeConflict, "the agent of %s runs (process %d): stop it first with \"yonder endpoint stop %s\"",
 			e.Name, e.PID, e.Name)

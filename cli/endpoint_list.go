@@ -99,7 +99,7 @@ func (a *app) endpointTable(all []listedEndpoint) {
 	for _, e := range all {
 		var local, owner, queued, seen, id any
 		if e.Here != nil {
-			local = e.Here.State
+			local = e.Here.where()
 		}
 		if e.Service != nil {
 			owner, queued, seen = e.Service.OwnerName, e.Service.Queued, e.Service.LastSeen

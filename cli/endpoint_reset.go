@@ -27,6 +27,9 @@ func newEndpointResetBreaker(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := e.away(); err != nil {
+				return err
+			}
 			if e.State != hereRunning {
 				return yonder.Errorf(yonder.CodeNotRunning,
 					"the agent of %s does not run; its breakers are closed when \"yonder endpoint start %s\" starts it", e.Name, e.Name)

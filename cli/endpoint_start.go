@@ -57,6 +57,9 @@ func newEndpointStart(a *app) *cobra.Command {
 			if unit != "" {
 				return a.systemdUnit(e, unit)
 			}
+			if err := e.away(); err != nil {
+				return err
+			}
 			if e.State == hereRunning {
 				return yonder.Errorf(yonder.CodeAlreadyRunning,
 					"the agent of %s runs already (process %d); \"yonder endpoint restart %s\" starts it anew", e.Name, e.PID, e.Name)

@@ -76,7 +76,7 @@ func (a *app) sharers(ctx context.Context, e listedEndpoint) map[yonder.ID]strin
 func (a *app) showEndpoint(e listedEndpoint, names map[yonder.ID]string) {
 	fields := []any{"name", e.Name, "id", text(e.ID), "trouble", trouble(e)}
 	if e.Here != nil {
-		fields = append(fields, "here", e.Here.State, "process", number(e.Here.PID), "directory", e.Here.Dir)
+		fields = append(fields, "here", e.Here.where(), "process", number(e.Here.PID), "directory", e.Here.Dir)
 		if s := e.Here.Status; s != nil {
 			fields = append(fields, "connected", s.Connected, "blocks", s.Blocks, "managers", s.Managers,
 				"busy", fmt.Sprintf("%d/%d", s.Busy, s.Slots), "held", s.Held, "reported", s.Updated)

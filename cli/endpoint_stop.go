@@ -77,6 +77,9 @@ func newEndpointRestart(a *app) *cobra.Command {
 // running returns an endpoint of this machine whose agent runs on its own.
 func (a *app) running(name string) (here, endpoint.Config, error) {
 	e, config, err := a.configured(name)
+	if err == nil {
+		err = e.away()
+	}
 	if err == nil && e.State != hereRunning {
 		err = yonder.Errorf(yonder.CodeNotRunning, "the agent of %s does not run: \"yonder endpoint start %s\" starts it", name, name)
 	}

@@ -18,6 +18,7 @@ const (
 	hereRunning = "running"
 	hereStopped = "stopped"
 	hereBroken  = "broken" // its configuration cannot be used
+	hereAway    = "away"   // its agent runs on another machine with the same directory
 )
 
 // here is an endpoint as this machine knows it.
@@ -25,11 +26,20 @@ type here struct {
 	Name    string               `json:"name"`
 	State   string               `json:"state"`
 	PID     int                  `json:"pid,omitempty"`
+	Host    string               `json:"host,omitempty"` // of that process, if it is another one
 	Dir     string               `json:"dir"`
 	Problem string               `json:"problem,omitempty"`
 	Status  *endpoint.StatusFile `json:"status,omitempty"`
 
 	config endpoint.Config
+}
+
+// where is the state for people.
+func (e *here) where() string {
+	if e.State == hereAway {
+		return "on " + e.Host
+	}
+	return e.State
 }
 
 func (e *here) file() string { return filepath.Join(e.Dir, configFile) }
@@ -59,17 +69,31 @@ func lookHere(h home.Home, name string) (here, error) {
 		return e, nil //nolint:nilerr // it is in the answer
 	}
 	e.config = config
-	if e.PID, err = home.LockedBy(filepath.Join(config.StateDir, "lock")); err != nil {
+	holder, err := home.LockedBy(filepath.Join(config.StateDir, "lock"))
+	e.PID, e.Host = holder.PID, holder.Host
+	switch {
+	case err != nil:
 		return e, err
-	}
-	if e.PID == 0 {
+	case e.PID == 0:
 		return e, nil
+	case e.Host != "":
+		e.State = hereAway
+	default:
+		e.State = hereRunning
 	}
-	e.State = hereRunning
 	if status, err := endpoint.ReadStatus(config.StateDir); err == nil && status.PID == e.PID {
 		e.Status = &status
 	}
 	return e, nil
+}
+
+// away refuses what has to be done on the machine on which the agent runs.
+func (e *here) away() error {
+	if e.State != hereAway {
+		return nil
+	}
+	return yonder.Errorf(yonder.CodeConflict, "the agent of %s runs on %s, as process %d there, with the same directory %s: use that machine",
+		e.Name, e.Host, e.PID, e.Dir)
 }
 
 // configured finds an endpoint of this machine whose configuration can be used.

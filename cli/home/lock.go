@@ -44,47 +44,67 @@ func writeOwner(file *os.File) error {
 	if err := file.Truncate(0); err != nil {
 		return err //nolint:wrapcheck // the caller names the file
 	}
-	_, err := file.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
+	host, _ := os.Hostname() // without one nobody is taken for another machine
+	_, err := file.WriteAt(fmt.Appendf(nil, "%d %s\n", os.Getpid(), host), 0)
 	return err //nolint:wrapcheck // the caller names the file
 }
 
 // Release gives the lock up.
 func (l *Lock) Release() { l.file.Close() }
 
-// Owner is the process that holds the home's lock. Without one the error is
-// not_running.
+// Owner is the process of this machine that holds the home's lock. Without one
+// the error is not_running, or conflict where another machine's does.
 func (h Home) Owner() (pid int, err error) {
-	pid, err = LockedBy(h.lockFile())
-	if err == nil && pid == 0 {
-		err = yonder.Errorf(yonder.CodeNotRunning, "\"yonder up\" does not run with %s", h)
+	holder, err := LockedBy(h.lockFile())
+	switch {
+	case err != nil:
+		return 0, err
+	case holder.PID == 0:
+		return 0, yonder.Errorf(yonder.CodeNotRunning, "\"yonder up\" does not run with %s", h)
+	case holder.Host != "":
+		return 0, yonder.Errorf(yonder.CodeConflict,
+			"\"yonder up\" runs with %s on %s, as process %d there: use that machine", h, holder.Host, holder.PID)
 	}
-	return pid, err
+	return holder.PID, nil
 }
 
-// LockedBy returns the process that holds a lock file and wrote its number
-// into it, 0 for none.
-func LockedBy(name string) (pid int, err error) {
+// Holder is a process that holds a lock; PID is 0 for none. Host is empty if it
+// is of this machine: login nodes share home directories, and numbers of
+// processes mean nothing on another one.
+type Holder struct {
+	PID  int
+	Host string
+}
+
+// LockedBy returns the process that holds a lock file and wrote its number and
+// its machine into it.
+func LockedBy(name string) (Holder, error) {
 	file, err := os.OpenFile(name, os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return Holder{}, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("looking at a lock: %w", err)
+		return Holder{}, fmt.Errorf("looking at a lock: %w", err)
 	}
 	defer file.Close()
 	err = tryLock(file)
 	if err == nil {
-		return 0, nil
+		return Holder{}, nil
 	}
 	if !errors.Is(err, errLocked) {
-		return 0, fmt.Errorf("looking at the lock %s: %w", name, err)
+		return Holder{}, fmt.Errorf("looking at the lock %s: %w", name, err)
 	}
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return 0, fmt.Errorf("reading a lock: %w", err)
+		return Holder{}, fmt.Errorf("reading a lock: %w", err)
 	}
-	if pid, err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
-		return 0, yonder.Errorf(yonder.CodeUnavailable, "whoever holds %s is just starting or stopping: try again", name)
+	var h Holder
+	pid, host, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
+	if h.PID, err = strconv.Atoi(pid); err != nil {
+		return h, yonder.Errorf(yonder.CodeUnavailable, "whoever holds %s is just starting or stopping: try again", name)
 	}
-	return pid, nil
+	if own, err := os.Hostname(); err == nil && host != own {
+		h.Host = host
+	}
+	return h, nil
 }

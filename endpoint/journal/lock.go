@@ -51,18 +51,23 @@ func writeOwner(file *os.File) error {
 	if err := file.Truncate(0); err != nil {
 		return fmt.Errorf("emptying lock file: %w", err)
 	}
-	if _, err := file.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0); err != nil {
+	host, _ := os.Hostname() // without one nobody is taken for another machine
+	if _, err := file.WriteAt(fmt.Appendf(nil, "%d %s\n", os.Getpid(), host), 0); err != nil {
 		return fmt.Errorf("writing lock file: %w", err)
 	}
 	return nil
 }
 
 func owner(name string) string {
-	pid, err := os.ReadFile(name)
-	if err != nil || len(pid) == 0 {
+	text, err := os.ReadFile(name)
+	pid, host, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
+	if err != nil || pid == "" {
 		return ""
 	}
-	return " (process " + strings.TrimSpace(string(pid)) + ")"
+	if host != "" {
+		host = " on " + host
+	}
+	return " (process " + pid + host + ")"
 }
 
 // Release gives the lock up.

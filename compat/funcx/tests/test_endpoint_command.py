@@ -62,8 +62,9 @@ def test_the_life_of_an_endpoint(command: Command) -> None:
 
     command.environ["YONDER_TOKEN"] = "yt_of_somebody"
     code, out, err = command("list")
-    assert code == 0
+    assert code == 3
     assert ["lab", "Unknown", known] in rows(out), "the service was not asked"
+    assert err.startswith("funcx-endpoint: these are this machine's endpoints only")
     assert "takes no token from YONDER_TOKEN" in err
     del command.environ["YONDER_TOKEN"]
 

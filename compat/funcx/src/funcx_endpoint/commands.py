@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Optional
 
 from funcx.version import __version__
-from funcx_endpoint.program import Program, UsageError
+from funcx_endpoint.program import Failed, Program, UsageError
 
 
 def configure(program: Program, given: Namespace, further: Sequence[str]) -> int:
@@ -60,7 +60,13 @@ def delete(program: Program, given: Namespace, further: Sequence[str]) -> int:
 
 def list_endpoints(program: Program, given: Namespace, further: Sequence[str]) -> int:
     """List the endpoints of this machine."""
-    known = program.ask("endpoint", "list", *further)
+    missing: Optional[Failed] = None
+    try:
+        known = program.ask("endpoint", "list", *further)
+    except Failed as failed:
+        known, missing = failed.answer, failed
+        if known is None:
+            raise
     here = [endpoint for endpoint in known if endpoint.get("here")]
     if not here:
         print("No endpoints configured! Configure one with: funcx-endpoint configure")
@@ -69,6 +75,8 @@ def list_endpoints(program: Program, given: Namespace, further: Sequence[str]) -
         ("Endpoint Name", "Status", "Endpoint ID"),
         [(one["name"], _state(one), one["id"]) for one in here],
     )
+    if missing is not None:
+        raise missing
     return 0
 
 
@@ -116,7 +124,7 @@ def _state(endpoint: Any) -> str:
     Unknown is one of which the service says nothing, for instance because it was not asked.
     """
     state, service = str(endpoint["here"]["state"]), endpoint.get("service")
-    if state != "running":
+    if state not in ("running", "away"):  # away: on a machine that shares the directory
         return state.capitalize()
     if service is None:
         return "Unknown"

@@ -18,11 +18,12 @@ class UsageError(Exception):
 
 
 class Failed(Exception):
-    """``yonder`` failed: its own message, and its exit ``code``."""
+    """``yonder`` failed: its own message, its exit ``code``, and what it answered all the same."""
 
-    def __init__(self, message: str, code: int) -> None:
+    def __init__(self, message: str, code: int, answer: Any = None) -> None:
         super().__init__(message)
         self.code = code
+        self.answer = answer
 
 
 class Program:
@@ -47,7 +48,8 @@ class Program:
         command = [self._path, *arguments, "--json", *self._global]
         done = subprocess.run(command, env=self._environ, capture_output=True, check=False)
         if done.returncode != 0:
-            raise Failed(_message(done.stderr.decode(errors="replace")), done.returncode)
+            answer = json.loads(done.stdout) if done.stdout else None
+            raise Failed(_message(done.stderr.decode(errors="replace")), done.returncode, answer)
         sys.stderr.write(done.stderr.decode(errors="replace"))
         return json.loads(done.stdout)
 

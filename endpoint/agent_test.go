@@ -145,11 +145,11 @@ func TestCancel(t *testing.T) {
 	t.Parallel()
 	b := newBrain(t, 60)
 	s := newSite(t, b)
-	s.provider.setup = func(m *fakeManager) { m.hold = true }
+	s.provider.setup = func(m *fakeManager) { m.hold, m.slots = true, 36 }
 	a := s.start(t)
 	require.Eventually(t, func() bool { b.offer(60); return b.accepted() == 60 }, 20*time.Second, 20*time.Millisecond)
 	m := s.provider.made.Wait(t)
-	require.Equal(t, 36, m.got.Wait(t).Hi, "as many as slots and prefetch allow")
+	require.Equal(t, 36, m.got.Wait(t).Hi, "as many as it has slots")
 	b.Hint("cancel", wire.KindCancel, wire.Spans{Epoch: 1, Spans: []wire.Span{b.span(50, 55)}})
 	require.Equal(t, b.granted(50, 55), b.cancels.Wait(t), "no manager had it")
 	b.with(func() { b.cancel = []wire.Span{b.span(30, 36)} })
@@ -270,7 +270,7 @@ func TestFullSpoolHoldsResultsBack(t *testing.T) {
 	b.payload = func(int) []byte { return []byte(strings.Repeat("x", 300<<10)) }
 	s := newSite(t, b)
 	s.cfg.Limits.SpoolBytes = 1 << 20 // three of them
-	s.provider.setup = func(m *fakeManager) { m.large, m.hold = true, true }
+	s.provider.setup = func(m *fakeManager) { m.large, m.hold, m.slots = true, true, 6 }
 	a := s.start(t)
 	require.Eventually(t, func() bool { b.offer(1); return b.accepted() == 6 }, 20*time.Second, 20*time.Millisecond)
 	m := s.provider.made.Wait(t)

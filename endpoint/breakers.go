@@ -135,11 +135,12 @@ func (d *desk) failHopeless() {
 		return
 	}
 	over := map[string][]wire.Lease{}
-	d.queue.Each(func(environment string, lease wire.Lease) (wire.Lease, bool, bool) {
-		if why[environment] != nil {
-			over[environment] = append(over[environment], lease)
+	d.queue.Each(d.ledger.Running, func(environment string, lease wire.Lease, _ int) router.Step[wire.Lease] {
+		if why[environment] == nil {
+			return router.Step[wire.Lease]{Full: true}
 		}
-		return lease, false, why[environment] != nil
+		over[environment] = append(over[environment], lease)
+		return router.Step[wire.Lease]{}
 	})
 	for environment, leases := range over {
 		for _, lease := range leases {

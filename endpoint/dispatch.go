@@ -31,8 +31,12 @@ func (d *desk) enqueue(lease wire.Lease) {
 		d.payloads[record] = &payload{}
 	}
 	d.payloads[record].uses++
-	d.queue.Push(environment, lease.Priority, lease)
+	d.queue.Push(environment, turnOf(lease), lease)
 	d.scale.notify()
+}
+
+func turnOf(lease wire.Lease) router.Turn {
+	return router.Turn{Owner: lease.Owner, Weight: lease.Weight, Priority: lease.Priority}
 }
 
 // environmentOf is where an admitted lease runs.
@@ -86,7 +90,7 @@ func (d *desk) dispatch() {
 func (d *desk) putBack(pieces []piece) {
 	for _, p := range pieces {
 		d.router.Freed(p.manager.id, p.lease.Tasks())
-		d.queue.Push(environmentOf(p.lease), p.lease.Priority, p.lease)
+		d.queue.Push(environmentOf(p.lease), turnOf(p.lease), p.lease)
 		if held := d.payloads[p.record]; held != nil && !p.last {
 			held.uses++
 		}
@@ -96,31 +100,36 @@ func (d *desk) putBack(pieces []piece) {
 // place finds managers for what waits, and reserves their room.
 func (d *desk) place() []piece {
 	var pieces []piece
-	d.queue.Each(func(environment string, lease wire.Lease) (wire.Lease, bool, bool) {
+	d.queue.Each(d.ledger.Running, func(environment string, lease wire.Lease, most int) router.Step[wire.Lease] {
 		_, record := d.ledger.LeaseOf(lease.Span)
 		waiting := d.ledger.Waiting(lease.Span)
 		if len(waiting) == 0 { // cancelled, or dropped
 			d.release(record)
-			return lease, false, true
+			return router.Step[wire.Lease]{}
 		}
-		id, n := d.router.Place(environment, waiting[0].Tasks(), lease.Form == wire.FormChunk)
+		tasks, together := waiting[0].Tasks(), lease.Form == wire.FormChunk
+		if !together {
+			tasks = min(tasks, most)
+		}
+		id, n := d.router.Place(d.now(), environment, tasks, together)
 		if n == 0 {
-			return lease, false, false
+			return router.Step[wire.Lease]{Full: true}
 		}
 		part := lease
 		part.Lo, part.Hi = waiting[0].Lo, waiting[0].Lo+n
 		part.Grant = 0 // the service's business
 		lease.Lo = part.Hi
-		more := lease.Lo < lease.Hi
+		step := router.Step[wire.Lease]{Rest: lease, More: lease.Lo < lease.Hi}
 		p, err := d.cut(part)
 		if err != nil {
 			d.router.Freed(id, n)
 			d.refuse(part, err)
-			return lease, more, true
+			return step
 		}
-		p.manager, p.last = d.managers[id], !more
+		step.Tasks = n
+		p.manager, p.last = d.managers[id], !step.More
 		pieces = append(pieces, p)
-		return lease, more, true
+		return step
 	})
 	return pieces
 }

@@ -23,6 +23,7 @@ type fakeManager struct {
 	startstop.Base
 
 	file, id, block string
+	slots           int
 	hold            bool // finish nothing before release
 	large           bool // send results as blobs
 	looks           bool // say that it answers questions about tasks
@@ -62,7 +63,8 @@ type unacked struct {
 func newManager(t *testing.T, file, id, block string) *fakeManager {
 	t.Helper()
 	m := &fakeManager{
-		file: file, id: id, block: block, pythons: []wire.Interpreter{{Version: "3.11.7"}}, running: map[wire.Span]held{}, begun: map[[2]int]int{},
+		file: file, id: id, block: block, slots: 4, pythons: []wire.Interpreter{{Version: "3.11.7"}},
+		running: map[wire.Span]held{}, begun: map[[2]int]int{},
 		log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	m.got.Init()
@@ -94,7 +96,7 @@ func (m *fakeManager) run(ctx context.Context, ready func()) error {
 func (m *fakeManager) serve(ctx context.Context) error {
 	m.mu.Lock()
 	hello := wire.ManagerHello{
-		Manager: m.id, Block: m.block, Slots: 4, Hostname: "node", Epoch: m.epoch, Looks: m.looks,
+		Manager: m.id, Block: m.block, Slots: m.slots, Hostname: "node", Epoch: m.epoch, Looks: m.looks,
 		Pythons: m.pythons, Broken: m.broken,
 	}
 	for span := range m.running {

@@ -48,7 +48,7 @@ func TestShutdownReturnsWhatDidNotStart(t *testing.T) {
 	t.Parallel()
 	b := newBrain(t, 60)
 	s := newSite(t, b)
-	s.provider.setup = func(m *fakeManager) { m.hold = true }
+	s.provider.setup = func(m *fakeManager) { m.hold, m.slots = true, 36 }
 	a := s.start(t)
 	require.Eventually(t, func() bool { b.offer(60); return b.accepted() == 60 }, 20*time.Second, 20*time.Millisecond)
 	m := s.provider.made.Wait(t)

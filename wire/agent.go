@@ -102,7 +102,9 @@ type Lease struct {
 	Total    int       `json:"total"` // tasks in the whole bundle
 	Codec    string    `json:"codec"`
 	Priority int       `json:"priority,omitempty"`
-	Walltime float64   `json:"walltime_s,omitempty"`
+	// Weight is the owner's beside that of others who wait here; none is 1.
+	Weight   int64   `json:"weight,omitempty"`
+	Walltime float64 `json:"walltime_s,omitempty"`
 	// Blobs maps an index of Lease's own columns to its out-of-line payload.
 	Blobs map[int]Blob `json:"blobs,omitempty"`
 	// Columns is how many of the frame's columns are this lease's: one per

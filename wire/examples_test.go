@@ -34,7 +34,7 @@ var (
 	lease = wire.Lease{
 		Span: span, Owner: id(2), Function: id(3), Hash: hash, Kind: yonder.KindPython,
 		Requires: wire.Requires{Python: "3.11", Packages: []string{"numpy"}},
-		Form:     wire.FormEach, Total: 1000, Codec: "pickle", Priority: 5, Walltime: 1.5,
+		Form:     wire.FormEach, Total: 1000, Codec: "pickle", Priority: 5, Weight: 3, Walltime: 1.5,
 		Blobs: map[int]wire.Blob{2: blob}, Columns: 4,
 	}
 	chunkLease = wire.Lease{

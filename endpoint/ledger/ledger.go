@@ -89,19 +89,23 @@ type lease struct {
 
 // Ledger holds tasks. The zero value is not usable; New makes one.
 type Ledger struct {
-	held   map[key]runs
-	leases map[Record]*lease
-	tasks  [states]int
-	outbox outbox
+	held    map[key]runs
+	leases  map[Record]*lease
+	tasks   [states]int
+	running map[yonder.ID]int // tasks that managers have, by owner
+	outbox  outbox
 }
 
 // New returns an empty ledger.
 func New() *Ledger {
-	return &Ledger{held: map[key]runs{}, leases: map[Record]*lease{}, outbox: newOutbox()}
+	return &Ledger{held: map[key]runs{}, leases: map[Record]*lease{}, running: map[yonder.ID]int{}, outbox: newOutbox()}
 }
 
 // Count is the number of held tasks in the state.
 func (l *Ledger) Count(s State) int { return l.tasks[s] }
+
+// Running is the number of the owner's tasks that managers have.
+func (l *Ledger) Running(owner yonder.ID) int { return l.running[owner] }
 
 // Held is the number of tasks that the service believes to be here: held ones
 // and those whose end was not answered yet.
@@ -154,16 +158,28 @@ func (l *Ledger) See(bundle yonder.ID, attempt, index int) Seen {
 
 // change gives a part of what is held another fate, or none with state 0.
 func (l *Ledger) change(k key, part run, to fate) {
-	l.tasks[part.state] -= part.tasks()
+	l.count(part, -part.tasks())
 	var with []run
 	if to.state != 0 {
-		l.tasks[to.state] += part.tasks()
+		l.count(run{fate: to}, part.tasks())
 		with = []run{{lo: part.lo, hi: part.hi, fate: to}}
 	}
 	if held := l.held[k].replace(part.lo, part.hi, with...); len(held) > 0 {
 		l.held[k] = held
 	} else {
 		delete(l.held, k)
+	}
+}
+
+// count notes that so many tasks more have the fate of the part.
+func (l *Ledger) count(part run, tasks int) {
+	l.tasks[part.state] += tasks
+	if part.manager == "" {
+		return
+	}
+	owner := part.lease.Owner
+	if l.running[owner] += tasks; l.running[owner] == 0 {
+		delete(l.running, owner)
 	}
 }
 

@@ -293,16 +293,20 @@ func (w *world) restart() {
 }
 
 func (w *world) check(*rapid.T) {
-	counted := map[State]int{}
+	counted, running := map[State]int{}, 0
 	for _, held := range w.held {
 		for n, r := range held {
 			counted[r.state] += r.tasks()
+			if r.manager != "" {
+				running += r.tasks()
+			}
 			require.Less(w.t, r.lo, r.hi)
 			if n > 0 {
 				require.LessOrEqual(w.t, held[n-1].hi, r.lo)
 			}
 		}
 	}
+	require.Equal(w.t, running, w.Running(yonder.ID{}), "all are of one owner")
 	for s := Offered; s < states; s++ {
 		require.Equal(w.t, counted[s], w.Count(s), fmt.Sprintf("state %d", s))
 	}

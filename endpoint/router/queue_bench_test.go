@@ -11,17 +11,17 @@ func BenchmarkQueue(b *testing.B) {
 		b.Run(fmt.Sprint(waiting, " waiting"), func(b *testing.B) {
 			var q Queue[int]
 			for i := range waiting {
-				q.Push(Native, 0, i)
+				q.Push(Native, Turn{}, i)
 			}
 			b.ReportAllocs()
 			for b.Loop() {
 				taken := false
-				q.Each(func(string, int) (int, bool, bool) {
-					placed := !taken
+				q.Each(nobody, func(string, int, int) Step[int] {
+					full := taken
 					taken = true
-					return 0, false, placed
+					return Step[int]{Full: full, Tasks: 1}
 				})
-				q.Push(Native, 0, 0)
+				q.Push(Native, Turn{}, 0)
 			}
 		})
 	}

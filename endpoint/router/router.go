@@ -3,8 +3,10 @@
 // Managers are grouped by the environments they have, which are interpreters
 // and Native; a lease asks for one environment and goes to the manager of that group with the most free room.
 // Room is free slots plus an allowance of work given ahead, so that a slot
-// never waits for the agent. A decision costs the logarithm of the number of
-// managers.
+// does not wait for the agent. It follows the manager's speed: of tasks that take
+// seconds nothing is given ahead, because whoever has a free slot first is to
+// have them, and whoever comes next is not to wait for them. A decision costs the
+// logarithm of the number of managers.
 package router
 
 import (
@@ -14,11 +16,12 @@ import (
 )
 
 const (
-	// A manager is given chunks for as many tasks ahead as it has ended in this
-	// time: less, and quick ones wait for the agent's disk; more, and they would
-	// be missed elsewhere.
+	// A manager is given as many tasks ahead as it has ended in this time: less,
+	// and quick ones wait for the agent's disk; more, and they would be missed
+	// elsewhere.
 	window = 250 * time.Millisecond
-	// maxAhead bounds that: what is given ahead is in the manager's memory.
+	// maxAhead bounds that for calls of chunks, of others prefetch does: what is
+	// given ahead is in the manager's memory.
 	maxAhead = 1 << 18
 )
 
@@ -41,7 +44,7 @@ type Router struct {
 	slots    int
 }
 
-// New returns a router that gives each manager up to prefetch tasks per slot
+// New returns a router that gives each manager at most prefetch tasks per slot
 // more than it has slots.
 func New(prefetch int) *Router {
 	return &Router{prefetch: prefetch, managers: map[string]*manager{}, groups: map[string]*group{}}
@@ -52,9 +55,10 @@ type manager struct {
 
 	given    int
 	room     int
+	most     int // tasks that may ever be given ahead
 	position map[*group]int
 
-	ahead int       // tasks of chunks, by its speed
+	ahead int       // tasks that ended in the window before
 	ended int       // tasks since then
 	since time.Time // when ahead was worked out
 }
@@ -65,7 +69,7 @@ func (r *Router) Join(m Manager, given int) {
 	slices.Sort(m.Environments)
 	m.Environments = slices.Compact(m.Environments)
 	joined := &manager{
-		Manager: m, given: given, room: m.Slots*(1+r.prefetch) - given, position: map[*group]int{},
+		Manager: m, given: given, room: m.Slots - given, most: m.Slots * r.prefetch, position: map[*group]int{},
 	}
 	r.managers[m.ID] = joined
 	r.slots += m.Slots
@@ -99,12 +103,15 @@ func (r *Router) Leave(id string) {
 // manager and how many of the tasks it may be given: all of them if they must
 // stay together, as soon as it has any room or has less than it is known to
 // end in a moment. It returns 0 if no manager fits.
-func (r *Router) Place(minor string, tasks int, together bool) (id string, n int) {
+func (r *Router) Place(now time.Time, minor string, tasks int, together bool) (id string, n int) {
 	g := r.groups[minor]
 	if g == nil || tasks < 1 {
 		return "", 0
 	}
 	best := (*g)[0]
+	for ; best.stale(now); best = (*g)[0] {
+		best.measure(now)
+	}
 	if best.room < 1 && (!together || best.given >= best.ahead) {
 		return "", 0
 	}
@@ -139,11 +146,12 @@ func (r *Router) Ended(now time.Time, id string, tasks int) {
 	if m == nil {
 		return
 	}
-	m.give(-tasks)
+	m.given -= tasks
 	m.ended += tasks
-	if took := now.Sub(m.since); took >= window {
-		m.ahead = min(int(float64(m.ended)*float64(window)/float64(took)), maxAhead)
-		m.ended, m.since = 0, now
+	if now.Sub(m.since) >= window {
+		m.measure(now)
+	} else {
+		m.settle()
 	}
 }
 
@@ -161,9 +169,31 @@ func (r *Router) Serves(minor string) bool { return r.groups[minor] != nil }
 // Slots is the number of slots of all managers.
 func (r *Router) Slots() int { return r.slots }
 
+// stale says whether the manager is allowed for a speed that it may not have
+// any more.
+func (m *manager) stale(now time.Time) bool {
+	return m.allowance() > 0 && now.Sub(m.since) >= 2*window
+}
+
+// measure works out how fast the manager is.
+func (m *manager) measure(now time.Time) {
+	m.ahead = min(int(float64(m.ended)*float64(window)/float64(now.Sub(m.since))), maxAhead)
+	m.ended, m.since = 0, now
+	m.settle()
+}
+
+// allowance is how many tasks may be given ahead. What ended in a window that
+// is not over counts at once: quick tasks are known from their first few.
+func (m *manager) allowance() int { return min(max(m.ahead, m.ended), m.most) }
+
 func (m *manager) give(tasks int) {
 	m.given += tasks
-	m.room -= tasks
+	m.settle()
+}
+
+// settle brings the manager to its place among others.
+func (m *manager) settle() {
+	m.room = m.Slots + m.allowance() - m.given
 	for g, at := range m.position {
 		heap.Fix(g, at)
 	}

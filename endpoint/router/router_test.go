@@ -12,6 +12,17 @@ import (
 	"github.com/yonder-run/yonder/wire"
 )
 
+var now = time.Unix(1000, 0)
+
+// quick has managers known for a speed that allows all that may be given ahead.
+func quick(r *Router) *Router {
+	for _, m := range r.managers {
+		m.ahead, m.since = m.most, now
+		m.settle()
+	}
+	return r
+}
+
 func two(prefetch int) *Router {
 	r := New(prefetch)
 	r.Join(Manager{ID: "a", Slots: 4, Environments: []string{"3.11", "3.12"}}, 0)
@@ -39,9 +50,9 @@ func TestPlace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := two(1)
+			r := quick(two(1))
 			for _, want := range test.want {
-				id, n := r.Place(test.minor, test.tasks, test.together)
+				id, n := r.Place(now, test.minor, test.tasks, test.together)
 				require.Equal(t, want, placed{id, n})
 			}
 		})
@@ -54,16 +65,16 @@ func TestRoomComesBack(t *testing.T) {
 	require.Equal(t, 12, r.Slots())
 	r.Leave("a")
 	require.False(t, r.Serves("3.12"))
-	id, n := r.Place("3.11", 10, false)
+	id, n := r.Place(now, "3.11", 10, false)
 	require.Equal(t, "b", id)
 	require.Equal(t, 6, n)
-	_, n = r.Place("3.11", 10, false)
+	_, n = r.Place(now, "3.11", 10, false)
 	require.Zero(t, n)
 	r.Freed("b", 3)
 	r.Freed("nobody", 3)
 	require.Equal(t, 5, r.Given("b"))
 	require.Zero(t, r.Given("nobody"))
-	_, n = r.Place("3.11", 10, false)
+	_, n = r.Place(now, "3.11", 10, false)
 	require.Equal(t, 3, n)
 }
 
@@ -71,7 +82,7 @@ func TestRouterNeverGivesMoreThanItsAllowance(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		prefetch := rapid.IntRange(0, 3).Draw(t, "prefetch")
-		r := New(prefetch)
+		r, now := New(prefetch), now
 		given := map[string]int{}
 		slots := map[string]int{}
 		id := rapid.Custom(func(t *rapid.T) string { return fmt.Sprint(rapid.IntRange(0, 5).Draw(t, "id")) })
@@ -88,10 +99,10 @@ func TestRouterNeverGivesMoreThanItsAllowance(t *testing.T) {
 				delete(slots, gone)
 			},
 			"place": func(t *rapid.T) {
-				who, n := r.Place("3.11", rapid.IntRange(1, 20).Draw(t, "tasks"), false)
+				who, n := r.Place(now, "3.11", rapid.IntRange(1, 20).Draw(t, "tasks"), false)
 				for id, s := range slots {
 					if n == 0 {
-						require.GreaterOrEqual(t, given[id], s*(1+prefetch), "there was room")
+						require.GreaterOrEqual(t, given[id], s, "there was a free slot")
 					} else {
 						require.GreaterOrEqual(t, max(slots[who]-given[who], 0), max(s-given[id], 0), "another was freer")
 					}
@@ -99,6 +110,15 @@ func TestRouterNeverGivesMoreThanItsAllowance(t *testing.T) {
 				if n > 0 {
 					given[who] += n
 					require.LessOrEqual(t, given[who], slots[who]*(1+prefetch))
+				}
+			},
+			"ended": func(t *rapid.T) {
+				who := id.Draw(t, "id")
+				n := rapid.IntRange(0, max(given[who], 0)).Draw(t, "n")
+				now = now.Add(time.Duration(rapid.IntRange(0, 600).Draw(t, "ms")) * time.Millisecond)
+				r.Ended(now, who, n)
+				if _, ok := given[who]; ok {
+					given[who] -= n
 				}
 			},
 			"freed": func(t *rapid.T) {
@@ -118,29 +138,45 @@ func TestRouterNeverGivesMoreThanItsAllowance(t *testing.T) {
 	})
 }
 
-func TestQueueKeepsPriorityAndOrder(t *testing.T) {
+// TestWhatIsGivenAheadFollowsTheSpeed: a manager with 4 slots may be given 8
+// tasks ahead for each.
+func TestWhatIsGivenAheadFollowsTheSpeed(t *testing.T) {
 	t.Parallel()
-	var q Queue[string]
-	q.Push("3.11", 0, "first")
-	q.Push("3.11", 5, "urgent")
-	q.Push("3.11", 0, "second")
-	q.Push("3.12", 0, "other")
-	require.ElementsMatch(t, []string{"3.11", "3.12"}, q.Minors())
-	var got []string
-	q.Each(func(minor, item string) (string, bool, bool) {
-		if minor == "3.12" {
-			return "", false, false
-		}
-		got = append(got, item)
-		if item == "first" {
-			return "rest of first", true, true
-		}
-		return "", false, true
-	})
-	require.Equal(t, []string{"urgent", "first", "rest of first", "second"}, got)
-	require.Equal(t, []string{"3.12"}, q.Minors())
-	q.Drain()
-	require.Empty(t, q.Minors())
+	now := now
+	r := New(8)
+	r.Join(Manager{ID: "a", Slots: 4, Environments: []string{"3.11"}}, 0)
+	place := func() int {
+		_, n := r.Place(now, "3.11", 1000, false)
+		return n
+	}
+	ended := func(after time.Duration, n int) {
+		now = now.Add(after)
+		r.Ended(now, "a", n)
+	}
+	require.Equal(t, 4, place(), "nothing is known of it")
+	ended(time.Second, 1)
+	require.Equal(t, 1, place(), "tasks of seconds: who has a free slot first is to have them")
+	ended(time.Millisecond, 3)
+	require.Equal(t, 6, place(), "three ended at once: as many are given ahead")
+	ended(window-time.Millisecond, 7)
+	require.Equal(t, 14, place(), "ten in a window")
+	ended(time.Millisecond, 14)
+	ended(window-time.Millisecond, 0)
+	require.Equal(t, 4+14, place())
+	ended(window, 18)
+	require.Equal(t, 4+18, place())
+	now = now.Add(2 * window)
+	ended(0, 0)
+	r.Freed("a", 22)
+	require.Equal(t, 4, place(), "nothing has ended for long")
+}
+
+func TestASpeedOfLongAgoDoesNotCount(t *testing.T) {
+	t.Parallel()
+	r := quick(two(8))
+	id, n := r.Place(now.Add(time.Minute), "3.12", 1000, false)
+	require.Equal(t, "a", id)
+	require.Equal(t, 4, n)
 }
 
 func TestChoose(t *testing.T) {
@@ -176,7 +212,7 @@ func BenchmarkPlace(b *testing.B) {
 				r.Join(Manager{ID: fmt.Sprint(i), Slots: 4, Environments: []string{"3.11"}}, 0)
 			}
 			for b.Loop() {
-				id, n := r.Place("3.11", 1, false)
+				id, n := r.Place(now, "3.11", 1, false)
 				r.Freed(id, n)
 			}
 		})
@@ -190,7 +226,7 @@ func TestQuickManagersAreGivenChunksAhead(t *testing.T) {
 	r.Join(Manager{ID: "a", Slots: 2, Environments: []string{"3.11"}}, 0)
 	now := time.Unix(1000, 0)
 	place := func(together bool) int {
-		_, n := r.Place("3.11", 1000, together)
+		_, n := r.Place(now, "3.11", 1000, together)
 		return n
 	}
 	require.Equal(t, 1000, place(true))

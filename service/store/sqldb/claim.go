@@ -96,13 +96,14 @@ func (t *turn) claim(ctx context.Context, s *session, left *budget) ([]store.Off
 	var offered []store.Offered
 	s.Grants++
 	for _, p := range fair.Divide(queues, s.VirtualTime, free) {
-		c := claimant{turn: t, session: s, left: left, owner: p.Owner, places: int(p.Tasks)}
+		at := slices.IndexFunc(queues, func(q fair.Queue) bool { return q.Owner == p.Owner })
+		c := claimant{turn: t, session: s, left: left, owner: p.Owner, weight: queues[at].Weight, places: int(p.Tasks)}
 		more, err := c.claim(ctx)
 		if err != nil {
 			return nil, err
 		}
 		offered = append(offered, c.offered...)
-		t.charge(s, queues, p)
+		t.charge(s, &queues[at], p)
 		if !more {
 			break
 		}
@@ -112,13 +113,11 @@ func (t *turn) claim(ctx context.Context, s *session, left *budget) ([]store.Off
 }
 
 // charge counts what the owner of a portion was really given.
-func (t *turn) charge(s *session, queues []fair.Queue, p fair.Portion) {
+func (t *turn) charge(s *session, q *fair.Queue, p fair.Portion) {
 	row := t.queues[queueKey{s.Endpoint, p.Owner}]
 	if row == nil {
 		return
 	}
-	at := slices.IndexFunc(queues, func(q fair.Queue) bool { return q.Owner == p.Owner })
-	q := &queues[at]
 	q.Served = p.Start + fair.Cost(row.change.given, q.Weight)
 	q.Queued -= row.change.given
 	row.served = q.Served
@@ -131,6 +130,7 @@ type claimant struct {
 	session *session
 	left    *budget
 	owner   yonder.ID
+	weight  int64
 	places  int
 	offered []store.Offered
 }
@@ -175,7 +175,7 @@ func (c *claimant) offer(ctx context.Context, b *bundle, span wire.Span) (bool, 
 		return false, err
 	}
 	if o.Lease.Tasks() > 0 {
-		o.Epoch = c.session.Epoch
+		o.Epoch, o.Lease.Weight = c.session.Epoch, told(c.weight)
 		c.offered = append(c.offered, o)
 		b.lease.Offer(c.session.Epoch, c.session.Grants, o.Lease.Lo, o.Lease.Hi)
 		c.recount(b)

@@ -110,4 +110,12 @@ func (t *turn) mostNow(ctx context.Context, b *bundle, bounds *store.Bounds, n i
 	return int(min(max(most-given, 0), int64(n))), nil
 }
 
+// told is a weight as agents are told it: most have none, and it is in every lease.
+func told(weight int64) int64 {
+	if weight <= 1 {
+		return 0
+	}
+	return weight
+}
+
 func weightOf(l yonder.Allowance) int64 { return min(max(l.Weight, 1), fair.MaxWeight) }

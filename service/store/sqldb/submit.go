@@ -310,7 +310,7 @@ func (t *turn) offerRange(ctx context.Context, s *session, b *bundle, d *draft, 
 		if err != nil {
 			return nil, err
 		}
-		o.Epoch = s.Epoch
+		o.Epoch, o.Lease.Weight = s.Epoch, told(weightOf(d.Bounds.Owner))
 		offered = append(offered, o)
 		left.Lo = o.Lease.Hi
 	}

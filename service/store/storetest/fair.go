@@ -46,7 +46,17 @@ var fairness = []behaviour{
 		b.wait(heavy)
 		b.wait(light)
 		b.live(b.endpoint, 80)
-		require.Equal(b, map[yonder.ID]int{heavy.ID: 60, light.ID: 20}, given(b.claim()))
+		offered := b.claim()
+		require.Equal(b, map[yonder.ID]int{heavy.ID: 60, light.ID: 20}, given(offered))
+		for _, o := range offered {
+			require.Equal(b, map[yonder.ID]int64{heavy.ID: 3, light.ID: 0}[o.Lease.Bundle], o.Lease.Weight)
+		}
+	}},
+	{"tells a weight with what is offered at once", func(b *bench) {
+		b.live(b.endpoint, 80)
+		heavy := b.bundle(yonder.NewID(), 5)
+		heavy.Bounds.Owner.Weight = 3
+		require.EqualValues(b, 3, b.submit(heavy)[0].Lease.Weight)
 	}},
 	{"takes turns where there is one place", func(b *bench) {
 		mine, theirs := b.wait(b.bundle(yonder.NewID(), 10)), b.wait(of(b.other, b.bundle(yonder.NewID(), 10)))

@@ -44,14 +44,14 @@ type Beside interface {
 // tables already.
 type kept struct {
 	beside Beside
-	places []Place // by payload; nowhere: its row has it
+	places []Place // by payload; nowhere, or none at all: its row has it
 	used   []bool
 	done   func()
 }
 
 // keep puts the large ones of the payloads beside the tables.
 func (s *Store) keep(payloads [][]byte) (*kept, error) {
-	k := &kept{beside: s.engine.Beside(), places: make([]Place, len(payloads)), used: make([]bool, len(payloads)), done: func() {}}
+	k := &kept{beside: s.engine.Beside(), done: func() {}}
 	if k.beside == nil {
 		return k, nil
 	}
@@ -69,6 +69,7 @@ func (s *Store) keep(payloads [][]byte) (*kept, error) {
 	if err != nil {
 		return nil, err
 	}
+	k.places, k.used = make([]Place, len(payloads)), make([]bool, len(payloads))
 	for at, i := range which {
 		k.places[i] = places[at]
 	}
@@ -81,7 +82,7 @@ func (k *kept) begin() { clear(k.used) }
 
 // take says where a payload lies, for a row that is to refer to it: the only one.
 func (k *kept) take(i int) Place {
-	if k == nil || k.used[i] {
+	if k == nil || k.places == nil || k.used[i] {
 		return Place{}
 	}
 	k.used[i] = true

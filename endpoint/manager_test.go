@@ -1,6 +1,7 @@
 package endpoint_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -24,9 +25,11 @@ type fakeManager struct {
 
 	file, id, block string
 	slots           int
-	hold            bool // finish nothing before release
-	large           bool // send results as blobs
-	looks           bool // say that it answers questions about tasks
+	hold            bool   // finish nothing before release
+	large           bool   // send results as blobs
+	last            func() // before the last piece of each, if it is set
+	times           int    // a result is so many of its argument; 0: one
+	looks           bool   // say that it answers questions about tasks
 	pythons         []wire.Interpreter
 	broken          []wire.BrokenInterpreter // said in the hello
 	words           string                   // of first attempts, whose worker they end
@@ -271,6 +274,7 @@ func (m *fakeManager) finish(span wire.Span) {
 		}
 		payload := h.columns[min(i-span.Lo, len(h.columns)-1)]
 		if m.large {
+			payload = bytes.Repeat(payload, max(m.times, 1))
 			sum := sha256.Sum256(payload)
 			entry.Blob = &wire.Blob{Size: int64(len(payload)), SHA256: hex.EncodeToString(sum[:])}
 			u.large, payload = append(u.large, payload), nil
@@ -292,9 +296,21 @@ func (m *fakeManager) send(u unacked) {
 	for i, payload := range u.large {
 		e := u.done.Results[i]
 		span := wire.Span{Bundle: e.Bundle, Attempt: e.Attempt, Lo: e.Lo, Hi: e.Hi}
-		_ = m.client.Send(wire.KindBlobChunk, wire.BlobChunk{Blob: *e.Blob, Span: &span, Last: true}, payload)
+		m.sendLarge(wire.BlobChunk{Blob: *e.Blob, Span: &span}, payload)
 	}
 	_ = m.client.Send(wire.KindDone, u.done, u.columns...)
+}
+
+// sendLarge sends a result in pieces.
+func (m *fakeManager) sendLarge(chunk wire.BlobChunk, payload []byte) {
+	const piece = 1 << 20
+	for ; !chunk.Last; chunk.Offset += piece {
+		data := payload[chunk.Offset:]
+		if chunk.Last = len(data) <= piece; chunk.Last && m.last != nil {
+			m.last()
+		}
+		_ = m.client.Send(wire.KindBlobChunk, chunk, data[:min(piece, len(data))])
+	}
 }
 
 // tailed answers a question about a running task.

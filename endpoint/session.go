@@ -36,6 +36,7 @@ type session struct {
 	instance yonder.ID               // of this process, for the service
 	invite   func(epoch int64) error // lets managers in
 	beat     time.Duration
+	ahead    ahead
 }
 
 // run opens, reconciles, and then does everything at once until ctx ends or
@@ -54,6 +55,9 @@ func (s *session) run(ctx context.Context) error {
 	for range reporters {
 		group.Go(func() error { return s.reporting(ctx, s.report, s.nextBatch) })
 		group.Go(func() error { return s.reporting(ctx, s.large, s.nextLarge) })
+	}
+	for range uploaders {
+		group.Go(func() error { return s.uploadingAhead(ctx) })
 	}
 	group.Go(func() error { return s.telling(ctx) })
 	return group.Wait()

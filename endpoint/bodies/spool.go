@@ -20,15 +20,20 @@ type Spool struct {
 	dir   string
 	limit int64
 
-	mu   sync.Mutex
-	size int64
-	open map[wire.Span]*part
+	coming chan Coming
+
+	mu    sync.Mutex
+	grown *sync.Cond // some part is longer now, or over
+	size  int64
+	open  map[wire.Span]*part
 }
 
 // part is a result that comes in pieces.
 type part struct {
 	file *osfs.Partial
 	size int64
+	over bool // nothing more comes
+	lost bool // what came is no good
 }
 
 const unfinished = ".part"
@@ -41,7 +46,8 @@ func newSpool(on osfs.FS, dir string, limit int64) (*Spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the results' directory: %w", err)
 	}
-	s := &Spool{fs: on, dir: dir, limit: limit, open: map[wire.Span]*part{}}
+	s := &Spool{fs: on, dir: dir, limit: limit, open: map[wire.Span]*part{}, coming: make(chan Coming, maxComing)}
+	s.grown = sync.NewCond(&s.mu)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("listing results: %w", err)
@@ -67,6 +73,10 @@ func (s *Spool) Keep(chunk wire.BlobChunk, data []byte) error {
 	p, err := s.part(span, chunk.Offset)
 	if err != nil {
 		return err
+	}
+	defer s.grown.Broadcast()
+	if chunk.Offset == 0 {
+		s.announce(Coming{Span: span, Size: chunk.Blob.Size})
 	}
 	if s.size+int64(len(data)) > s.limit {
 		s.give(span, p)
@@ -120,6 +130,8 @@ func keeping(err error) error {
 
 // give takes back what has come of a result.
 func (s *Spool) give(span wire.Span, p *part) {
+	p.over, p.lost = true, true
+	s.grown.Broadcast()
 	p.file.Discard() // or it is written over by the next try
 	delete(s.open, span)
 	s.size -= p.size
@@ -139,6 +151,7 @@ func (s *Spool) finish(span wire.Span, p *part, said wire.Blob) error {
 		s.give(span, p)
 		return keeping(err)
 	}
+	p.over = true
 	delete(s.open, span)
 	return nil
 }

@@ -72,18 +72,23 @@ func (l *Link) PutResult(
 		if err != nil {
 			return wire.Blob{}, yonder.Errorf(yonder.CodeNotFound, "the result's file cannot be read: %w", err)
 		}
-		defer body.Close()
-		resp, err := l.do(ctx, http.MethodPut, fmt.Sprintf("/v1/agent/tasks/%s/result-blob?attempt=%d", task, attempt), body, size)
-		if err != nil {
-			return wire.Blob{}, err
-		}
-		defer resp.Body.Close()
-		var blob wire.Blob
-		if err := json.NewDecoder(resp.Body).Decode(&blob); err != nil {
-			return wire.Blob{}, fmt.Errorf("reading the answer to an upload: %w", err)
-		}
-		return blob, nil
+		return l.TryPutResult(ctx, task, attempt, size, body)
 	})
+}
+
+// TryPutResult is PutResult with one try, which closes the body.
+func (l *Link) TryPutResult(ctx context.Context, task yonder.ID, attempt int, size int64, body io.ReadCloser) (wire.Blob, error) {
+	defer body.Close()
+	resp, err := l.do(ctx, http.MethodPut, fmt.Sprintf("/v1/agent/tasks/%s/result-blob?attempt=%d", task, attempt), body, size)
+	if err != nil {
+		return wire.Blob{}, err
+	}
+	defer resp.Body.Close()
+	var blob wire.Blob
+	if err := json.NewDecoder(resp.Body).Decode(&blob); err != nil {
+		return wire.Blob{}, fmt.Errorf("reading the answer to an upload: %w", err)
+	}
+	return blob, nil
 }
 
 // do makes one request; an answer that is not 2xx is an error.

@@ -201,7 +201,7 @@ def _fill(response: Response, buffer: memoryview) -> Iterator[int]:
     What urllib3 itself hands out was copied twice.
     """
     size, at = len(buffer), 0
-    raw = getattr(response, "_fp", None)
+    raw: Any = getattr(response, "_fp", None)
     if response.headers.get("Content-Length") == str(size) and hasattr(raw, "readinto"):
         while at < size:
             count = raw.readinto(buffer[at : at + PIECE])

@@ -8,15 +8,18 @@ line of output is one JSON object with ``bench``, its figures, and what ``machin
 from __future__ import annotations
 
 import argparse
+import bisect
 import contextlib
 import json
 import os
 import pathlib
 import platform
+import re
 import select
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Callable
@@ -188,3 +191,59 @@ def processes(home: str) -> dict[str, list[pathlib.Path]]:
     for parent in workers:  # grows
         workers += below.get(parent.name, [])
     return found | {"workers": workers}
+
+
+def family(pid: int) -> list[pathlib.Path]:
+    """The directory in ``/proc`` of a process, and those of its children."""
+    found = [pathlib.Path("/proc") / str(pid)]
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            if (entry / "stat").read_text().rpartition(")")[2].split()[1] == str(pid):
+                found.append(entry)
+    return found
+
+
+def processor_s(process: pathlib.Path) -> float:
+    """The processor time that the threads of a process have used."""
+    spent = 0
+    for thread in (process / "task").iterdir():
+        with contextlib.suppress(OSError):  # it has ended
+            spent += int((thread / "schedstat").read_text().split()[0])
+    return spent / 1e9
+
+
+def pss_gib(process: pathlib.Path) -> float:
+    """Memory of a process, with its part of what it shares."""
+    found = re.search(r"Pss:\s+(\d+)", (process / "smaps_rollup").read_text())
+    return round(int(found[1]) / 2**20, 3) if found else 0.0
+
+
+class Meter:
+    """Watches how a process uses the processor, while it is entered."""
+
+    def __init__(self, process: pathlib.Path, every_s: float = 0.05) -> None:
+        self._process, self._every = process, every_s
+        self._points: list[tuple[float, float]] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> Meter:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while True:
+            self._points.append((time.time(), processor_s(self._process)))
+            if self._over.wait(self._every):
+                break
+        self._points.append((time.time(), processor_s(self._process)))
+
+    def until(self, moment: float) -> float:
+        """Processor time up to a moment of the time that was watched."""
+        after = bisect.bisect_right(self._points, (moment, float("inf")))
+        (t0, s0), (t1, s1) = self._points[max(after - 1, 0)], self._points[min(after, len(self._points) - 1)]
+        return s0 if t1 <= t0 else s0 + (s1 - s0) * (moment - t0) / (t1 - t0)

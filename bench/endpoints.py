@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import pathlib
-import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any, Optional
+from typing import Any
 
 import common
 import simulated
 
 NAME = "load"
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def main() -> int:
@@ -36,14 +33,24 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=0, help="of simulated agents")
     options = parser.parse_args()
     load = simulated.build()
-    service = common.processes(str(simulated.HOME))["up"][0]
+    service = simulated.service()
     with fleet(options.endpoints, options.processes, NAME, patience_s=300) as ended:
         idle = cores(service, lambda: time.sleep(options.idle))
-        idle_gib = pss_gib(service)
-        command = [load, "-each", f"{NAME}-", "-rate", str(options.rate), "-for", f"{options.seconds}s", "-clients", str(options.clients)]
+        idle_gib = common.pss_gib(service)
+        command = [
+            load,
+            "-each",
+            f"{NAME}-",
+            "-rate",
+            str(options.rate),
+            "-for",
+            f"{options.seconds}s",
+            "-clients",
+            str(options.clients),
+        ]
         output: list[str] = []
         busy = cores(service, lambda: output.append(run(command)))
-        loaded_gib = pss_gib(service)
+        loaded_gib = common.pss_gib(service)
     told = json.loads(output[0].splitlines()[-1])
     result = {
         "bench": "endpoints",
@@ -81,7 +88,18 @@ def run(command: list[str]) -> str:
 @contextlib.contextmanager
 def fleet(endpoints: int, processes: int, name: str, patience_s: float) -> Iterator[dict[str, Any]]:
     """Simulated endpoints that are all connected, until the end of the block; what they tell at their end comes in the dict."""
-    command = [simulated.YONDER, "simulate", "endpoints", "--endpoints", str(endpoints), "--name", name, "--log-level", "error", "--json"]
+    command = [
+        simulated.YONDER,
+        "simulate",
+        "endpoints",
+        "--endpoints",
+        str(endpoints),
+        "--name",
+        name,
+        "--log-level",
+        "error",
+        "--json",
+    ]
     if processes:
         command += ["--processes", str(processes)]
     crowd = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -109,20 +127,9 @@ def _await_connected(crowd: subprocess.Popen[str], patience_s: float) -> None:
 
 def cores(process: pathlib.Path, work: Any) -> float:
     """The cores that a process keeps busy while the work is done."""
-    began, before = time.monotonic(), _seconds(process)
+    began, before = time.monotonic(), common.processor_s(process)
     work()
-    return round((_seconds(process) - before) / (time.monotonic() - began), 3)
-
-
-def _seconds(process: pathlib.Path) -> float:
-    fields = (process / "stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def pss_gib(process: pathlib.Path) -> float:
-    """Memory of a process, with its part of what it shares."""
-    found: Optional[re.Match[str]] = re.search(r"Pss:\s+(\d+)", (process / "smaps_rollup").read_text())
-    return round(int(found[1]) / 2**20, 3) if found else 0.0
+    return round((common.processor_s(process) - before) / (time.monotonic() - began), 3)
 
 
 if __name__ == "__main__":

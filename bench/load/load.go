@@ -150,6 +150,7 @@ func (l *load) result() result {
 	}
 	last := time.Duration(0)
 	for _, at := range l.tenth {
+		r.Tenths = append(r.Tenths, float64(l.begin.Add(at).UnixMicro())/1e6)
 		r.Rates = append(r.Rates, float64(l.tasks/10)/max(at-last, time.Microsecond).Seconds())
 		last = at
 	}

@@ -45,7 +45,9 @@ type result struct {
 	PerS       float64   `json:"tasks_per_s"`
 	Concurrent int       `json:"concurrent"`
 	Rates      []float64 `json:"submit_rates,omitempty"` // of each tenth
-	Group      yonder.ID `json:"group"`
+	// Tenths are when each tenth was accepted, in Unix seconds.
+	Tenths []float64 `json:"tenths,omitempty"`
+	Group  yonder.ID `json:"group"`
 }
 
 func main() {

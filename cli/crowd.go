@@ -42,11 +42,22 @@ func (c crowd) run(ctx context.Context, command func(managers int) []string) err
 	}
 	defer os.RemoveAll(dir)
 	group, ctx := errgroup.WithContext(ctx)
-	for i := range c.managers {
+	pace := time.NewTicker(startEvery)
+	defer pace.Stop()
+	for i := 0; i < c.managers && ctx.Err() == nil; i++ {
 		group.Go(func() error { return c.manager(ctx, filepath.Join(dir, strconv.Itoa(i))) })
+		select {
+		case <-ctx.Done():
+		case <-pace.C:
+		}
 	}
 	return group.Wait()
 }
+
+// startEvery is the time between one manager and the next. An agent has so
+// many greetings under way at one time; of more, it ends the oldest, and
+// thousands that come at once would take turns for minutes.
+const startEvery = 2 * time.Millisecond
 
 func (c crowd) manager(ctx context.Context, dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {

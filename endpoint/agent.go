@@ -183,11 +183,11 @@ func (a *Agent) assemble() (p *parts, err error) {
 	if err := p.desk.restore(); err != nil {
 		return p, err
 	}
-	return p, a.connectors(p, spool)
+	return p, a.connectors(p)
 }
 
 // connectors builds what speaks to the outside.
-func (a *Agent) connectors(p *parts, spool *bodies.Spool) (err error) {
+func (a *Agent) connectors(p *parts) (err error) {
 	p.link, err = link.New(link.Config{
 		URL: a.cfg.Service, Endpoint: a.cfg.Endpoint, Credential: a.credential, CAFile: a.cfg.CAFile,
 		Logger: a.opts.Logger, Answer: a.opts.Answer, Retry: a.opts.Retry,
@@ -211,7 +211,7 @@ func (a *Agent) connectors(p *parts, spool *bodies.Spool) (err error) {
 		Secret: secret, Slots: a.cfg.Provider.Slots, Pythons: a.opts.Pythons, Kinds: a.cfg.Kinds,
 		CancelGrace: a.cfg.Managers.CancelGrace, Beat: a.cfg.Managers.Heartbeat, Tailed: p.desk.tailed, Logger: a.opts.Logger,
 		Failures: a.cfg.Breaker.Failures, Probe: a.cfg.Breaker.Probe, WorkerBytes: a.cfg.Provider.WorkerMemory,
-	}, p.desk, &supply{functions, spool, p.link})
+	}, p.desk, &supply{functions, p.desk, p.link})
 	scaling := a.cfg.Scaling
 	if a.cfg.TakesStrangers() {
 		scaling = Scaling{}
@@ -260,7 +260,7 @@ func (a *Agent) running() *parts {
 // supply is where managers get bodies from.
 type supply struct {
 	functions *bodies.Functions
-	spool     *bodies.Spool
+	desk      *desk
 	link      *link.Link
 }
 
@@ -275,4 +275,8 @@ func (s *supply) Blob(ctx context.Context, task yonder.ID, blob wire.Blob) (io.R
 }
 
 // Keep stores a piece of a large result.
-func (s *supply) Keep(chunk wire.BlobChunk, data []byte) error { return s.spool.Keep(chunk, data) }
+func (s *supply) Keep(chunk wire.BlobChunk, data []byte) error {
+	err := s.desk.spool.Keep(chunk, data)
+	s.desk.locked(func() { s.desk.room = noRoom{err, s.desk.now()} })
+	return err
+}

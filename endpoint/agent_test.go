@@ -280,7 +280,7 @@ func TestFullSpoolHoldsResultsBack(t *testing.T) {
 	m.welcome.Wait(t)
 	b.Away(true)
 	m.release()
-	m.welcome.Wait(t) // it was sent away with what there is no room for
+	require.ErrorContains(t, m.full.Wait(t), "raise limits.spool_bytes")
 	b.Away(false)
 	b.pump(t, 1)
 	for range 6 {

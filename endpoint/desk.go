@@ -52,6 +52,7 @@ type desk struct {
 	draining    bool // no new work
 	turn        wire.Turn
 	full        error
+	room        noRoom
 	fence       *wire.Fence
 	fenced      signal
 	looks       map[int64]*looking // that managers have not answered yet
@@ -89,6 +90,23 @@ func (s signal) notify() {
 	case s <- struct{}{}:
 	default:
 	}
+}
+
+// noRoom is what became of the last piece of a large result that came.
+type noRoom struct {
+	err error
+	at  time.Time
+}
+
+// roomFor is for how long that tells how things are: managers try again sooner.
+const roomFor = time.Minute
+
+// trouble is why large results are not kept, if they are not.
+func (n noRoom) trouble(now time.Time) string {
+	if yonder.CodeOf(n.err) != yonder.CodeStorageFull || now.Sub(n.at) > roomFor {
+		return ""
+	}
+	return n.err.Error()
 }
 
 func newDesk(cfg Config, log *slog.Logger, j *journal.Journal, spool *bodies.Spool, pythons []wire.Interpreter) *desk {

@@ -41,6 +41,7 @@ type fakeManager struct {
 	drained testsignal.Signal[string]
 	welcome testsignal.Signal[wire.ManagerWelcome]
 	asked   testsignal.Signal[wire.Tail] // left to the test to answer
+	full    testsignal.Signal[*yonder.Error]
 
 	mu      sync.Mutex
 	client  *managertest.Client
@@ -49,7 +50,9 @@ type fakeManager struct {
 	answer  *wire.TaskView // to all questions about tasks; nil: none
 	running map[wire.Span]held
 	unacked []unacked
-	begun   map[[2]int]int // (task, attempt) → times begun
+	refused map[wire.Span]bool // results that the agent had no room for
+	later   []unacked          // the reports of these
+	begun   map[[2]int]int     // (task, attempt) → times begun
 }
 
 type held struct {
@@ -67,7 +70,7 @@ func newManager(t *testing.T, file, id, block string) *fakeManager {
 	t.Helper()
 	m := &fakeManager{
 		file: file, id: id, block: block, slots: 4, pythons: []wire.Interpreter{{Version: "3.11.7"}},
-		running: map[wire.Span]held{}, begun: map[[2]int]int{},
+		running: map[wire.Span]held{}, begun: map[[2]int]int{}, refused: map[wire.Span]bool{},
 		log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	m.got.Init()
@@ -75,6 +78,7 @@ func newManager(t *testing.T, file, id, block string) *fakeManager {
 	m.drained.Init()
 	m.welcome.Init()
 	m.asked.Init()
+	m.full.Init()
 	return m
 }
 
@@ -183,8 +187,16 @@ func (m *fakeManager) handle(c *managertest.Client, frame wire.Frame) error {
 			return err
 		}
 		for len(m.unacked) > 0 && m.unacked[0].done.Seq <= ack.Seq {
+			m.settle(m.unacked[0])
 			m.unacked = m.unacked[1:]
 		}
+	case wire.KindBlobChunk:
+		var chunk wire.BlobChunk
+		if err := frame.Decode(wire.KindBlobChunk, &chunk); err != nil {
+			return err
+		}
+		m.refused[*chunk.Span] = true
+		m.full.Fire(chunk.Error)
 	case wire.KindDrain:
 		m.drained.Fire(m.id)
 	case wire.KindTail:
@@ -206,9 +218,28 @@ func (m *fakeManager) handle(c *managertest.Client, frame wire.Frame) error {
 		if frame.Decode(wire.KindBeat, &beat) == nil && beat.Reset {
 			m.unfit = nil
 		}
+		later := m.later
+		m.later = nil
+		for _, u := range later {
+			m.seq++
+			u.done.Seq = m.seq
+			m.tell(u)
+		}
 		return c.Send(wire.KindBeat, wire.Beat{Busy: len(m.running)})
 	}
 	return nil
+}
+
+// settle keeps a report for later whose results found no room.
+func (m *fakeManager) settle(u unacked) {
+	for _, e := range u.done.Results {
+		span := wire.Span{Bundle: e.Bundle, Attempt: e.Attempt, Lo: e.Lo, Hi: e.Hi}
+		if m.refused[span] {
+			delete(m.refused, span)
+			m.later = append(m.later, u)
+			return
+		}
+	}
 }
 
 func (m *fakeManager) begin(c *managertest.Client, lease wire.Lease, columns [][]byte) {

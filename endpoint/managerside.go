@@ -71,7 +71,7 @@ func (d *desk) Begun(_ string, spans []wire.Span) {
 }
 
 // Done journals what a manager finished. Large results must have come whole
-// before; if the spool was full, the manager comes again with them.
+// before; those that found no room are not among them.
 func (d *desk) Done(id string, done wire.Done, columns [][]byte) error {
 	for _, e := range done.Results {
 		span := wire.Span{Bundle: e.Bundle, Attempt: e.Attempt, Lo: e.Lo, Hi: e.Hi}
@@ -83,6 +83,9 @@ func (d *desk) Done(id string, done wire.Done, columns [][]byte) error {
 	d.heed(id, done.Lost)
 	finished, columns := d.ledger.Sift(id, done, columns)
 	d.mu.Unlock()
+	if len(finished.Results)+len(finished.Lost)+len(finished.Cancelled) == 0 {
+		return nil
+	}
 	record, err := d.write(recordDone, finished, columns...)
 	if err != nil {
 		d.locked(func() { d.storage(err) })

@@ -84,6 +84,7 @@ func (d *desk) troubles(outside string) string {
 	if d.full != nil {
 		add(d.full.Error())
 	}
+	add(d.room.trouble(d.now()))
 	if len(d.pythons) == 0 && slices.Contains(d.cfg.Kinds, yonder.KindPython) {
 		add("no Python interpreter was found: set pythons in the configuration")
 	}

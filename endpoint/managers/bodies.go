@@ -30,9 +30,14 @@ type serving struct {
 	conn   *conn
 	bodies Bodies
 	group  sync.WaitGroup
+	// refused are results that found no room, until they come from their start
+	// again. The connection's reader owns it.
+	refused map[wire.Span]bool
 }
 
-func newServing(c *conn, bodies Bodies) *serving { return &serving{conn: c, bodies: bodies} }
+func newServing(c *conn, bodies Bodies) *serving {
+	return &serving{conn: c, bodies: bodies, refused: map[wire.Span]bool{}}
+}
 
 // wait returns when nothing is served any more; the connection has ended.
 func (s *serving) wait() { s.group.Wait() }
@@ -112,16 +117,42 @@ func (c *conn) free(places <-chan []byte) ([]byte, error) {
 }
 
 // keep stores a piece of a result that is too large for a message. That there
-// is no room is told to the manager, which may try again later.
+// is no room is told to the manager, which keeps the result and sends it again
+// later. What it has sent of it meanwhile is passed over.
 func (s *serving) keep(chunk wire.BlobChunk, columns [][]byte) error {
 	if chunk.Span == nil || len(columns) != 1 {
 		return yonder.Errorf(yonder.CodeMalformedFrame, "a blob chunk of a manager needs a span and one column")
 	}
+	if chunk.Offset > 0 && s.refused[*chunk.Span] {
+		return nil
+	}
+	delete(s.refused, *chunk.Span)
 	err := s.bodies.Keep(chunk, columns[0])
 	if yonder.CodeOf(err) == yonder.CodeStorageFull {
+		s.refused[*chunk.Span] = true
 		return s.conn.stream(wire.KindBlobChunk, wire.BlobChunk{Blob: chunk.Blob, Span: chunk.Span, Last: true, Error: told(err)})
 	}
 	return err
+}
+
+// kept is what of a manager's report may be taken: all but the results that
+// found no room, which the manager knows of by the time that it is answered.
+func (s *serving) kept(done wire.Done, columns [][]byte) (wire.Done, [][]byte) {
+	if len(s.refused) == 0 {
+		return done, columns
+	}
+	all := done.Results
+	done.Results = nil
+	var payloads [][]byte
+	for i, e := range all {
+		span := wire.Span{Bundle: e.Bundle, Attempt: e.Attempt, Lo: e.Lo, Hi: e.Hi}
+		if e.Blob != nil && s.refused[span] {
+			delete(s.refused, span)
+			continue
+		}
+		done.Results, payloads = append(done.Results, e), append(payloads, columns[i])
+	}
+	return done, payloads
 }
 
 func told(err error) *yonder.Error {

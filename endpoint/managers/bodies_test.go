@@ -48,7 +48,7 @@ func TestBodies(t *testing.T) {
 func TestBodiesThatAreNotThere(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.library.full = true
+	b.library.full.Store(true)
 	b.start(t)
 	c := b.dial(t, hello)
 	task := yonder.NewID()
@@ -61,6 +61,39 @@ func TestBodiesThatAreNotThere(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, yonder.CodeStorageFull, chunk.Error.Code)
 	require.Equal(t, 1, chunk.Span.Hi)
+}
+
+// A result that finds no room stays with its manager, whatever of it was under
+// way, and keeps nothing else of the same report back.
+func TestAResultWithoutRoomComesAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.library.full.Store(true)
+	b.start(t)
+	c := b.dial(t, hello)
+	span := wire.Span{Bundle: yonder.NewBundleID(), Attempt: 1, Hi: 1}
+	large := wire.Entry{Bundle: span.Bundle, Attempt: 1, Hi: 1, Outcome: wire.OutcomeOK, Blob: &wire.Blob{Size: 10}}
+	small := wire.Entry{Bundle: span.Bundle, Attempt: 1, Lo: 1, Hi: 2, Outcome: wire.OutcomeOK}
+	pieces := func() {
+		require.NoError(t, c.Send(wire.KindBlobChunk, wire.BlobChunk{Span: &span}, []byte("first")))
+		require.NoError(t, c.Send(wire.KindBlobChunk, wire.BlobChunk{Span: &span, Offset: 5, Last: true}, []byte("after")))
+	}
+	pieces()
+	require.NoError(t, c.Send(wire.KindDone, wire.Done{Seq: 1, Results: []wire.Entry{large, small}}, nil, []byte("small")))
+	chunk, _, err := managertest.Expect[wire.BlobChunk](c, wire.KindBlobChunk)
+	require.NoError(t, err)
+	require.Equal(t, yonder.CodeStorageFull, chunk.Error.Code)
+	ack, _, err := managertest.Expect[wire.DoneAck](c, wire.KindDoneAck)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, ack.Seq)
+	require.Equal(t, []wire.Entry{small}, b.desk.dones.Wait(t).Results)
+
+	b.library.full.Store(false)
+	pieces()
+	require.NoError(t, c.Send(wire.KindDone, wire.Done{Seq: 2, Results: []wire.Entry{large}}, nil))
+	require.Equal(t, "first", b.library.kept.Wait(t))
+	require.Equal(t, "after", b.library.kept.Wait(t))
+	require.Equal(t, []wire.Entry{large}, b.desk.dones.Wait(t).Results)
 }
 
 func TestPiecesOfResultsAreKept(t *testing.T) {

@@ -201,7 +201,7 @@ func (c *conn) handle(desk Desk, serving *serving, manager string, frame wire.Fr
 	case wire.KindBegun:
 		return with(frame, func(begun wire.Spans) error { desk.Begun(manager, begun.Spans); return nil })
 	case wire.KindDone:
-		return with(frame, func(done wire.Done) error { return c.done(desk, manager, done, frame.Columns) })
+		return with(frame, func(done wire.Done) error { return c.done(desk, serving, manager, done, frame.Columns) })
 	case wire.KindTailed:
 		return with(frame, func(told wire.Tailed) error { return c.cfg.Tailed(manager, told, frame.Columns) })
 	case wire.KindTaskView:
@@ -228,10 +228,11 @@ func with[T any](frame wire.Frame, f func(T) error) error {
 	return f(v)
 }
 
-func (c *conn) done(desk Desk, manager string, done wire.Done, columns [][]byte) error {
+func (c *conn) done(desk Desk, serving *serving, manager string, done wire.Done, columns [][]byte) error {
 	if len(columns) != len(done.Results) {
 		return yonder.Errorf(yonder.CodeMalformedFrame, "%d payloads for %d results", len(columns), len(done.Results))
 	}
+	done, columns = serving.kept(done, columns)
 	if err := desk.Done(manager, done, columns); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,7 +84,7 @@ func (d *desk) current() managers.Peer {
 type library struct {
 	kept testsignal.Signal[string]
 	blob []byte
-	full bool
+	full atomic.Bool
 }
 
 func (l *library) Function(_ context.Context, hash string) ([]byte, error) {
@@ -101,7 +102,7 @@ func (l *library) Blob(context.Context, yonder.ID, wire.Blob) (io.ReadCloser, er
 }
 
 func (l *library) Keep(_ wire.BlobChunk, data []byte) error {
-	if l.full {
+	if l.full.Load() {
 		return yonder.Errorf(yonder.CodeStorageFull, "full")
 	}
 	l.kept.Fire(string(data))

@@ -51,7 +51,9 @@ def produce(directory: str):
 def main() -> None:
     kind, directory, attempts = sys.argv[1], sys.argv[2], int(sys.argv[3])
     with yonder.Executor("local", max_attempts=attempts) as executor:
-        future = executor.submit({"talk": talk, "flood": flood, "produce": produce}[kind], directory)
+        future = executor.submit(
+            {"talk": talk, "flood": flood, "produce": produce}[kind], directory
+        )
         future.accepted.result()
         print("task", future.task_id, flush=True)
         if kind == "produce":

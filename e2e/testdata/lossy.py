@@ -59,7 +59,9 @@ def main() -> None:
         slow = [executor.submit(long, file, i) for i in range(-2, 0)]
         quick = [executor.submit(short, file, i) for i in range(SHORT)]
         failed = executor.submit(fail, file)
-        values = list(executor.map(short, [file] * CALLS, range(SHORT, SHORT + CALLS), chunksize=100))
+        values = list(
+            executor.map(short, [file] * CALLS, range(SHORT, SHORT + CALLS), chunksize=100)
+        )
         assert values == [i * i for i in range(SHORT, SHORT + CALLS)]
         assert [f.result() for f in quick] == [i * i for i in range(SHORT)]
         assert [f.result() for f in slow] == [2, 1]
@@ -68,7 +70,9 @@ def main() -> None:
         assert given.result() == data
     began = collections.Counter(pathlib.Path(file).read_text().split())
     wanted = {*map(str, range(-2, SHORT + CALLS)), "take", "give", "fail"}
-    assert began == {what: 1 for what in wanted}, {k: v for k, v in began.items() if v != 1} or wanted - set(began)
+    assert began == {what: 1 for what in wanted}, {
+        k: v for k, v in began.items() if v != 1
+    } or wanted - set(began)
     print("done", flush=True)
 
 

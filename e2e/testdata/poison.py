@@ -44,9 +44,7 @@ def main() -> None:
     directory = sys.argv[1]
     began = lambda name: (pathlib.Path(directory) / name).read_text().count("began")
     with yonder.Executor("local", max_attempts=1) as executor:
-        print(
-            "once", outcome(executor.submit(deadly, directory, "once")), began("once")
-        )
+        print("once", outcome(executor.submit(deadly, directory, "once")), began("once"))
         list(executor.map(deadly_at, range(20)))  # its speed is known from now on
         calls = [executor.submit(deadly_at, i) for i in range(320, 340)]
         failed = [i for i, call in zip(range(320, 340), calls) if call.exception(60)]

@@ -34,6 +34,7 @@ packages() {
 test_packages() {
 	need gcc gcc clang # the race detector
 	! have apt-get || need libc6-dev /usr/include/stdio.h
+	! have apt-get || need libfaketime '/usr/lib/*/faketime/libfaketimeMT.so.1' # clocks that jump
 	need procps pkill         # tests that kill what a killed program left
 	need postgresql initdb '/usr/lib/postgresql/*/bin/initdb' # store tests
 }

@@ -235,3 +235,24 @@ def test_many_values_come_in_parts_that_fit_messages(manager):
     assert found == column
     assert len(spans) >= 6  # 9 bytes each, and none of it in a file
     assert all(hi - lo <= 100_000 // 9 for lo, hi, _ in spans)
+
+
+def test_values_that_cannot_change_travel_together(manager):
+    column = ["a", b"b", 1, 2.5, None, True, "é" * 100] * 20
+    chunk = codec.pack_columns([column])
+    manager.send(manager.load(same), [chunk], form="chunk", lo=0, hi=len(column), total=len(column))
+    found, _ = manager.outcomes()
+    loaded = [codec.unpack_chunk(data) for entry, data in found if entry["form"] == "chunk"]
+    assert [value for values in loaded for value in values] == column
+    assert all(isinstance(values, codec.Scalars) for values in loaded)
+
+
+def test_values_that_can_change_are_packed_at_once(manager):
+    kept = []
+
+    def grow(x):
+        kept.append(x)
+        return kept if x % 2 else x
+
+    found, _ = values(manager, grow, [1, 2, 3, 4])
+    assert found == [[1], 2, [1, 2, 3], 4]

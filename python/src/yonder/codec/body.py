@@ -13,7 +13,7 @@ from yonder.capture.bundle import Bundle
 from yonder.capture.pickling import PROTOCOL, CodePickler, CodeUnpickler, explain
 from yonder.capture.restore import load_code
 from yonder.codec.prefix import Buffer, Prefix
-from yonder.codec.views import File, opened
+from yonder.codec.views import LARGE, File, Views, opened
 from yonder.errors import PackError, UnpackError
 
 _LENGTH = struct.Struct("<I")
@@ -81,19 +81,25 @@ def load(code: bytes, owner: Optional[LoadsCode]) -> Optional[Callable[[str], An
     return table.__getitem__
 
 
+# How pickles of the protocol that is written here begin, and the operation by which these
+# name a class or a function.
+_BEGIN, _NAMES = bytes((0x80, PROTOCOL)), b"\x93"
+
+
 def unpickle(data: Union[Buffer, File], unpickler: Callable[[File], pickle.Unpickler]) -> Any:
     """Load a pickle; UnpackError says why when it cannot be."""
     try:
+        if not isinstance(data, (io.BytesIO, Views)) and len(data) < LARGE:
+            data = bytes(data)
+            if _NAMES not in data and data.startswith(_BEGIN):
+                return pickle.loads(data)  # there is nothing to look up, and none of it to explain
         return unpickler(opened(data)).load()
     except UnpackError:
         raise
     except Exception as error:
-        raise unloadable(error) from error
-
-
-def unloadable(error: Exception) -> UnpackError:
-    """What to raise for a pickle that cannot be loaded."""
-    return UnpackError(f"the value cannot be loaded here: {type(error).__name__}: {error}")
+        raise UnpackError(
+            f"the value cannot be loaded here: {type(error).__name__}: {error}"
+        ) from error
 
 
 def plain(find: Optional[Callable[[str], Any]] = None) -> Callable[[File], pickle.Unpickler]:

@@ -296,9 +296,9 @@ class Scalars(Sequence[Any]):
             return [self[at] for at in range(*index.indices(len(self)))]
         if not self._calls:
             return self.columns[0][index]
-        if not -len(self) <= index < len(self):
+        if not -self._count <= index < self._count:
             raise IndexError(f"the chunk has {len(self)} items, there is no item {index}")
-        return tuple(column[index] for column in self.columns), {}
+        return tuple([column[index] for column in self.columns]), {}
 
     def __iter__(self) -> Iterator[Any]:
         return (self[at] for at in range(len(self))) if self._calls else iter(self.columns[0])

@@ -129,6 +129,8 @@ def pack_value(value: Any, codec: str = "pickle") -> bytes:
     Classes and functions go by name: the client has its own of the same name.
     """
     head = _head(codec)
+    if codec == "pickle" and type(value) in _CODELESS and sys.getsizeof(value) < LARGE:
+        return head + pickle.dumps(value, PROTOCOL)
     if codec == "json":
         return head + body.to_json(value, "the result")
     if codec == "raw":
@@ -136,26 +138,12 @@ def pack_value(value: Any, codec: str = "pickle") -> bytes:
     return body.pickle_by_name(head, value)
 
 
-# The operation by which pickles of ours name a class or a function.
-_NAMES = b"\x93"
-
-
 def unpack_value(data: Buffer) -> Any:
     """The value of a result."""
-    if len(data) < LARGE:
-        raw = bytes(data)
-        if _NAMES not in raw and prefix.is_plain(raw[: prefix.PLAIN]):
-            return _unpack_nameless(raw)
+    if prefix.is_plain(bytes(data[:SIZE])):
+        return body.unpickle(memoryview(data)[SIZE:], body.plain())
     found, code, rest = open_payload(data, False, None)
     return unpack_body(rest, found, body.plain(code))
-
-
-def _unpack_nameless(raw: bytes) -> Any:
-    """Load a pickle that names nothing: there is nothing to look up, and none of it to explain."""
-    try:
-        return pickle.loads(memoryview(raw)[SIZE:])
-    except Exception as error:
-        raise body.unloadable(error) from error
 
 
 def unpack_body(data: Buffer, found: Prefix, unpickler: Callable[..., Any]) -> Any:

@@ -85,16 +85,9 @@ def _read(data: bytes) -> Prefix:
     )
 
 
-# A pickle of the protocol that is written here begins with it.
-_BEGIN = bytes((0x80, 5))
-PLAIN = SIZE + len(_BEGIN)
-
-
 @functools.lru_cache(maxsize=64)
 def is_plain(head: bytes) -> bool:
-    """Whether what begins with these ``PLAIN`` bytes is one pickle of ours and nothing else."""
-    if head[SIZE:] != _BEGIN:
-        return False
+    """Whether what begins with this prefix is one pickle that loads here, and nothing else."""
     found = read_prefix(head)
     special = found.only or found.chunk or found.source
     return found.codec == "pickle" and found.major == sys.version_info[0] and not special

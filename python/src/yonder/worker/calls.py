@@ -28,6 +28,9 @@ TELL_CHUNK = 0.2
 # A chunk's values are told earlier when they take this many bytes.
 STRETCH_BYTES = 4 << 20
 
+# In place of a value that has to be packed by itself.
+MIXED = object()
+
 # What a function returns that has only begun.
 BEGUN = (CoroutineType, GeneratorType, AsyncGeneratorType)
 
@@ -55,6 +58,7 @@ class Run:
         self.stretch: Optional[Stretch] = None
         self.row: Optional[Columns] = None
         self.lo: int = self.header["lo"]
+        self.value: Any = MIXED  # what the last call returned, if it cannot change any more
         self.several: bool = self.header["hi"] - self.lo > 1
 
     def go(self, load: Callable[[], Any]) -> None:
@@ -127,7 +131,7 @@ class Run:
         except BaseException as error:
             self.refuse(error)
             return
-        stretch = self.stretch = Stretch(self.report)
+        stretch = self.stretch = Stretch(self.report, self.header["codec"] == "pickle")
         if isinstance(calls, codec.Scalars) and self.header["codec"] == "pickle":
             self.row = Columns(self.report, self.progress, stretch.end)
         index = self.lo
@@ -171,7 +175,7 @@ class Run:
         more = index + 1 < self.claims.end
         with self.report.lock:
             kept = more and self.report.kept.add(index, outcome, payload, times)
-            stretch.add(index, outcome, payload, times)
+            stretch.add(index, outcome, payload, times, self.value)
             if more and (not kept or self.report.quiet() >= TELL_CHUNK):
                 stretch.end()
                 self.report.flush()
@@ -217,6 +221,7 @@ class Run:
                 value = finish(value)
         except BaseException as error:
             return self.raised(error)
+        self.value = value if type(value) in codec.SCALARS else MIXED
         try:
             return OK, codec.pack_value(value, self.header["codec"])
         except BaseException as error:
@@ -300,15 +305,24 @@ def outside(trace: Optional[TracebackType]) -> Optional[TracebackType]:
 class Stretch:
     """Values of consecutive tasks on their way into one payload."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, pickled: bool) -> None:
         self.report = report
+        self.pickled = pickled
         self.values: list[bytes] = []
+        self.plain: list[Any] = []  # the same values, as long as all of them are scalars
         self.size = 0
         self.lo = 0
         self.times = (0.0, 0.0)
 
-    def add(self, index: int, outcome: str, payload: bytes, times: tuple[float, float]) -> None:
-        """Take a task's outcome."""
+    def add(
+        self,
+        index: int,
+        outcome: str,
+        payload: bytes,
+        times: tuple[float, float],
+        value: Any = MIXED,
+    ) -> None:
+        """Take a task's outcome, and its value if that cannot change any more."""
         if outcome != OK:
             self.end()
             self.report.add(index, index + 1, outcome, EACH, payload, times)
@@ -316,6 +330,8 @@ class Stretch:
         if not self.values:
             self.lo, self.times = index, times
         self.values.append(payload)
+        if value is not MIXED:
+            self.plain.append(value)
         self.size += len(payload)
         self.times = (self.times[0], times[1])
         if self.size >= STRETCH_BYTES:
@@ -324,9 +340,16 @@ class Stretch:
     def end(self) -> None:
         """Report what there is."""
         if self.values:
-            joined = codec.join_values(self.values)
-            self.report.add(self.lo, self.lo + len(self.values), OK, CHUNK, joined, self.times)
-            self.values, self.size = [], 0
+            self.report.add(
+                self.lo, self.lo + len(self.values), OK, CHUNK, self.joined(), self.times
+            )
+            self.values, self.plain, self.size = [], [], 0
+
+    def joined(self) -> bytes:
+        """One payload of all values; scalars are loaded together many times as fast."""
+        if self.pickled and len(self.plain) == len(self.values):
+            return codec.pack_scalars(self.plain)
+        return codec.join_values(self.values)
 
 
 def refusal(error: BaseException) -> bytes:

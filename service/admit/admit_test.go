@@ -179,6 +179,10 @@ func TestSignature(t *testing.T) {
 		require.Equal(t, yonder.CodeInvalidArguments, yonder.CodeOf(err), "%+v", c)
 		require.Equal(t, c.field, yonder.Public(err).Field, "%+v", c)
 	}
+	one := yonder.Function{Name: "f", Signature: &yonder.Signature{Params: []yonder.Param{{Name: "a", Kind: yonder.ParamPositionalOnly}}}}
+	require.ErrorContains(t, Signature(one, []wire.Shape{shape(2)}), "f() takes 1 positional argument, and 2 were given")
+	one.Signature.Params = nil
+	require.ErrorContains(t, Signature(one, []wire.Shape{shape(1)}), "f() takes 0 positional arguments, and 1 was given")
 	require.NoError(t, Signature(yonder.Function{}, []wire.Shape{shape(99)}), "an unknown signature takes anything")
 }
 

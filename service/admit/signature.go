@@ -1,6 +1,7 @@
 package admit
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/yonder-run/yonder"
@@ -49,12 +50,20 @@ func call(name string, params []yonder.Param, shape wire.Shape) error {
 		}
 	}
 	if left > 0 {
-		return mismatch("args", "%s() takes %d positional arguments, and %d were given", name, takes, shape.Positional)
+		return mismatch("args", "%s() takes %s, and %s given", name,
+			number(takes, "positional argument", "positional arguments"), number(shape.Positional, "was", "were"))
 	}
 	if len(keywords) > 0 && !rest {
 		return mismatch(keywords[0], "%s() has no parameter %q", name, keywords[0])
 	}
 	return nil
+}
+
+func number(n int, one, more string) string {
+	if n == 1 {
+		more = one
+	}
+	return fmt.Sprintf("%d %s", n, more)
 }
 
 // take removes the name from the keywords and says whether it was there.

@@ -162,7 +162,7 @@ func (m *maker) running(f Facts, d wire.TaskView, info data) {
 	m.addf(StepRunning, wire.StepNow, since, nil, data{"attempt": f.Task.Attempt, "walltime_s": f.Walltime.Seconds()},
 		"attempt %d runs", f.Task.Attempt)
 	spoke := "it has printed nothing"
-	if printed := moment(d.Printed); printed != nil {
+	if printed := moment(d.Printed); printed != nil && d.Printed >= d.Since { // and not for an earlier task
 		m.addf(StepOutput, wire.StepDone, printed, nil, nil, "its worker last printed something")
 		spoke = "its worker last printed something " + ago(m.now, *printed) + " ago"
 	}

@@ -140,6 +140,10 @@ var tasks = map[string]explain.Facts{
 		State: wire.ManagerRunning, Worker: "w3", PID: 4711, Environment: "/usr/bin/python3.11",
 		Since: us(4 * time.Minute), Printed: us(2 * time.Minute),
 	}),
+	"running-silent": detail(wire.TaskView{
+		State: wire.ManagerRunning, Worker: "w3", PID: 4711, Environment: "/usr/bin/python3.11",
+		Since: us(4 * time.Minute), Printed: us(5 * time.Minute),
+	}),
 	"stopping": func() explain.Facts {
 		f := detail(wire.TaskView{State: wire.ManagerStopping, Worker: "w3", PID: 4711, Since: us(4 * time.Minute)})
 		f.Task.Cancel, f.CancelWhy, f.CancelAsked = true, "the task was cancelled: wrong input", before(time.Second)

@@ -51,6 +51,7 @@ type agent struct {
 // newAgent listens and writes the rendezvous file.
 func newAgent(t *testing.T, epoch int64) *agent {
 	t.Helper()
+	workertest.Functions(t) // which takes a while: not while a manager waits to hear of its agent
 	a := &agent{t: t, epoch: epoch, file: filepath.Join(t.TempDir(), "rendezvous.json")}
 	a.listen()
 	return a

@@ -23,8 +23,9 @@ from yonder.errors import RemoteError, RemoteTraceback, UnpackError
 # An error is for reading; what a program needs belongs into a result.
 _MAX_TEXT = 64 << 10
 _MAX_PICKLE = 256 << 10
-# What a generator yielded before it raised is part of a result, and of JSON.
-_MAX_YIELDED = 16 << 20
+# What a generator yielded before it raised: no more than a service's limit of
+# payloads is likely to allow, or the exception would not come through.
+_MAX_YIELDED = 4 << 20
 _MAX_CHAIN = 20
 # Frames between the worker and the function.
 _NOT_THEIRS = (

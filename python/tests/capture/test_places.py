@@ -24,6 +24,12 @@ class Notebook:
         self.names = vars(module)
         self.names.update(In=[""], get_ipython=lambda: None)
 
+    def time(self, cell: str) -> None:
+        """A cell that begins with %%time."""
+        cell = textwrap.dedent(cell)
+        self.names["In"].append(f"get_ipython().run_cell_magic('time', '', {cell!r})\n")
+        exec(compile(cell, "<timed exec>", "exec", dont_inherit=True), self.names)
+
     def run(self, cell: str) -> None:
         cell = textwrap.dedent(cell)
         count = len(self.names["In"])
@@ -96,6 +102,13 @@ IMPORTS = """
 
 def test_a_cell_that_imports_what_its_functions_use(notebook: Notebook) -> None:
     notebook.run(IMPORTS)
+    assert there_and_back(notebook.names["f"], 1.5) == 1
+    assert there_and_back(notebook.names["g"], notebook.names["Point"](1.5)) == (2, 1)
+
+
+def test_a_cell_that_is_timed(notebook: Notebook) -> None:
+    notebook.time(IMPORTS)
+    notebook.time("\n\ndef other():\n    pass\n")
     assert there_and_back(notebook.names["f"], 1.5) == 1
     assert there_and_back(notebook.names["g"], notebook.names["Point"](1.5)) == (2, 1)
 

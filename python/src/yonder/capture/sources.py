@@ -4,6 +4,7 @@ files, notebook cells, the interactive prompt of newer Pythons."""
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import hashlib
 import io
@@ -134,7 +135,32 @@ def of_code(code: CodeType, namespace: dict[str, Any]) -> Optional[Source]:
         # Python 3.13 keeps what was typed at its prompt by code object.
         typed = getattr(linecache, "_getlines_from_code", None)
         lines = list(typed(code)) if typed else []
+    if not lines and name == _TIMED:
+        return _timed(code, namespace.get("In"))
     return parse("".join(lines), _label(name, lines)) if lines else None
+
+
+# What IPython calls the code of a cell that begins with %%time, of which it keeps no lines.
+_TIMED = "<timed exec>"
+
+
+def _timed(code: CodeType, history: Any) -> Optional[Source]:
+    """The newest cell that defines a name at the line where the code has it."""
+    for source in _cells(history):
+        for found in source.by_line.get(code.co_firstlineno, []):
+            if getattr(found.node, "name", "<lambda>") == code.co_name:
+                return source
+    return None
+
+
+def _plain_cell(cell: str) -> str:
+    """The lines below a magic such as %%time, which the history has as a call; else the cell."""
+    if not cell.startswith("get_ipython().run_cell_magic("):
+        return cell
+    with contextlib.suppress(SyntaxError, ValueError, AttributeError, IndexError):
+        call: Any = ast.parse(cell, mode="eval").body
+        return str(ast.literal_eval(call.args[2]))
+    return cell
 
 
 def of_module(namespace: dict[str, Any]) -> Iterator[Source]:
@@ -153,7 +179,8 @@ def of_module(namespace: dict[str, Any]) -> Iterator[Source]:
 
 def _cells(history: Any) -> Iterator[Source]:
     """A notebook's cells: its history tells the order, what was not kept in it comes last."""
-    texts = [cell for cell in history if isinstance(cell, str)] if isinstance(history, list) else []
+    cells = history if isinstance(history, list) else []
+    texts = [_plain_cell(cell) for cell in cells if isinstance(cell, str)]
     kept = [e[2] for name, e in linecache.cache.items() if _is_cell(name) and len(e) == 4]
     for text in [*reversed(texts), *("".join(lines) for lines in reversed(kept))]:
         source = parse(text, _label("<ipython-input-", [text]))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from yonder.client.models import Retry
+from yonder.client.models import Explanation, Retry, Step
 from yonder.errors import InvalidRequest
 
 
@@ -43,3 +43,8 @@ def test_a_retry_policy_that_makes_no_sense(option: str, value: Any, says: str) 
 def test_a_function_that_leaves_its_retries_to_the_service() -> None:
     assert Retry.from_json({}) == Retry()
     assert Retry.from_json({"max_attempts": 2}).max_attempts == 2
+
+
+def test_an_explanation_is_to_be_read() -> None:
+    found = Explanation(summary="it waits", next="wait", steps=[Step("queue", "now", text="next")])
+    assert repr(found) == str(found) == "it waits\nnext: wait\n  now     queue     next"

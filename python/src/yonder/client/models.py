@@ -344,9 +344,12 @@ class Step(Model):
     data: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation(Model):
-    """Why a task or an endpoint is where it is: ``summary`` in a sentence, ``next`` what to do."""
+    """Why a task or an endpoint is where it is: ``summary`` in a sentence, ``next`` what to do.
+
+    A prompt shows it as it is printed.
+    """
 
     task: str = ""
     endpoint: str = ""
@@ -361,6 +364,8 @@ class Explanation(Model):
     def __str__(self) -> str:
         lines = [self.summary, *(["next: " + self.next] if self.next else [])]
         return "\n".join(lines + [f"  {s.state:<8}{s.step:<10}{s.text}" for s in self.steps])
+
+    __repr__ = __str__
 
 
 @dataclass(frozen=True)

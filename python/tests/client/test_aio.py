@@ -114,7 +114,7 @@ def test_map_raises_in_its_place(client: Client, worker: FakeWorker) -> None:
 def test_map_that_takes_too_long(service: FakeService, client: Client) -> None:
     async def main() -> None:
         async with AsyncExecutor(client=client) as executor:
-            found = executor.map(double, range(4), timeout=0.05, chunksize=2)
+            found = executor.map(double, range(4), timeout=0.5, chunksize=2)
             with pytest.raises(concurrent.futures.TimeoutError):
                 await found.__anext__()
 

@@ -18,7 +18,8 @@ def pack_call(
     """One call's payload and terms; raises PackError naming what cannot be packed."""
     payload = payloads.pack_call(args, kwargs, ref.names, ref.codec)
     python = _python(ref, options, payload)
-    return Terms(ref, options, python, len(args), tuple(sorted(kwargs))), payload
+    keywords = tuple(sorted(kwargs)) if kwargs else ()
+    return Terms(ref, options, python, len(args), keywords), payload
 
 
 def pack_chunk(ref: FunctionRef, options: Options, calls: Calls) -> tuple[Terms, bytes]:

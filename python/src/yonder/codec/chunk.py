@@ -45,7 +45,7 @@ from yonder.capture.pickling import PROTOCOL, CodeUnpickler
 from yonder.codec import body, payload
 from yonder.codec.body import Code, LoadsCode
 from yonder.codec.payload import Call
-from yonder.codec.prefix import SIZE, Buffer, Prefix, check, read_prefix
+from yonder.codec.prefix import SIZE, Buffer, Prefix, check, is_plain, read_prefix
 from yonder.errors import PackError, UnpackError
 
 _HEAD = struct.Struct("<c3sII")
@@ -211,7 +211,7 @@ def join_stream(payloads: Sequence[Buffer], codec: str) -> bytes:
 
 def unpack_result(data: Buffer) -> Any:
     """The value of a result, a list for the values of a generator."""
-    if read_prefix(data).chunk:
+    if not is_plain(bytes(data[:SIZE])) and read_prefix(data).chunk:
         return list(unpack_chunk(data))
     return payload.unpack_value(data)
 

@@ -138,10 +138,15 @@ def pack_value(value: Any, codec: str = "pickle") -> bytes:
     return body.pickle_by_name(head, value)
 
 
+_WITHOUT_CODE = body.plain()
+
+
 def unpack_value(data: Buffer) -> Any:
     """The value of a result."""
     if prefix.is_plain(bytes(data[:SIZE])):
-        return body.unpickle(memoryview(data)[SIZE:], body.plain())
+        # Most are bytes, of which a slice is a copy: the only one if they are few.
+        few = len(data) < LARGE
+        return body.unpickle(data[SIZE:] if few else memoryview(data)[SIZE:], _WITHOUT_CODE)
     found, code, rest = open_payload(data, False, None)
     return unpack_body(rest, found, body.plain(code))
 

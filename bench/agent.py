@@ -18,7 +18,10 @@ def main() -> int:
     endpoint.start()
     with endpoint.managers(options.managers, options.workers):
         endpoint.load(20_000)  # the function is known and the workers are there
+        agent = endpoint.process()
+        before = common.processor_s(agent)
         load = endpoint.load(options.tasks)
+        agent_us = (common.processor_s(agent) - before) / options.tasks * 1e6
         rss = endpoint.rss_gib()
     endpoint.stop()
     result = {
@@ -28,6 +31,7 @@ def main() -> int:
         "submit_s": round(load["submit_s"], 2),
         "seconds": round(load["seconds"], 2),
         "verified": load["verified"],
+        "agent_us": round(agent_us, 2),  # of its processor for a task
         "rss_gib": rss,
     }
     common.finish(

@@ -19,6 +19,9 @@ Published = dict[int, tuple[Optional[float], ...]]
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=WORKERS)
     parser.add_argument("--work", nargs="+", default=WORK)
+    parser.add_argument(
+        "--longest", type=float, default=60, help="seconds that sleeps should take; where they would take longer, there are fewer"
+    )
 
 
 def sleep_s(work: str) -> float:
@@ -36,20 +39,23 @@ def run(
     table, verified = [], 0
     for work in given.work:
         for workers in given.workers:
-            tasks = calls(workers)
+            full, sleep = calls(workers), sleep_s(work)
+            tasks = min(full, int(workers * given.longest / sleep)) if sleep else full
             with endpoint.managers(max(workers // PER_MANAGER, 1), PER_MANAGER, work):
                 load = endpoint.load(tasks)
             verified += load["verified"]
-            ideal = -(-tasks // workers) * sleep_s(work)
+            ideal = -(-tasks // workers) * sleep
             theirs = dict(zip(WORK, published.get(workers, ()))).get(work)
             table.append(
                 {
                     "work": work,
                     "workers": workers,
+                    "calls": tasks,
                     "seconds": round(load["seconds"], 2),
                     "ideal_s": ideal,
                     "efficiency": round(ideal / load["seconds"], 3),
-                    "funcx_s": theirs,
+                    "funcx_s": theirs,  # for as many calls as there would be
+                    "funcx_efficiency": round(-(-full // workers) * sleep / theirs, 3) if theirs else None,
                 }
             )
             common.say(

@@ -93,13 +93,17 @@ class Endpoint:
 
     def kib_each(self, crowd: subprocess.Popen[bytes], workers: int) -> tuple[float, float]:
         """Memory for each worker, of the agent and of the managers' processes."""
-        agent = common.pss_gib(pathlib.Path("/proc") / str(self.status()["pid"]))
+        agent = common.pss_gib(self.process())
         managers = sum(map(common.pss_gib, common.family(crowd.pid)))
         return round(agent * 2**20 / workers, 2), round(managers * 2**20 / workers, 2)
 
+    def process(self) -> pathlib.Path:
+        """The agent's directory in ``/proc``."""
+        return pathlib.Path("/proc") / str(self.status()["pid"])
+
     def rss_gib(self) -> float:
         """The most memory that the agent has had."""
-        return peak_gib(int(self.status()["pid"]))
+        return peak_gib(int(self.process().name))
 
     def load(self, tasks: int, *options: str, timeout_s: int = 3600) -> dict[str, Any]:
         """Submits calls and checks each result, unless the options say otherwise."""

@@ -37,5 +37,5 @@ func TestNotebook(t *testing.T) {
 	require.True(t, ok, shown)
 	require.True(t, Matches("…\n'local'\n'hello from process … on …'\n3.1\ncaught: division by zero\nstep 0\nstep 1\nstep 2\n"+
 		"3\n'awaited from process … on …'\n24\n", shown), "it shows:\n%s", shown)
-	require.NotContains(t, shown, "Warning", "cells travel by source")
+	require.NotContains(t, shown, "travels as bytecode", "cells travel by source")
 }

@@ -39,6 +39,8 @@ type Client struct {
 	token string
 	http  *http.Client
 	tries uint
+	// silence ends a stream's connection; see defaultSilence.
+	silence time.Duration
 	// whenFull is told that a submission waits for room; nil: it does not.
 	whenFull func(reason *yonder.Error)
 }
@@ -83,7 +85,7 @@ func New(address, token string, options ...Option) (*Client, error) {
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
 		return nil, yonder.FieldErrorf(yonder.CodeInvalidConfig, "url", "%q is not a service's address: expected http(s)://host:port", address)
 	}
-	c := &Client{base: base, token: token, http: newHTTPClient(nil), tries: defaultTries}
+	c := &Client{base: base, token: token, http: newHTTPClient(nil), tries: defaultTries, silence: defaultSilence}
 	for _, option := range options {
 		if err := option(c); err != nil {
 			return nil, err

@@ -122,7 +122,7 @@ func (s *Stream) connect(ctx context.Context) (*websocket.Conn, error) {
 	header := http.Header{}
 	s.client.authorise(header)
 	conn, resp, err := websocket.Dial(ctx, s.client.base.JoinPath("/v1/stream").String(), //nolint:bodyclose // closed by the library
-		&websocket.DialOptions{HTTPClient: s.client.http, HTTPHeader: header})
+		&websocket.DialOptions{HTTPClient: s.client.streaming(), HTTPHeader: header})
 	if err != nil {
 		if resp != nil && resp.StatusCode >= http.StatusBadRequest && resp.Body != nil {
 			return nil, answerError(s.client.base, resp)

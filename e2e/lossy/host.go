@@ -1,14 +1,20 @@
 package lossy
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net"
+	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/link/channel"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+	"gvisor.dev/gvisor/pkg/waiter"
 )
 
 // mtu is Ethernet's: a loss costs one packet of this size.
@@ -49,6 +55,46 @@ func newHost(address [4]byte) (*host, error) {
 	}
 	h.stack.SetRouteTable([]tcpip.Route{{Destination: header.IPv4EmptySubnet, NIC: nic}})
 	return h, nil
+}
+
+// keepalive is how a connection asks, while nothing comes, whether its peer is
+// still there, as Go's own do: a reset may be lost like any other packet, and
+// whoever only waits would wait for ever.
+var keepalive = struct {
+	every tcpip.KeepaliveIntervalOption
+	after tcpip.KeepaliveIdleOption
+	most  int
+}{tcpip.KeepaliveIntervalOption(15 * time.Second), tcpip.KeepaliveIdleOption(15 * time.Second), 9}
+
+// connect opens a connection to an address of the other host.
+func (h *host) connect(ctx context.Context, to tcpip.FullAddress) (net.Conn, error) {
+	var events waiter.Queue
+	end, failed := h.stack.NewEndpoint(tcp.ProtocolNumber, ipv4.ProtocolNumber, &events)
+	if failed != nil {
+		return nil, errors.New(failed.String())
+	}
+	end.SocketOptions().SetKeepAlive(true)
+	_ = end.SetSockOpt(&keepalive.every) // these options exist for every TCP endpoint
+	_ = end.SetSockOpt(&keepalive.after)
+	_ = end.SetSockOptInt(tcpip.KeepaliveCountOption, keepalive.most)
+	entry, writable := waiter.NewChannelEntry(waiter.WritableEvents)
+	events.EventRegister(&entry)
+	defer events.EventUnregister(&entry)
+	failed = end.Connect(to)
+	if _, started := failed.(*tcpip.ErrConnectStarted); started {
+		select {
+		case <-ctx.Done():
+			end.Close()
+			return nil, context.Cause(ctx)
+		case <-writable:
+		}
+		failed = end.LastError()
+	}
+	if failed != nil {
+		end.Close()
+		return nil, errors.New(failed.String())
+	}
+	return gonet.NewTCPConn(&events, end), nil
 }
 
 // end aborts what is open and waits for the stack's goroutines.

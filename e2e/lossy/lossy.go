@@ -71,7 +71,7 @@ func (l *Link) Packets() (carried, lost int64) {
 
 // Open opens a connection through the link.
 func (l *Link) Open(ctx context.Context) (net.Conn, error) {
-	conn, err := gonet.DialContextTCP(ctx, l.near.stack, l.far.address, ipv4.ProtocolNumber)
+	conn, err := l.near.connect(ctx, l.far.address)
 	if err != nil {
 		return nil, fmt.Errorf("connecting through a link: %w", err)
 	}

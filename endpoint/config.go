@@ -128,7 +128,7 @@ func Defaults() Config {
 		Provider: Provider{Kind: "local", Slots: runtime.NumCPU()},
 		Scaling:  Scaling{MaxBlocks: 1, Idle: 5 * time.Minute},
 		Managers: Managers{
-			Listen: "127.0.0.1:0", Heartbeat: 5 * time.Second, Grace: 2 * time.Minute, Prefetch: 8,
+			Listen: "127.0.0.1:0", Heartbeat: 5 * time.Second, Grace: 2 * time.Minute, Prefetch: 128,
 			CancelGrace: 5 * time.Second,
 		},
 		Limits:     Limits{Tasks: 1_000_000, Bytes: 256 << 20, FunctionBytes: 1 << 30, SpoolBytes: 10 << 30, LiveBytes: 1 << 20},

@@ -84,7 +84,7 @@ def prefetch(result: Result, table: Table) -> tuple[str, str]:
     heads = [f"{number(result['calls'][kind])} × {kind.split('_')[1]} ms" for kind in kinds]
     said = (
         f"Seconds for sleeps on {result['managers']} managers with {result['slots']} workers each, by how many tasks a manager "
-        "is given ahead for each slot (`managers.prefetch`; 8 as shipped).\n\n"
+        "is given ahead for each slot (`managers.prefetch`; at most, by its speed; 128 as shipped).\n\n"
     )
     return "Prefetching", said + table(["ahead per slot", *heads], rows)
 

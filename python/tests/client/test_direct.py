@@ -129,6 +129,22 @@ def test_a_connection_that_breaks(kept: int) -> None:
         assert answer.data == b"ok"
 
 
+def test_the_rest_of_an_answer_is_not_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(sock: socket.socket) -> Answer:
+        assert sock.recv(1) == b"H"
+        raise MemoryError
+
+    other = GOOD.replace(b"ok", b"no")
+    with server(answering(other), answering(GOOD)) as url:
+        way = direct(url)
+        with monkeypatch.context() as patch, pytest.raises(MemoryError):
+            patch.setattr("yonder.client.direct.read_answer", exhausted)
+            way.post("/v1/bundles", "text/plain", b"x")
+        answer = way.post("/v1/bundles", "text/plain", b"x")
+        assert answer is not None
+        assert answer.data == b"ok"
+
+
 def test_a_connection_that_was_closed_meanwhile() -> None:
     closed = GOOD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     with server(answering(GOOD), answering(closed), answering(GOOD)) as url:

@@ -12,6 +12,7 @@ import pytest
 
 from yonder.client import light
 from yonder.client.light import LightFuture
+from yonder.client.unfinished import Unfinished
 
 # Each race is run so often; it takes a fraction of a second.
 ROUNDS = 300
@@ -162,3 +163,26 @@ def test_a_child_process_has_a_guard_of_its_own(monkeypatch: pytest.MonkeyPatch)
     release.set()
     holder.join()
     assert future.result() == 1
+
+
+class Cancelled:
+    """A future that is cancelled as soon as somebody can find it, by a shutdown on another thread."""
+
+    _keeper: Any = None
+
+    def cancel(self) -> None:
+        if self._keeper is not None:
+            self._keeper.drop(self)
+
+
+class Found(set[Any]):
+    def add(self, future: Any) -> None:
+        super().add(future)
+        future.cancel()
+
+
+def test_a_future_that_is_taken_in_can_be_dropped_at_once() -> None:
+    unfinished = Unfinished()
+    unfinished._futures = Found()
+    unfinished.add(Cancelled())  # type: ignore[arg-type]  # what is needed of one
+    assert unfinished.wait(0)

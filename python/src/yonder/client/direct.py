@@ -160,6 +160,9 @@ class Direct:
             raise Unavailable(
                 f"the connection to {self._url} broke before the answer came: {error}"
             ) from None
+        except BaseException:
+            self._drop()  # the rest of an answer must not be taken for the next one
+            raise
         if answer.headers.get("Connection", "").lower() == "close":
             self._drop()
         return answer
@@ -167,6 +170,8 @@ class Direct:
 
 def _ended(sock: socket.socket) -> bool:
     """Whether an idle connection was closed: nothing else is to be read from one."""
+    if isinstance(sock, ssl.SSLSocket) and sock.pending():
+        return True
     if not hasattr(select, "poll"):
         return bool(select.select([sock], [], [], 0)[0])
     poll = select.poll()

@@ -24,8 +24,9 @@ class Unfinished:
         with self._lock:
             if self._shut:
                 raise RuntimeError("cannot schedule new futures after shutdown")
+            # First: who is shut down right after this is to find whom to tell.
+            future._keeper = self
             self._futures.add(future)
-        future._keeper = self
 
     def drop(self, future: Future[Any]) -> None:
         """The future is done, or was never sent."""

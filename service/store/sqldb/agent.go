@@ -83,8 +83,8 @@ func (s *Store) ReportNews(
 	if err != nil {
 		return store.Reported{}, err
 	}
-	err = s.tasks.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
-		kept.begin()
+	defer kept.done()
+	err = s.tasks.Write(ctx, kept.around(func(ctx context.Context, q *gen.Queries) error {
 		t, session, err := beginAs(ctx, q, now, endpoint, r.Epoch)
 		if err != nil {
 			return err
@@ -97,7 +97,7 @@ func (s *Store) ReportNews(
 		err = t.flush(ctx)
 		reported = store.Reported{Refused: refused, News: t.news, Waiting: session.QueuedTasks > session.RestingTasks}
 		return err
-	})
+	}))
 	kept.settle(err)
 	if err != nil {
 		return store.Reported{}, err

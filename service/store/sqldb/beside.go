@@ -46,7 +46,8 @@ type kept struct {
 	beside Beside
 	places []Place // by payload; nowhere, or none at all: its row has it
 	used   []bool
-	done   func()
+	ran    bool   // to its end, at least once: then it may have been committed
+	done   func() // lets segments go that nothing is left of
 }
 
 // keep puts the large ones of the payloads beside the tables.
@@ -77,8 +78,15 @@ func (s *Store) keep(payloads [][]byte) (*kept, error) {
 	return k, nil
 }
 
-// begin forgets what an earlier try of the operation has used.
-func (k *kept) begin() { clear(k.used) }
+// around is the operation, each run of which forgets what earlier ones used.
+func (k *kept) around(op Op) Op {
+	return func(ctx context.Context, q *gen.Queries) error {
+		clear(k.used)
+		err := op(ctx, q)
+		k.ran = k.ran || err == nil
+		return err
+	}
+}
 
 // take says where a payload lies, for a row that is to refer to it: the only one.
 func (k *kept) take(i int) Place {
@@ -89,19 +97,20 @@ func (k *kept) take(i int) Place {
 	return k.places[i]
 }
 
-// settle gives back what no row refers to. After an error nobody knows which
-// rows there are: what is left over goes with its segment.
+// settle gives back what no row refers to: all of it, if the operation was
+// refused. After the error of a commit nobody knows which rows there are: what
+// is left over goes with its segment.
 func (k *kept) settle(err error) {
-	if err == nil && k.beside != nil {
-		var free []Place
-		for i, p := range k.places {
-			if p.Segment > 0 && !k.used[i] {
-				free = append(free, p)
-			}
-		}
-		k.beside.Free(free)
+	if k.places == nil || err != nil && k.ran {
+		return
 	}
-	k.done()
+	var free []Place
+	for i, p := range k.places {
+		if p.Segment > 0 && (err != nil || !k.used[i]) {
+			free = append(free, p)
+		}
+	}
+	k.beside.Free(free)
 }
 
 // fetched returns a row's payload, wherever it lies.

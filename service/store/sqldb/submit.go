@@ -76,9 +76,9 @@ func (s *Store) SubmitAhead(
 	if err != nil {
 		return store.Submitted{}, err
 	}
+	defer kept.done()
 	var offered announcement
-	err = s.tasks.WriteAhead(ctx, func(ctx context.Context, q *gen.Queries) error {
-		kept.begin()
+	err = s.tasks.WriteAhead(ctx, kept.around(func(ctx context.Context, q *gen.Queries) error {
 		if err := insertBundles(ctx, q, drafts); err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func (s *Store) SubmitAhead(
 		offered.latest.Store(&leases)
 		submitted.Woken = woken
 		return err
-	}, offered.teller(ahead))
+	}), offered.teller(ahead))
 	kept.settle(err)
 	if err != nil {
 		return store.Submitted{}, err

@@ -1,0 +1,83 @@
+package sqlite_test
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yonder-run/yonder"
+	"github.com/yonder-run/yonder/internal/osfs"
+	"github.com/yonder-run/yonder/service/store"
+	"github.com/yonder-run/yonder/wire"
+)
+
+// largeSize is that of payloads that lie beside the database.
+const largeSize = 100_000
+
+// segmentsOf are the files beside a database.
+func segmentsOf(t *testing.T, path string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(strings.NewReplacer("?", "\\?").Replace(strings.TrimSuffix(path, ".db")+".payloads"), "*"))
+	require.NoError(t, err)
+	return files
+}
+
+// bytesBeside is what lies beside a database.
+func bytesBeside(t *testing.T, path string) (bytes int64) {
+	t.Helper()
+	for _, name := range segmentsOf(t, path) {
+		info, err := os.Stat(name)
+		require.NoError(t, err)
+		bytes += osfs.Allocated(info)
+	}
+	return bytes
+}
+
+func result(epoch int64, n *store.NewBundle) wire.Report {
+	return wire.Report{Epoch: epoch, Results: []wire.Entry{
+		{Bundle: n.ID, Attempt: 1, Lo: 0, Hi: 1, Outcome: wire.OutcomeOK, Form: wire.FormEach},
+	}}
+}
+
+// A row that lives beside them keeps their segment: what was refused has to go
+// by itself.
+func TestWhatIsRefusedLeavesNothingBesideTheDatabase(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("holes are of Linux")
+	}
+	path := fresh(t)
+	s := open(t, path, true)
+	p := newPlace(t, s)
+	p.size = largeSize
+	first := p.bundle()
+	submitted, err := p.Submit(t.Context(), []store.NewBundle{first})
+	require.NoError(t, err)
+	before := bytesBeside(t, path)
+	require.Greater(t, before, int64(largeSize))
+
+	theirs := p.bundle()
+	theirs.Group, theirs.Owner = first.Group, yonder.NewID()
+	_, err = p.Submit(t.Context(), []store.NewBundle{theirs})
+	require.Equal(t, yonder.CodeForbidden, yonder.CodeOf(err))
+	require.Equal(t, before, bytesBeside(t, path))
+
+	_, err = p.Submit(t.Context(), []store.NewBundle{p.bundle(), theirs})
+	require.Equal(t, yonder.CodeForbidden, yonder.CodeOf(err))
+	require.Equal(t, before, bytesBeside(t, path))
+
+	_, err = p.ReportNews(t.Context(), p.endpoint, result(p.epoch+1, &first), first.Payloads, p.now)
+	require.Equal(t, yonder.CodeSessionFenced, yonder.CodeOf(err))
+	require.Equal(t, before, bytesBeside(t, path))
+
+	require.Equal(t, first.Payloads, submitted.Offered[0].Payloads)
+	again, err := p.Unanswered(t.Context(), p.endpoint, p.now.Add(time.Second), 1<<20)
+	require.NoError(t, err)
+	require.Equal(t, first.Payloads, again[0].Payloads, "what was accepted stays")
+	require.NoError(t, s.Close())
+}

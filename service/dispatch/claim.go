@@ -103,8 +103,12 @@ func (d *Dispatcher) Resend(ctx context.Context) error {
 	}
 	for _, endpoint := range unsettled {
 		offered, err := d.Store.Unanswered(ctx, endpoint, before, claimBytes)
-		if err != nil {
-			return err
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil { // the others are not to wait for this one
+			d.Log.WarnContext(ctx, "cannot offer again", "endpoint", endpoint, "error", err)
+			continue
 		}
 		d.offer(ctx, offered)
 	}

@@ -126,15 +126,15 @@ func (s *Store) fetched(inRow []byte, p Place) ([]byte, error) {
 const rereads = 3
 
 // reread runs a reading operation, and again if a payload has gone meanwhile:
-// its row says why, by then.
-func (s *Store) reread(ctx context.Context, op Op) error {
-	var err error
-	for range rereads {
-		if err = s.engine.Read(ctx, op); !errors.Is(err, ErrNoPayload) {
-			break
+// its row says why, by then. What the last look does not find is lost.
+func (s *Store) reread(ctx context.Context, op func(ctx context.Context, q *gen.Queries, last bool) error) error {
+	for look := 1; ; look++ {
+		last := look == rereads
+		err := s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error { return op(ctx, q, last) })
+		if last || !errors.Is(err, ErrNoPayload) {
+			return err
 		}
 	}
-	return err
 }
 
 // freeBatch is how many places one turn gives back.

@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -119,7 +120,7 @@ func (t *turn) charge(s *session, q *fair.Queue, p fair.Portion) {
 		return
 	}
 	q.Served = p.Start + fair.Cost(row.change.given, q.Weight)
-	q.Queued -= row.change.given
+	q.Queued += row.change.queued // given, or given up
 	row.served = q.Served
 }
 
@@ -166,22 +167,35 @@ func (c *claimant) claim(ctx context.Context) (more bool, err error) {
 }
 
 // offer gives the session as much of the span as it has credit for, and says
-// whether that was all of it.
+// whether that was all of it. What cannot be read is given up.
 func (c *claimant) offer(ctx context.Context, b *bundle, span wire.Span) (bool, error) {
-	want := span
-	want.Hi = want.Lo + c.session.credit(b, want.Tasks())
-	o, err := b.fill(ctx, c.stored(c.q, &b.Bundle), want, c.left)
-	if err != nil {
-		return false, err
+	pages := c.stored(c.q, &b.Bundle)
+	for span.Lo < span.Hi {
+		want := span
+		want.Hi = want.Lo + c.session.credit(b, want.Tasks())
+		o, err := b.fill(ctx, pages, want, c.left)
+		var gone *gonePage
+		if err != nil && !errors.As(err, &gone) {
+			return false, err
+		}
+		if o.Lease.Tasks() > 0 {
+			c.give(b, o)
+		}
+		if span.Lo = o.Lease.Hi; gone == nil {
+			break
+		}
+		c.giveUp(b, span.Lo, min(gone.hi, span.Hi), gone)
+		span.Lo = min(gone.hi, span.Hi)
 	}
-	if o.Lease.Tasks() > 0 {
-		o.Epoch, o.Lease.Weight = c.session.Epoch, told(c.weight)
-		c.offered = append(c.offered, o)
-		b.lease.Offer(c.session.Epoch, c.session.Grants, o.Lease.Lo, o.Lease.Hi)
-		c.recount(b)
-		c.places -= o.Lease.Tasks()
-	}
-	return o.Lease.Hi == span.Hi, nil
+	return span.Lo == span.Hi, nil
+}
+
+func (c *claimant) give(b *bundle, o store.Offered) {
+	o.Epoch, o.Lease.Weight = c.session.Epoch, told(c.weight)
+	c.offered = append(c.offered, o)
+	b.lease.Offer(c.session.Epoch, c.session.Grants, o.Lease.Lo, o.Lease.Hi)
+	c.recount(b)
+	c.places -= o.Lease.Tasks()
 }
 
 // ahead is how far after the time asked for an offer must be for it to be one
@@ -190,12 +204,13 @@ func (c *claimant) offer(ctx context.Context, b *bundle, span wire.Span) (bool, 
 const ahead = time.Minute
 
 // Unanswered returns offers older than before that the live session has
-// neither accepted nor declined.
+// neither accepted nor declined. Those that cannot be read go back to the queue.
 func (s *Store) Unanswered(
 	ctx context.Context, endpoint yonder.ID, before time.Time, maxBytes int,
 ) (offered []store.Offered, err error) {
+	var unread []yonder.ID
 	err = s.engine.Snapshot(ctx, func(ctx context.Context, q *gen.Queries) error {
-		offered = nil
+		offered, unread = nil, nil
 		ranges, err := q.Unanswered(ctx, gen.UnansweredParams{
 			Endpoint: endpoint, Before: micros(before), Ahead: micros(before.Add(ahead)), Count: queueBatch,
 		})
@@ -211,6 +226,10 @@ func (s *Store) Unanswered(
 			b := &bundle{Bundle: row}
 			span := wire.Span{Bundle: b.ID, Attempt: int(r.Attempt), Lo: int(r.Lo), Hi: int(r.Hi), Grant: r.GrantNo}
 			o, err := b.fill(ctx, s.stored(q, &b.Bundle), span, &left)
+			if errors.Is(err, ErrNoPayload) {
+				unread = append(unread, b.ID)
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -224,6 +243,9 @@ func (s *Store) Unanswered(
 		}
 		return nil
 	})
+	if err == nil {
+		err = s.takeBackGone(ctx, endpoint, unread)
+	}
 	return offered, err
 }
 

@@ -33,6 +33,7 @@ func (b *budget) take(bytes int) bool {
 
 // fill makes a lease of as many tasks from the span's start as fit the
 // budget; none if it comes back empty. A chunk is one payload and goes whole.
+// An error comes with the lease of what lies before it.
 func (b *bundle) fill(ctx context.Context, pages pager, span wire.Span, left *budget) (store.Offered, error) {
 	head, err := b.leaseHeader()
 	if err != nil {
@@ -43,9 +44,9 @@ func (b *bundle) fill(ctx context.Context, pages pager, span wire.Span, left *bu
 	o.Lease.Hi = span.Lo
 	cost := len(document(head)) // charged with the first column
 	for i := span.Lo; i < span.Hi; i = o.Lease.Hi {
-		p, err := pages(ctx, i)
-		if err != nil {
-			return store.Offered{}, err
+		var p page
+		if p, err = pages(ctx, i); err != nil {
+			break
 		}
 		column, at, next := p.columns[0], 0, span.Hi
 		if head.Form == wire.FormEach {
@@ -65,7 +66,7 @@ func (b *bundle) fill(ctx context.Context, pages pager, span wire.Span, left *bu
 		o.Payloads, o.Lease.Hi, cost = append(o.Payloads, column), next, 0
 	}
 	o.Lease.Columns = len(o.Payloads)
-	return o, nil
+	return o, err
 }
 
 func refer(l *wire.Lease, column int, blob wire.Blob) {

@@ -192,7 +192,7 @@ func (t *turn) writeStream(ctx context.Context, group yonder.ID, outcomes []outc
 }
 
 // inRow is the payload of a result that was not read from the store.
-func inRow(r *gen.Result) ([]byte, error) { return r.Payload, nil }
+func inRow(_ *wire.ResultEntry, r *gen.Result) ([]byte, error) { return r.Payload, nil }
 
 // writeOutcome writes a row of one outcome, or of as many as are packed in it,
 // the last of which has the cursor.

@@ -94,7 +94,7 @@ func (s *Store) stored(q *gen.Queries, row *gen.Bundle) pager {
 		}
 		data, err := s.fetched(got.Data, Place{Segment: got.Segment, Offset: got.Place, Size: got.Away, Sum: uint32(got.Checksum)})
 		if err != nil {
-			return page{}, fmt.Errorf("bundle %s: %w", row.ID, err)
+			return page{}, atPage(row.ID, int(got.Hi), err)
 		}
 		last, err = pageOfRow(row, int(got.Lo), int(got.Hi), data)
 		return last, err

@@ -3,6 +3,8 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
 
 	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/service/store/sqldb/gen"
@@ -16,7 +18,7 @@ func (s *Store) GroupResults(
 	ctx context.Context, group yonder.ID, cursor int64, limit, maxBytes int,
 ) (page wire.ResultPage, columns [][]byte, err error) {
 	limit = min(max(limit, 1), maxPage)
-	err = s.reread(ctx, func(ctx context.Context, q *gen.Queries) error {
+	err = s.reread(ctx, func(ctx context.Context, q *gen.Queries, last bool) error {
 		page, columns = newPage(group, cursor), nil
 		sizes, err := q.ResultSizes(ctx, group, cursor, int32(limit))
 		if err != nil {
@@ -33,7 +35,7 @@ func (s *Store) GroupResults(
 		if err != nil {
 			return err
 		}
-		page, columns, err = pageOf(group, cursor, rows, limit, s.payloadOf)
+		page, columns, err = pageOf(group, cursor, rows, limit, s.fetcher(last))
 		return err
 	})
 	return page, columns, err
@@ -43,8 +45,9 @@ func newPage(group yonder.ID, cursor int64) wire.ResultPage {
 	return wire.ResultPage{Group: group, Cursor: cursor, Entries: []wire.ResultEntry{}}
 }
 
-// fetch returns a result's payload.
-type fetch func(*gen.Result) ([]byte, error)
+// fetch returns a result's payload. If that is lost, it makes the entry one
+// that says so: its reader, and those who come after it, are not to wait for it.
+type fetch func(*wire.ResultEntry, *gen.Result) ([]byte, error)
 
 // pageOf is what rows have after the cursor, at most limit entries.
 func pageOf(group yonder.ID, cursor int64, rows []gen.GroupResultsRow, limit int, payload fetch) (wire.ResultPage, [][]byte, error) {
@@ -103,7 +106,7 @@ func readable(row gen.TaskResultRow, payload fetch) (wire.ResultEntry, []byte, e
 	if err != nil {
 		return entry, nil, err
 	}
-	data, err := payload(&row.Result)
+	data, err := payload(&entry, &row.Result)
 	return entry, data, err
 }
 
@@ -111,9 +114,20 @@ func (s *Store) payloadOf(r *gen.Result) ([]byte, error) {
 	return s.fetched(r.Payload, Place{Segment: r.Segment, Offset: r.Place, Size: r.Away, Sum: uint32(r.Checksum)})
 }
 
+// fetcher returns payloads; lost ones are errors until the last look.
+func (s *Store) fetcher(last bool) fetch {
+	return func(e *wire.ResultEntry, r *gen.Result) ([]byte, error) {
+		data, err := s.payloadOf(r)
+		if last && errors.Is(err, ErrNoPayload) {
+			return failEntry(e, yonder.CodeStorageCorrupt, fmt.Sprintf("the service cannot read the result any more: %v", err)), nil
+		}
+		return data, err
+	}
+}
+
 // TaskResult returns the entry that has the task's result.
 func (s *Store) TaskResult(ctx context.Context, task yonder.ID) (entry wire.ResultEntry, payload []byte, err error) {
-	err = s.reread(ctx, func(ctx context.Context, q *gen.Queries) error {
+	err = s.reread(ctx, func(ctx context.Context, q *gen.Queries, _ bool) error {
 		row, err := q.TaskResult(ctx, task.Bundle(), int64(task.Index()))
 		if err == nil && row.Result.Hi <= int64(task.Index()) {
 			err = sql.ErrNoRows

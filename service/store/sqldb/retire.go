@@ -234,14 +234,19 @@ func expiredError(task yonder.ID, r *gen.Result) *yonder.Error {
 		task, r.State, moment(r.Accepted).Format(time.RFC3339), moment(r.Expired.Int64).Format(time.RFC3339))
 }
 
-// expire makes an entry of a result that has expired: one that says so.
+// expireEntry makes an entry of a result that has expired: one that says so.
 func expireEntry(e *wire.ResultEntry, r *gen.Result) []byte {
+	err := expiredError(r.BundleID.Task(e.Lo), r)
+	return failEntry(e, err.Code, err.Message)
+}
+
+// failEntry makes an entry whose result is not there one that says why.
+func failEntry(e *wire.ResultEntry, code yonder.Code, message string) []byte {
 	e.Outcome, e.Form, e.Skip, e.Blob = wire.OutcomeFailed, wire.FormEach, 0, nil
 	if e.Hi-e.Lo > 1 {
 		e.Form = wire.FormChunk
 	}
-	err := expiredError(r.BundleID.Task(e.Lo), r)
-	return []byte(document(wire.TaskError{Code: err.Code, Message: err.Message}))
+	return []byte(document(wire.TaskError{Code: code, Message: message}))
 }
 
 // checkCursor refuses a cursor from which reading on would leave a gap, or

@@ -13,10 +13,12 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/yonder-run/yonder"
@@ -183,11 +185,20 @@ func (s *Segments) Read(p sqldb.Place) ([]byte, error) {
 		_, err = file.ReadAt(data, p.Offset)
 		_ = file.Close()
 	}
+	if err != nil && !lost(err) {
+		return nil, fmt.Errorf("reading a payload: %w", err)
+	}
 	if err != nil || crc32.Checksum(data, castagnoli) != p.Sum {
 		gone := fmt.Errorf("%w: restore the file from a backup (%w)", sqldb.ErrNoPayload, cmp.Or(err, errSum))
 		return nil, yonder.Errorf(yonder.CodeStorageCorrupt, "%s at %d: %w", s.path(p.Segment), p.Offset, gone)
 	}
 	return data, nil
+}
+
+// lost says whether the file is not what it was. Whatever else keeps it from
+// being read, as too many open files do, may pass.
+func lost(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, io.EOF) || errors.Is(err, syscall.EIO)
 }
 
 var errSum = errors.New("it has another checksum")

@@ -142,6 +142,25 @@ func TestFreePlacesBecomeHoles(t *testing.T) {
 	}
 }
 
+// Tasks end where a payload is lost: what may pass must not look like that.
+func TestOnlyWhatIsLostIsGone(t *testing.T) {
+	t.Parallel()
+	s := opened(t, fresh(t), 0)
+	place := keep(t, s, random(9000))[0]
+	require.NoError(t, s.Close())
+	path := s.path(place.Segment)
+	require.NoError(t, os.Truncate(path, 8000))
+	_, err := s.Read(place)
+	require.ErrorIs(t, err, sqldb.ErrNoPayload)
+	require.NoError(t, os.Remove(path))
+	_, err = s.Read(place)
+	require.ErrorIs(t, err, sqldb.ErrNoPayload)
+	require.NoError(t, os.Mkdir(path, 0o700)) // opened, and not read
+	_, err = s.Read(place)
+	require.Error(t, err)
+	require.NotErrorIs(t, err, sqldb.ErrNoPayload)
+}
+
 func TestTheLimitHolds(t *testing.T) {
 	t.Parallel()
 	s := opened(t, fresh(t), 1<<20)

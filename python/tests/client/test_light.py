@@ -166,7 +166,7 @@ def test_a_child_process_has_a_guard_of_its_own(monkeypatch: pytest.MonkeyPatch)
 
 
 class Cancelled:
-    """A future that is cancelled as soon as somebody can find it, by a shutdown on another thread."""
+    """A future that a shutdown on another thread cancels as soon as it can be found."""
 
     _keeper: Any = None
 

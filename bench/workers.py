@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("--least-gib", type=float, default=1, help="memory to leave on the machine")
     options = parser.parse_args()
     workers = options.managers * options.workers
-    endpoint = simulated.Endpoint(options.workers, max(options.tasks + 6, 2) * workers, least_gib=options.least_gib)
+    endpoint = simulated.Endpoint(options.workers, (options.tasks + 6) * workers, least_gib=options.least_gib)
     endpoint.start()
     result: dict[str, Any] = {"bench": "workers", "workers": workers, "connected": 0, "verified": 0}
     try:

@@ -14,8 +14,7 @@ import (
 const uploaders = 4
 
 // ahead knows which results were passed on to the service before they were
-// here as a whole. It has at most one entry for each uploader, and those that
-// wait for their report.
+// here as a whole. It has at most maxPuts.
 type ahead struct {
 	mu   sync.Mutex
 	puts map[wire.Span]*put
@@ -32,7 +31,7 @@ type put struct {
 // in between.
 const maxPuts = 64
 
-// begin notes an upload, unless there are too many.
+// begin notes an upload. If there are too many, those before are forgotten.
 func (a *ahead) begin(span wire.Span) *put {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -39,7 +39,7 @@ def evens(x):
 
 
 def slow(seconds):
-    time.sleep(float(seconds))
+    time.sleep(float(seconds))  # workload
     return seconds
 
 

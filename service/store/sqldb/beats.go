@@ -30,7 +30,8 @@ type waitingBeat struct {
 	done chan error
 }
 
-// write returns when the heartbeat is durable.
+// write returns when the heartbeat is durable. It does not end with ctx: what
+// happens to a heartbeat is known only after the transaction.
 func (b *beats) write(ctx context.Context, beat *gen.BeatSessionParams) error {
 	w := &waitingBeat{beat, make(chan struct{}), make(chan error, 1)}
 	b.mu.Lock()
@@ -73,8 +74,8 @@ func others(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, deadline)
 }
 
-// take returns those whose turn it is, in the order in which rows are locked;
-// the first of them is the one who writes.
+// take returns those whose turn it is, sorted as rows are locked. The one who
+// writes is among them: it has waited longest.
 func (b *beats) take() []*waitingBeat {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -13,8 +13,7 @@ import (
 )
 
 // endBatch is the number of bundles that one transaction ends, so that others
-// get their turn: with 500 they wait four times as long, and a million bundles
-// are cancelled in a fifth less.
+// get their turn (docs/performance.md, Cancelling very many).
 const endBatch = 100
 
 // cancelled is the reason that readers of results are given.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any, Optional, TypeVar, cast
@@ -80,6 +81,8 @@ def number(
         return
     if isinstance(value, bool) or not isinstance(value, kinds):
         raise InvalidRequest(f"{name}={value!r} is not a number{unit}", field=name)
+    if not math.isfinite(value):
+        raise InvalidRequest(f"{name}={value!r} is not finite", field=name)
     if least is not None and value < least:
         raise InvalidRequest(f"{name}={value!r} is too small: at least {least}", field=name)
     if unit and not 0 < value < float("inf"):

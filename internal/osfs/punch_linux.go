@@ -18,3 +18,8 @@ func allocated(info os.FileInfo) int64 {
 	}
 	return info.Size()
 }
+
+func scarce(dir string, bytes int64) bool {
+	var s syscall.Statfs_t
+	return syscall.Statfs(dir, &s) == nil && s.Bavail < s.Blocks/10 && s.Bavail < uint64(bytes)/uint64(s.Bsize)
+}

@@ -38,8 +38,10 @@ type Store interface {
 // Database is what is true of the store as a whole.
 type Database interface {
 	Ping(ctx context.Context) error
-	// Tidy gives a bounded part of free space back to the file system.
-	Tidy(ctx context.Context) (more bool, err error)
+	// Tidy gives a bounded part of free space back to the file system. Where a
+	// backup copies files after the database, it leaves what those were that
+	// the copy may name.
+	Tidy(ctx context.Context, now time.Time) (more bool, err error)
 	// Size is what the database takes.
 	Size(ctx context.Context) (Size, error)
 	Close() error

@@ -32,7 +32,7 @@ type Store interface {
 	TrimMemos(ctx context.Context, before time.Time, bytes int64, limit int) (int, error)
 	DeleteOldTokens(ctx context.Context, before time.Time, limit int) (int, error)
 	DeleteUnusedFunctions(ctx context.Context, before, now time.Time, limit int) (deleted int, more bool, err error)
-	Tidy(ctx context.Context) (more bool, err error)
+	Tidy(ctx context.Context, now time.Time) (more bool, err error)
 	WakeTasks(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
@@ -144,4 +144,4 @@ func (c Config) memos(ctx context.Context) (bool, error) {
 	return n >= memoLimit, err
 }
 
-func (c Config) tidy(ctx context.Context) (bool, error) { return c.Store.Tidy(ctx) }
+func (c Config) tidy(ctx context.Context) (bool, error) { return c.Store.Tidy(ctx, c.Now()) }

@@ -103,7 +103,7 @@ func (w *world) TrimMemos(_ context.Context, before time.Time, bytes int64, _ in
 	return memoLimit, nil
 }
 
-func (w *world) Tidy(context.Context) (bool, error) { return true, nil }
+func (w *world) Tidy(context.Context, time.Time) (bool, error) { return true, nil }
 
 func (w *world) Resend(context.Context) error {
 	w.resent++

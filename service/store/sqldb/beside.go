@@ -1,8 +1,11 @@
 package sqldb
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
+	"time"
 
 	"github.com/yonder-run/yonder/service/store/sqldb/gen"
 )
@@ -33,6 +36,8 @@ type Beside interface {
 	// Free gives back places, in their order, that no row refers to. That may
 	// be repeated.
 	Free(places []Place)
+	// Short says whether space is needed: then none is kept for a backup.
+	Short() bool
 	// Sealed lists segments to which nothing is added any more, and whose
 	// places all have their rows by now, or will have none.
 	Sealed() []int64
@@ -140,42 +145,59 @@ func (s *Store) reread(ctx context.Context, op func(ctx context.Context, q *gen.
 // freeBatch is how many places one turn gives back.
 const freeBatch = 1000
 
+// backupTime is how long a place stays after its row: a backup copies segments
+// after the database, and what the copy of that names must still be there. It
+// is far longer than such a copy of the database takes, and than a kernel keeps
+// commits from the disk that an engine does not sync.
+const backupTime = time.Hour
+
 // tidyBeside gives back segments and places that no row refers to.
-func (s *Store) tidyBeside(ctx context.Context) (more bool, err error) {
+func (s *Store) tidyBeside(ctx context.Context, now time.Time) (more bool, err error) {
 	beside := s.engine.Beside()
 	if beside == nil {
 		return false, nil
 	}
-	for _, segment := range beside.Sealed() {
-		if err := s.tidySegment(ctx, beside, segment); err != nil {
-			return false, err
-		}
+	if !beside.Short() {
+		now = now.Add(-backupTime)
 	}
 	var freed []gen.Freed
 	err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) (err error) {
-		freed, err = q.FreedPlaces(ctx, freeBatch)
+		freed, err = q.FreedPlaces(ctx, micros(now), freeBatch)
 		return err
 	})
-	if err != nil || len(freed) == 0 {
-		return false, err
+	if err == nil && len(freed) > 0 {
+		err = s.free(ctx, beside, freed)
 	}
+	for _, segment := range beside.Sealed() {
+		if ctx.Err() == nil { // one that cannot be removed keeps no other
+			err = errors.Join(err, s.tidySegment(ctx, beside, segment))
+		}
+	}
+	return err == nil && len(freed) == freeBatch, err
+}
+
+// free gives back places, and then the notes about them.
+func (s *Store) free(ctx context.Context, beside Beside, freed []gen.Freed) error {
 	places := make([]Place, len(freed))
 	for i, f := range freed {
 		places[i] = Place{Segment: f.Segment, Offset: f.Place, Size: f.Away}
 	}
+	slices.SortFunc(places, func(a, b Place) int {
+		return cmp.Or(cmp.Compare(a.Segment, b.Segment), cmp.Compare(a.Offset, b.Offset))
+	})
 	beside.Free(places)
-	err = s.tasks.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
+	return s.tasks.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
 		for _, f := range freed {
-			if err := q.DeleteFreed(ctx, f.Segment, f.Place); err != nil {
+			if err := q.DeleteFreed(ctx, f.Since, f.Segment, f.Place); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return len(freed) == freeBatch, err
 }
 
-// tidySegment removes a segment that no row refers to.
+// tidySegment removes a segment that no row refers to, and of which no place
+// waits to be given back.
 func (s *Store) tidySegment(ctx context.Context, beside Beside, segment int64) error {
 	var used bool
 	err := s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) (err error) {
@@ -185,8 +207,5 @@ func (s *Store) tidySegment(ctx context.Context, beside Beside, segment int64) e
 	if err != nil || used {
 		return err
 	}
-	if err := beside.Remove(segment); err != nil {
-		return err
-	}
-	return s.tasks.Write(ctx, func(ctx context.Context, q *gen.Queries) error { return q.DeleteFreedOf(ctx, segment) })
+	return beside.Remove(segment)
 }

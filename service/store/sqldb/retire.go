@@ -25,7 +25,7 @@ const dueGroups = 100
 // will ask for it again.
 func (t *turn) dropPayloads(ctx context.Context, b *bundle) error {
 	if b.Tasks*(b.TaskBytes+columnBytes) > besideBytes {
-		if err := t.q.FreePages(ctx, b.ID); err != nil {
+		if err := t.q.FreePages(ctx, t.now, b.ID); err != nil {
 			return err
 		}
 	}
@@ -147,7 +147,8 @@ func (r *retirement) expire(ctx context.Context, g *gen.Group) error {
 
 func (r *retirement) release(ctx context.Context, row gen.ResultsAfterRow) error {
 	if row.Segment > 0 {
-		if err := r.q.FreePlace(ctx, row.Segment, row.Place, row.Away); err != nil {
+		place := gen.FreePlaceParams{Since: r.now, Segment: row.Segment, Place: row.Place, Away: row.Away}
+		if err := r.q.FreePlace(ctx, place); err != nil {
 			return err
 		}
 	}
@@ -277,8 +278,8 @@ func (s *Store) DeleteOldTokens(ctx context.Context, before time.Time, limit int
 }
 
 // Tidy gives back some of the space that is free.
-func (s *Store) Tidy(ctx context.Context) (more bool, err error) {
-	beside, err := s.tidyBeside(ctx)
+func (s *Store) Tidy(ctx context.Context, now time.Time) (more bool, err error) {
+	beside, err := s.tidyBeside(ctx, now)
 	if err != nil {
 		return false, err
 	}

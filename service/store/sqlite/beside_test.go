@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -79,5 +80,39 @@ func TestWhatIsRefusedLeavesNothingBesideTheDatabase(t *testing.T) {
 	again, err := p.Unanswered(t.Context(), p.endpoint, p.now.Add(time.Second), 1<<20)
 	require.NoError(t, err)
 	require.Equal(t, first.Payloads, again[0].Payloads, "what was accepted stays")
+	require.NoError(t, s.Close())
+}
+
+// What a copy of the database names must still be beside it when that is
+// copied, some time later.
+func TestPayloadsOutliveTheirRowsByABackup(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("holes are of Linux")
+	}
+	path := fresh(t)
+	s := open(t, path, true)
+	p := newPlace(t, s)
+	p.size = largeSize
+	n := p.bundle()
+	n.Payloads = [][]byte{bytes.Repeat([]byte{7}, 65<<20)} // a segment of its own
+	_, err := p.Submit(t.Context(), []store.NewBundle{n})
+	require.NoError(t, err)
+	_, err = p.Submit(t.Context(), []store.NewBundle{p.bundle(), p.bundle()})
+	require.NoError(t, err)
+	before := bytesBeside(t, path)
+	_, err = p.CancelTasks(t.Context(), store.Cancel{Bundle: n.ID})
+	require.NoError(t, err)
+	tidy := func(after time.Duration) int64 {
+		for more := true; more; {
+			more, err = s.Tidy(t.Context(), p.now.Add(after))
+			require.NoError(t, err)
+		}
+		return bytesBeside(t, path)
+	}
+	require.Equal(t, before, tidy(50*time.Minute))
+	require.Len(t, segmentsOf(t, path), 2)
+	require.LessOrEqual(t, tidy(70*time.Minute), before-65<<20)
+	require.Len(t, segmentsOf(t, path), 1)
 	require.NoError(t, s.Close())
 }

@@ -138,7 +138,7 @@ func (l *life) round() int {
 	}
 	l.report(r, columns...)
 	l.insist(func() error {
-		_, err := l.Tidy(l.Context())
+		_, err := l.Tidy(l.Context(), l.now.Add(day))
 		return err
 	})
 	return len(spans)

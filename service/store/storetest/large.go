@@ -144,7 +144,7 @@ func (b *bench) tidy() {
 	b.Helper()
 	for more := true; more; {
 		var err error
-		more, err = b.Tidy(b.Context())
+		more, err = b.Tidy(b.Context(), b.now.Add(day))
 		require.NoError(b, err)
 	}
 }

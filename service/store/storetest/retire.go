@@ -194,7 +194,7 @@ var retention = []behaviour{
 		size, err := b.Size(b.Context())
 		require.NoError(b, err)
 		require.Positive(b, size.Bytes)
-		_, err = b.Tidy(b.Context())
+		_, err = b.Tidy(b.Context(), b.now.Add(day))
 		require.NoError(b, err)
 	}},
 }

@@ -12,47 +12,51 @@ import (
 )
 
 const deleteFreed = `-- name: DeleteFreed :exec
-DELETE FROM freed WHERE segment = $1 AND place = $2
+DELETE FROM freed WHERE since = $1 AND segment = $2 AND place = $3
 `
 
-func (q *Queries) DeleteFreed(ctx context.Context, segment int64, place int64) error {
-	_, err := q.exec(ctx, q.deleteFreedStmt, deleteFreed, segment, place)
-	return err
-}
-
-const deleteFreedOf = `-- name: DeleteFreedOf :exec
-DELETE FROM freed WHERE segment = $1
-`
-
-func (q *Queries) DeleteFreedOf(ctx context.Context, segment int64) error {
-	_, err := q.exec(ctx, q.deleteFreedOfStmt, deleteFreedOf, segment)
+func (q *Queries) DeleteFreed(ctx context.Context, since int64, segment int64, place int64) error {
+	_, err := q.exec(ctx, q.deleteFreedStmt, deleteFreed, since, segment, place)
 	return err
 }
 
 const freePages = `-- name: FreePages :exec
-INSERT INTO freed (segment, place, away) SELECT p.segment, p.place, p.away FROM pages p WHERE p.bundle_id = $1 AND p.segment > 0
+INSERT INTO freed (since, segment, place, away)
+SELECT CAST($1 AS BIGINT), p.segment, p.place, p.away FROM pages p WHERE p.bundle_id = $2 AND p.segment > 0
 `
 
-func (q *Queries) FreePages(ctx context.Context, bundleID yonder.ID) error {
-	_, err := q.exec(ctx, q.freePagesStmt, freePages, bundleID)
+func (q *Queries) FreePages(ctx context.Context, since int64, bundle yonder.ID) error {
+	_, err := q.exec(ctx, q.freePagesStmt, freePages, since, bundle)
 	return err
 }
 
 const freePlace = `-- name: FreePlace :exec
-INSERT INTO freed (segment, place, away) VALUES ($1, $2, $3)
+INSERT INTO freed (since, segment, place, away) VALUES ($1, $2, $3, $4)
 `
 
-func (q *Queries) FreePlace(ctx context.Context, segment int64, place int64, away int64) error {
-	_, err := q.exec(ctx, q.freePlaceStmt, freePlace, segment, place, away)
+type FreePlaceParams struct {
+	Since   int64
+	Segment int64
+	Place   int64
+	Away    int64
+}
+
+func (q *Queries) FreePlace(ctx context.Context, arg FreePlaceParams) error {
+	_, err := q.exec(ctx, q.freePlaceStmt, freePlace,
+		arg.Since,
+		arg.Segment,
+		arg.Place,
+		arg.Away,
+	)
 	return err
 }
 
 const freedPlaces = `-- name: FreedPlaces :many
-SELECT segment, place, away FROM freed ORDER BY segment, place LIMIT $1
+SELECT since, segment, place, away FROM freed WHERE since <= $1 ORDER BY since, segment, place LIMIT $2
 `
 
-func (q *Queries) FreedPlaces(ctx context.Context, limit int32) ([]Freed, error) {
-	rows, err := q.query(ctx, q.freedPlacesStmt, freedPlaces, limit)
+func (q *Queries) FreedPlaces(ctx context.Context, since int64, limit int32) ([]Freed, error) {
+	rows, err := q.query(ctx, q.freedPlacesStmt, freedPlaces, since, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +64,12 @@ func (q *Queries) FreedPlaces(ctx context.Context, limit int32) ([]Freed, error)
 	var items []Freed
 	for rows.Next() {
 		var i Freed
-		if err := rows.Scan(&i.Segment, &i.Place, &i.Away); err != nil {
+		if err := rows.Scan(
+			&i.Since,
+			&i.Segment,
+			&i.Place,
+			&i.Away,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -76,7 +85,8 @@ func (q *Queries) FreedPlaces(ctx context.Context, limit int32) ([]Freed, error)
 
 const segmentInUse = `-- name: SegmentInUse :one
 SELECT EXISTS (SELECT 1 FROM pages WHERE pages.segment = $1 AND pages.segment > 0
-     UNION ALL SELECT 1 FROM results WHERE results.segment = $1 AND results.segment > 0) AS used
+     UNION ALL SELECT 1 FROM results WHERE results.segment = $1 AND results.segment > 0
+     UNION ALL SELECT 1 FROM freed WHERE freed.segment = $1) AS used
 `
 
 func (q *Queries) SegmentInUse(ctx context.Context, segment int64) (bool, error) {

@@ -96,9 +96,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteFreedStmt, err = db.PrepareContext(ctx, deleteFreed); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteFreed: %w", err)
 	}
-	if q.deleteFreedOfStmt, err = db.PrepareContext(ctx, deleteFreedOf); err != nil {
-		return nil, fmt.Errorf("error preparing query DeleteFreedOf: %w", err)
-	}
 	if q.deleteFunctionStmt, err = db.PrepareContext(ctx, deleteFunction); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteFunction: %w", err)
 	}
@@ -642,11 +639,6 @@ func (q *Queries) Close() error {
 	if q.deleteFreedStmt != nil {
 		if cerr := q.deleteFreedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteFreedStmt: %w", cerr)
-		}
-	}
-	if q.deleteFreedOfStmt != nil {
-		if cerr := q.deleteFreedOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deleteFreedOfStmt: %w", cerr)
 		}
 	}
 	if q.deleteFunctionStmt != nil {
@@ -1412,7 +1404,6 @@ type Queries struct {
 	deleteEndpointStmt             *sql.Stmt
 	deleteFinishedBundleStmt       *sql.Stmt
 	deleteFreedStmt                *sql.Stmt
-	deleteFreedOfStmt              *sql.Stmt
 	deleteFunctionStmt             *sql.Stmt
 	deleteGroupStmt                *sql.Stmt
 	deleteIdentityStmt             *sql.Stmt
@@ -1583,7 +1574,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteEndpointStmt:             q.deleteEndpointStmt,
 		deleteFinishedBundleStmt:       q.deleteFinishedBundleStmt,
 		deleteFreedStmt:                q.deleteFreedStmt,
-		deleteFreedOfStmt:              q.deleteFreedOfStmt,
 		deleteFunctionStmt:             q.deleteFunctionStmt,
 		deleteGroupStmt:                q.deleteGroupStmt,
 		deleteIdentityStmt:             q.deleteIdentityStmt,

@@ -77,6 +77,7 @@ type Endpoint struct {
 }
 
 type Freed struct {
+	Since   int64
 	Segment int64
 	Place   int64
 	Away    int64

@@ -16,10 +16,13 @@ ALTER TABLE results ADD COLUMN away BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE results ADD COLUMN checksum BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX results_segment ON results (segment) WHERE segment > 0;
 
--- Places that no row names any more, until their space is given back.
+-- Places that no row names any more, and since when, until their space is
+-- given back.
 CREATE TABLE freed (
+    since   BIGINT NOT NULL,
     segment BIGINT NOT NULL,
     place   BIGINT NOT NULL,
     away    BIGINT NOT NULL,
-    PRIMARY KEY (segment, place)
+    PRIMARY KEY (since, segment, place)
 );
+CREATE INDEX freed_segment ON freed (segment);

@@ -30,7 +30,10 @@ const (
 	// sealAt is the size from which a segment takes no more.
 	sealAt = 64 << 20
 	// block is what places are aligned to, so that a hole leaves nothing.
-	block   = 4096
+	block = 4096
+	// scarce is so little space on a disk that it is given back before anybody is
+	// refused: what may be written in half a minute, which is upkeep's turn thrice.
+	scarce  = 4 << 30
 	pattern = "%016x.payloads"
 )
 
@@ -47,6 +50,7 @@ type Segments struct {
 	sealed map[int64]int64 // bytes, by number
 	users  map[int64]int   // Keeps that are not done, by segment
 	size   int64           // bytes of all; what became holes is taken off by Sealed
+	short  bool            // a Keep was refused for the limit since Short was asked
 }
 
 var _ sqldb.Beside = (*Segments)(nil)
@@ -105,6 +109,8 @@ func (s *Segments) reserve(payloads [][]byte) ([]sqldb.Place, *segment, error) {
 		need += aligned(int64(len(p)))
 	}
 	if s.limit > 0 && s.size+need > s.limit {
+		s.short = true
+		s.sealLocked(s.active) // what becomes holes in it counts again
 		return nil, nil, yonder.Errorf(yonder.CodeStorageFull,
 			"large payloads of %d bytes lie beside the database: raise sqlite_bytes, or wait until tasks are done; nothing accepted is lost", s.size)
 	}
@@ -158,9 +164,13 @@ func (s *Segments) seal(g *segment) {
 }
 
 func (s *Segments) sealLocked(g *segment) {
-	if s.active == g {
-		s.active = nil
-		s.sealed[g.number] = g.size
+	if g == nil || s.active != g {
+		return
+	}
+	s.active = nil
+	s.sealed[g.number] = g.size
+	if s.users[g.number] == 0 {
+		_ = g.file.Close() // as release does
 	}
 }
 
@@ -259,6 +269,16 @@ func (s *Segments) punch(number, offset, size int64) {
 	osfs.Punch(file, offset, size)
 }
 
+// Short implements sqldb.Beside: little is left of what is allowed, a tenth, or
+// of the disk, or there was too little for a Keep.
+func (s *Segments) Short() bool {
+	s.mu.Lock()
+	short := s.short || s.limit > 0 && s.size > s.limit-s.limit/10
+	s.short = false
+	s.mu.Unlock()
+	return short || osfs.Scarce(s.dir, scarce)
+}
+
 // Size is how many bytes all segments take, about.
 func (s *Segments) Size() int64 {
 	s.mu.Lock()
@@ -270,14 +290,7 @@ func (s *Segments) Size() int64 {
 func (s *Segments) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.active == nil {
-		return nil
-	}
-	err := s.active.file.Close()
 	s.sealLocked(s.active)
-	if err != nil {
-		return fmt.Errorf("closing a segment of payloads: %w", err)
-	}
 	return nil
 }
 

@@ -12,6 +12,10 @@ import (
 // other, at a few kilobytes each. A full shelf is emptied.
 const mostKnown = 16 << 10
 
+// mostKnownBytes bounds a value on a shelf, and so all of them: a function may
+// have a docstring of 100,000 bytes. The few that are larger are read each time.
+const mostKnownBytes = 8 << 10
+
 // known keeps what every request reads and what seldom changes, where no other
 // process writes to the database. Any write but those of tasks empties it
 // before the writer is answered, so nobody reads what was true before a change
@@ -30,6 +34,7 @@ type versioned struct {
 func newKnown(most int) *known {
 	k := &known{}
 	k.tokens.most, k.functions.most, k.endpoints.most = most, most, most
+	k.functions.size = func(f yonder.Function) int { return len(document(f)) }
 	return k
 }
 
@@ -42,7 +47,8 @@ func (k *known) forget() {
 // shelf is one kind of what is known.
 type shelf[K comparable, V any] struct {
 	mu      sync.Mutex
-	most    int // values; 0: every look reads
+	most    int         // values; 0: every look reads
+	size    func(V) int // in bytes, where these can be many; nil: they cannot
 	values  map[K]V
 	changes int // writes so far: what was read beside one is not kept
 }
@@ -62,6 +68,9 @@ func (s *shelf[K, V]) get(key K) (value V, changes int, ok bool) {
 }
 
 func (s *shelf[K, V]) put(key K, value V, changes int) {
+	if s.size != nil && s.size(value) > mostKnownBytes {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.changes != changes || s.most == 0 {

@@ -2,9 +2,12 @@ package sqldb
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/yonder-run/yonder"
 )
 
 func TestAShelfReadsOnce(t *testing.T) {
@@ -20,6 +23,19 @@ func TestAShelfReadsOnce(t *testing.T) {
 	value, err := look(&s, 7, read)
 	require.NoError(t, err)
 	require.Equal(t, 2, value)
+}
+
+func TestAShelfKeepsNothingLarge(t *testing.T) {
+	t.Parallel()
+	k := newKnown(2)
+	for size, want := range map[int]int{100: 1, 100_000: 0} {
+		k.forget()
+		f := yonder.Function{ID: yonder.NewID(), Docstring: strings.Repeat("a", size)}
+		got, err := look(&k.functions, versioned{f.ID, 1}, func() (yonder.Function, error) { return f, nil })
+		require.NoError(t, err)
+		require.Equal(t, f, got)
+		require.Len(t, k.functions.values, want)
+	}
 }
 
 func TestAShelfKeepsNothingThatWasReadBesideAWrite(t *testing.T) {

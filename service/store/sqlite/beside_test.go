@@ -116,3 +116,27 @@ func TestPayloadsOutliveTheirRowsByABackup(t *testing.T) {
 	require.Len(t, segmentsOf(t, path), 1)
 	require.NoError(t, s.Close())
 }
+
+// What keeps one segment from going keeps no other space.
+func TestASegmentThatCannotBeRemovedHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("holes are of Linux")
+	}
+	path := fresh(t)
+	stuck := filepath.Join(strings.TrimSuffix(path, ".db")+".payloads", "0000000000000001.payloads")
+	require.NoError(t, os.MkdirAll(filepath.Join(stuck, "full"), 0o700)) // a directory that is not empty stays
+	s := open(t, path, true)
+	p := newPlace(t, s)
+	p.size = largeSize
+	n := p.bundle()
+	_, err := p.Submit(t.Context(), []store.NewBundle{n})
+	require.NoError(t, err)
+	before := bytesBeside(t, path)
+	_, err = p.CancelTasks(t.Context(), store.Cancel{Bundle: n.ID})
+	require.NoError(t, err)
+	_, err = s.Tidy(t.Context(), p.now.Add(2*time.Hour))
+	require.ErrorContains(t, err, "removing a segment")
+	require.LessOrEqual(t, bytesBeside(t, path), before-largeSize)
+	require.NoError(t, s.Close())
+}

@@ -15,8 +15,10 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -44,6 +46,7 @@ type Segments struct {
 	fs    osfs.FS
 	dir   string
 	limit int64
+	stat  func(name string) (fs.FileInfo, error)
 
 	mu     sync.Mutex
 	active *segment
@@ -60,7 +63,7 @@ var _ sqldb.Beside = (*Segments)(nil)
 func Open(dir string, limit int64) (*Segments, error) { return openOn(osfs.OS{}, dir, limit) }
 
 func openOn(on osfs.FS, dir string, limit int64) (*Segments, error) {
-	s := &Segments{fs: on, dir: dir, limit: limit, sealed: map[int64]int64{}, users: map[int64]int{}}
+	s := &Segments{fs: on, dir: dir, limit: limit, stat: os.Stat, sealed: map[int64]int64{}, users: map[int64]int{}}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("listing segments: %w", err)
@@ -213,23 +216,31 @@ func lost(err error) bool {
 
 var errSum = errors.New("it has another checksum")
 
-// Sealed implements sqldb.Beside. It also finds out what all segments take now.
+// Sealed implements sqldb.Beside. It also finds out what all segments take now,
+// while others go on: with many of them that takes a while.
 func (s *Segments) Sealed() []int64 {
+	s.mu.Lock()
+	numbers := slices.Collect(maps.Keys(s.sealed))
+	s.mu.Unlock()
+	takes := map[int64]int64{}
+	for _, number := range numbers {
+		if info, err := s.stat(s.path(number)); err == nil {
+			takes[number] = osfs.Allocated(info)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var free []int64
-	s.size = 0
-	for number := range s.sealed {
-		if info, err := os.Stat(s.path(number)); err == nil {
-			s.sealed[number] = osfs.Allocated(info)
+	for _, number := range numbers {
+		before, there := s.sealed[number]
+		now, known := takes[number]
+		if there && known {
+			s.sealed[number] = now
+			s.size += now - before
 		}
-		s.size += s.sealed[number]
-		if s.users[number] == 0 {
+		if there && s.users[number] == 0 {
 			free = append(free, number)
 		}
-	}
-	if s.active != nil {
-		s.size += s.active.size
 	}
 	return free
 }

@@ -119,6 +119,20 @@ func TestASegmentInUseIsNotListed(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
+func TestKeepDoesNotWaitForALookAtAllSegments(t *testing.T) {
+	t.Parallel()
+	s := opened(t, fresh(t), 0)
+	old := keep(t, s, random(5000))
+	require.NoError(t, s.Close())
+	s.stat = func(name string) (os.FileInfo, error) {
+		keep(t, s, random(5000))
+		return os.Stat(name)
+	}
+	require.Equal(t, []int64{old[0].Segment}, s.Sealed())
+	require.EqualValues(t, 2*2*block, s.Size())
+	require.NoError(t, s.Close())
+}
+
 func TestFreePlacesBecomeHoles(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {

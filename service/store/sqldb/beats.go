@@ -4,13 +4,21 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
+	"github.com/yonder-run/yonder"
 	"github.com/yonder-run/yonder/service/store/sqldb/gen"
 )
 
 // mostBeats bounds what one transaction writes of heartbeats, and so how long
 // other transactions wait for it.
 const mostBeats = 256
+
+// beatsTime bounds that transaction: about what an agent waits for an answer,
+// and longer than an engine waits for a lock.
+const beatsTime = 30 * time.Second
+
+var errBeats = yonder.Errorf(yonder.CodeTimeout, "the database has not written heartbeats within %s: is its disk or server overloaded?", beatsTime)
 
 // beats writes heartbeats that come at the same time in one transaction: there
 // are many of them, and each changes little. One of those who wait writes for
@@ -47,7 +55,8 @@ func (b *beats) write(ctx context.Context, beat *gen.BeatSessionParams) error {
 	case <-w.lead:
 	}
 	batch := b.take()
-	ctx, cancel := others(ctx)
+	// It is done for others too, whose time is not this caller's.
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), beatsTime, errBeats)
 	defer cancel()
 	err := b.engine.Write(ctx, func(ctx context.Context, q *gen.Queries) error {
 		for _, w := range batch {
@@ -62,16 +71,6 @@ func (b *beats) write(ctx context.Context, beat *gen.BeatSessionParams) error {
 		w.done <- err
 	}
 	return err
-}
-
-// others is a context for what is done for others too: it does not end with
-// its caller, but has the same deadline.
-func others(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, limited := ctx.Deadline()
-	if ctx = context.WithoutCancel(ctx); !limited {
-		return ctx, func() {}
-	}
-	return context.WithDeadline(ctx, deadline)
 }
 
 // take returns those whose turn it is, sorted as rows are locked. The one who

@@ -148,7 +148,9 @@ const freeBatch = 1000
 // backupTime is how long a place stays after its row: a backup copies segments
 // after the database, and what the copy of that names must still be there. It
 // is far longer than such a copy of the database takes, and than a kernel keeps
-// commits from the disk that an engine does not sync.
+// commits from the disk that an engine does not sync (half a minute, mostly). Where
+// space is short, a power cut that takes such commits back may find their payloads
+// gone: these tasks end with storage_corrupt.
 const backupTime = time.Hour
 
 // tidyBeside gives back segments and places that no row refers to.

@@ -174,7 +174,7 @@ func (c *claimant) offer(ctx context.Context, b *bundle, span wire.Span) (bool, 
 		want := span
 		want.Hi = want.Lo + c.session.credit(b, want.Tasks())
 		o, err := b.fill(ctx, pages, want, c.left)
-		var gone *gonePage
+		var gone *goneError
 		if err != nil && !errors.As(err, &gone) {
 			return false, err
 		}

@@ -10,21 +10,21 @@ import (
 	"github.com/yonder-run/yonder/service/store/sqldb/gen"
 )
 
-// gonePage is why the payloads of tasks up to hi can never be read. It costs
+// goneError is why the payloads of tasks up to hi can never be read. It costs
 // these tasks, and nobody else's.
-type gonePage struct {
+type goneError struct {
 	hi  int
 	err error
 }
 
-func (g *gonePage) Error() string { return g.err.Error() }
-func (g *gonePage) Unwrap() error { return g.err }
+func (g *goneError) Error() string { return g.err.Error() }
+func (g *goneError) Unwrap() error { return g.err }
 
 // atPage is the error of reading a page up to hi.
 func atPage(id yonder.ID, hi int, err error) error {
 	err = fmt.Errorf("bundle %s: %w", id, err)
 	if errors.Is(err, ErrNoPayload) {
-		return &gonePage{hi: hi, err: err}
+		return &goneError{hi: hi, err: err}
 	}
 	return err
 }

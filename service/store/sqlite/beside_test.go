@@ -29,14 +29,14 @@ func segmentsOf(t *testing.T, path string) []string {
 }
 
 // bytesBeside is what lies beside a database.
-func bytesBeside(t *testing.T, path string) (bytes int64) {
+func bytesBeside(t *testing.T, path string) (total int64) {
 	t.Helper()
 	for _, name := range segmentsOf(t, path) {
 		info, err := os.Stat(name)
 		require.NoError(t, err)
-		bytes += osfs.Allocated(info)
+		total += osfs.Allocated(info)
 	}
-	return bytes
+	return total
 }
 
 func result(epoch int64, n *store.NewBundle) wire.Report {

@@ -30,7 +30,8 @@ type place struct {
 func newPlace(t *testing.T, s store.Store) *place {
 	t.Helper()
 	p := &place{Store: s, owner: yonder.NewID(), endpoint: yonder.NewID(), now: time.Now(), size: 32 << 10}
-	require.NoError(t, s.CreateIdentity(t.Context(), yonder.Identity{ID: p.owner, Name: p.owner.String(), Kind: yonder.IdentityPerson, Created: p.now}))
+	owner := yonder.Identity{ID: p.owner, Name: p.owner.String(), Kind: yonder.IdentityPerson, Created: p.now}
+	require.NoError(t, s.CreateIdentity(t.Context(), owner))
 	token := yonder.Token{ID: yonder.NewID(), Identity: p.owner, Endpoint: &p.endpoint, Created: p.now}
 	e := yonder.Endpoint{ID: p.endpoint, Name: "e", Owner: p.owner, Created: p.now}
 	require.NoError(t, s.CreateEndpoint(t.Context(), e, token, []byte("hash")))

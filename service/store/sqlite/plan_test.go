@@ -27,7 +27,6 @@ var scans = map[string]string{
 	"CountDisk":         "as many as identities",
 	"EvictMemos":        "the first so many of an index",
 	"MemosSize":         "an index of sizes, every ten minutes",
-	"FreedPlaces":       "the first so many of an index",
 	"DeleteOldTokens":   "as many as tokens, four times a day",
 	"UnusedFunctions":   "by an index of unfinished bundles, if there is an old anonymous function, four times a day",
 }

@@ -219,7 +219,10 @@ def place(future: Future[Any]) -> str:
 def logs(transport: Transport, task: str, follow: bool, attempt: Optional[int]) -> Following[Event]:
     """What the task prints: now, to its end, or in an attempt."""
     if follow and attempt is not None:
-        raise InvalidRequest("only the attempt at hand can be followed: leave out attempt, or follow", field="attempt")
+        raise InvalidRequest(
+            "only the attempt at hand can be followed: leave out attempt, or follow",
+            field="attempt",
+        )
     if not follow:
         return printed(transport, task, attempt)
     following = events(transport, task, ["output"])

@@ -74,6 +74,11 @@ func TestAgentsLeaveAReplicaThatLostItsDatabase(t *testing.T) {
 	require.NoError(t, err)
 	s.LoginTo("http://" + second)
 	s.Until("the agent has come to the other replica", func() bool { return agentsAt(t, "http://"+second) == "1" })
+	// A request that was under way with the first one is sent again when its answer is overdue.
+	s.Until("the endpoint is online there", func() bool {
+		e, err := other.Endpoint(t.Context(), endpointIDs(t, other)[0])
+		return err == nil && e.Online
+	})
 	require.Equal(t, "42\n", s.Run("", "run", "double", "21"))
 	e, err := other.Endpoint(t.Context(), endpointIDs(t, other)[0])
 	require.NoError(t, err)

@@ -45,6 +45,30 @@ func TestADeathBeforeTheRunSpendsNothing(t *testing.T) {
 	require.Equal(t, "failed 1:0-1, release 1", b.exit("w3"), "but it does not go on for ever")
 }
 
+// A task is handed from one worker to the next while their ends come in.
+func TestWorkersThatEndTogetherAreOneDeathOfATask(t *testing.T) {
+	t.Parallel()
+	b := newBench(4)
+	b.add(b.job(alice, 4))
+	for i := range 4 {
+		b.hello(fmt.Sprintf("w%d", i+1))
+	}
+	for i := range 4 {
+		b.last(fmt.Sprintf("w%d", i+1), time.Second)
+	}
+	b.add(b.job(alice, 1))
+	for range 4 {
+		for id, w := range b.workers {
+			if w.run != nil {
+				require.NotContains(t, b.exit(id), "failed")
+				break
+			}
+		}
+	}
+	require.Empty(t, b.running)
+	require.Contains(t, b.hello("w5"), "run 2:0-1 on w5")
+}
+
 func TestWorkersThatDoNotStartAreNotTriedForEver(t *testing.T) {
 	t.Parallel()
 	b := newBench(1)

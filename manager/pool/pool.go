@@ -77,8 +77,9 @@ type job struct {
 	id      JobID
 	added   time.Time
 	waiting ranges.Set
-	running int // tasks on workers
-	crashes int // workers in a row that ended before they began one of its tasks
+	running int   // tasks on workers
+	crashes int   // workers in a row that ended before they began one of its tasks
+	volley  int64 // as of a key: those that were there at the last one count with it
 }
 
 // keyState is what is known of all workers of a key.

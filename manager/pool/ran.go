@@ -152,8 +152,9 @@ func (p *Pool) partition(w *worker, exit Exit) {
 		code, message := w.verdict(j, message)
 		p.endParts(r, ranges.Range{Lo: at, Hi: at + 1}, EndLost, code, message)
 		j.crashes = 0
-	} else if w.why == "" || w.why == stopBroken {
+	} else if (w.why == "" || w.why == stopBroken) && w.number > j.volley {
 		j.crashes++
+		j.volley = p.lastWID
 	}
 	p.sign(w, first, at, exit.Output)
 	p.giveBack(r, ranges.Range{Lo: max(at+1, r.next), Hi: r.Hi}, message)

@@ -31,6 +31,8 @@ def test_a_retry_policy_there_and_back() -> None:
         ("on", "task_lost", "on='task_lost': pass a list of causes"),
         ("backoff", -1, "backoff=-1 is too small: at least 0"),
         ("factor", 0.5, "factor=0.5 is too small: at least 1"),
+        ("factor", float("inf"), "factor=inf is not finite"),
+        ("backoff", float("nan"), "backoff=nan"),
         ("max_backoff", 0, "max_backoff=0: give a positive number of seconds"),
     ],
 )

@@ -81,9 +81,9 @@ def number(
         return
     if isinstance(value, bool) or not isinstance(value, kinds):
         raise InvalidRequest(f"{name}={value!r} is not a number{unit}", field=name)
-    if not math.isfinite(value):
-        raise InvalidRequest(f"{name}={value!r} is not finite", field=name)
     if least is not None and value < least:
         raise InvalidRequest(f"{name}={value!r} is too small: at least {least}", field=name)
     if unit and not 0 < value < float("inf"):
         raise InvalidRequest(f"{name}={value!r}: give a positive number{unit}", field=name)
+    if not math.isfinite(value):
+        raise InvalidRequest(f"{name}={value!r} is not finite", field=name)

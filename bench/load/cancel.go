@@ -116,7 +116,7 @@ func newOther(ctx context.Context, url string) (*other, error) {
 // submit submits single calls one after the other, and tells how long each took
 // to be accepted.
 func (o *other) submit(ctx context.Context, more func() bool) (waits, error) {
-	var took []float64
+	var took []time.Duration
 	for more() {
 		b, err := pack(len(took), len(took)+1)
 		if err != nil {
@@ -127,12 +127,11 @@ func (o *other) submit(ctx context.Context, more func() bool) (waits, error) {
 		if _, err := o.client.Submit(ctx, b); err != nil {
 			return waits{}, fmt.Errorf("submitting as somebody else: %w", err)
 		}
-		took = append(took, time.Since(began).Seconds())
+		took = append(took, time.Since(began))
 	}
 	if len(took) == 0 {
 		return waits{}, nil
 	}
 	slices.Sort(took)
-	at := func(share float64) float64 { return took[int(share*float64(len(took)-1))] }
-	return waits{Count: len(took), P50: at(0.5), P99: at(0.99), Max: at(1)}, nil
+	return waits{Count: len(took), P50: at(took, 0.5) / 1000, P99: at(took, 0.99) / 1000, Max: at(took, 1) / 1000}, nil
 }

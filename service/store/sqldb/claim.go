@@ -198,10 +198,10 @@ func (c *claimant) give(b *bundle, o store.Offered) {
 	c.places -= o.Lease.Tasks()
 }
 
-// ahead is how far after the time asked for an offer must be for it to be one
+// setBack is how far after the time asked for an offer must be for it to be one
 // of before the clock was set back: further than clocks of replicas differ. It
 // would be sent again only when that time comes.
-const ahead = time.Minute
+const setBack = time.Minute
 
 // Unanswered returns offers older than before that the live session has
 // neither accepted nor declined. Those that cannot be read go back to the queue.
@@ -212,7 +212,7 @@ func (s *Store) Unanswered(
 	err = s.engine.Snapshot(ctx, func(ctx context.Context, q *gen.Queries) error {
 		offered, unread = nil, nil
 		ranges, err := q.Unanswered(ctx, gen.UnansweredParams{
-			Endpoint: endpoint, Before: micros(before), Ahead: micros(before.Add(ahead)), Count: queueBatch,
+			Endpoint: endpoint, Before: micros(before), Ahead: micros(before.Add(setBack)), Count: queueBatch,
 		})
 		if err != nil {
 			return err
@@ -261,7 +261,7 @@ func (s *Store) Claimable(ctx context.Context, limit int) (ids []yonder.ID, err 
 // Unsettled lists live endpoints with offers older than before.
 func (s *Store) Unsettled(ctx context.Context, before time.Time, limit int) (ids []yonder.ID, err error) {
 	err = s.engine.Read(ctx, func(ctx context.Context, q *gen.Queries) error {
-		ids, err = q.UnsettledSessions(ctx, micros(before), micros(before.Add(ahead)), int32(limit))
+		ids, err = q.UnsettledSessions(ctx, micros(before), micros(before.Add(setBack)), int32(limit))
 		return err
 	})
 	return ids, err
